@@ -23,7 +23,7 @@ from tests.support.reference_pages import (
 )
 from waiaas_migrate import errors
 from waiaas_migrate.cli.main import group
-from waiaas_migrate.commands.findings import EXPLANATIONS, FindingCode
+from waiaas_migrate.commands.findings import FindingCode
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, Code
 
 DOCS = CHECKOUT / "docs"
@@ -45,7 +45,7 @@ def test_the_command_reference_is_up_to_date() -> None:
 
 def test_every_finding_is_documented() -> None:
     """docs/findings.md has every code; ``python -m tests.support.reference_pages`` writes it."""
-    assert set(EXPLANATIONS) == set(FindingCode)
+    assert all(f"`{code}`" in FINDINGS.read_text(encoding="utf-8") for code in FindingCode)
     assert FINDINGS.read_text(encoding="utf-8") == findings_reference()
 
 

@@ -79,16 +79,19 @@ def classes_in(annotation: object) -> Iterator[type]:
 
 
 def annotations_of(value: type | Callable[..., object]) -> dict[str, object]:
-    """The annotations of a function or class, with what its module imports for the type checker only."""
-    module = sys.modules[value.__module__]
-    names = {
-        alias.asname or alias.name: getattr(importlib.import_module(node.module), alias.name)
-        for node in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-        if node.module != "__future__"
-    }
-    return typing.get_type_hints(value, {**names, **vars(module)})
+    """The annotations of a function or class, with what its modules import for the type checker only."""
+    names: dict[str, object] = {}
+    for one in getattr(value, "__mro__", (value,)):
+        if one.__module__.startswith("waiaas_migrate"):
+            module = sys.modules[one.__module__]
+            names |= {
+                alias.asname or alias.name: getattr(importlib.import_module(node.module), alias.name)
+                for node in ast.walk(ast.parse(inspect.getsource(module)))
+                if isinstance(node, ast.ImportFrom) and node.module
+                for alias in node.names
+                if node.module != "__future__"
+            } | vars(module)
+    return typing.get_type_hints(value, names)
 
 
 def test_classes_that_public_values_hold_are_public() -> None:

@@ -45,13 +45,14 @@ class Picklable(BaseException):
 class MigrateError(Picklable, Exception):
     """The base class of every error that this package raises on purpose.
 
-    ``committed`` are the migrations that the run committed before it failed, and ``backup`` is the path of the backup
-    from before the run, if the database has changed since.
+    ``committed`` are the migrations that the run committed before it failed, and ``rolled_back`` is false if changes of
+    another one remain. If the database has changed, ``backup`` is the path of the backup from before the run.
     """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
+    rolled_back: bool = True
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -63,14 +64,11 @@ class MigrateError(Picklable, Exception):
             text += f" A backup from before the run is in {self.backup}."
         return text
 
-    def after(self, committed: Sequence[str]) -> None:
-        """Note which migrations the run had already committed."""
+    def after(self, committed: Sequence[str], backup: object = None) -> None:
+        """Note which migrations the run had committed and, if the database has changed, where its backup is."""
         self.committed = tuple(committed)
-
-    def backed_up(self, path: object) -> None:
-        """Note where the backup is, if the database has changed."""
-        if self.committed:
-            self.backup = str(path)
+        if backup is not None and (self.committed or not self.rolled_back):
+            self.backup = str(backup)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +174,7 @@ class ApplyError(DatabaseRefused):
         self.reason = reason
         self.statement = statement
         self.rolled_back = rolled_back
+        self.was_rolling_back = was_rolling_back
         what = "failed outside a transaction, so its changes remain"
         if was_rolling_back:
             what = "could not be rolled back and stays applied"
@@ -183,10 +182,10 @@ class ApplyError(DatabaseRefused):
             what = "failed and was rolled back"
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
-    def backed_up(self, path: object) -> None:
-        """Note where the backup is, if the database has changed."""
-        if self.committed or not self.rolled_back:
-            self.backup = str(path)
+    def but(self, **changes: object) -> ApplyError:
+        """Return this error with other values of some arguments."""
+        names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
+        return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
 
 class DatabaseBusy(DatabaseRefused):
@@ -245,13 +244,13 @@ class Failure:
     backup: str | None = None
 
 
-def failure_of(error: MigrateError) -> Failure:
+def failure_of(error: MigrateError | KeyboardInterrupt) -> Failure:
     """Return ``error`` as data."""
     return Failure(
         kind=type(error).__name__,
-        message=str(error),
-        exit_code=error.exit_code,
-        problems=error.problems if isinstance(error, InputError) else (),
-        committed=error.committed,
-        backup=error.backup,
+        message=str(error) or "Interrupted.",
+        exit_code=getattr(error, "exit_code", INTERRUPTED),
+        problems=getattr(error, "problems", ()),
+        committed=getattr(error, "committed", ()),
+        backup=getattr(error, "backup", None),
     )

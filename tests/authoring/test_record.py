@@ -132,21 +132,3 @@ def test_edited_facts_are_found(tmp_path: Path, old: str, new: str) -> None:
     manifest.write_text(f'{head}{{"id": "0002_x"{last.replace(old, new, 1)}', encoding="utf-8")
     with pytest.raises(MigrationsError, match=r"its line in manifest\.json was, after it was recorded"):
         read_folder(tmp_path / "migrations")
-
-
-def test_a_manifest_of_version_1_is_updated(tmp_path: Path) -> None:
-    """A manifest of version 1 has no facts: the worst case is assumed until ``generate`` records them."""
-    write_schema(tmp_path, {"tables": {"t": PARENT}})
-    generate(tmp_path)
-    manifest = tmp_path / "migrations" / "manifest.json"
-    from waiaas_migrate.files.migration_dir.manifest import chain
-
-    folder = read_folder(tmp_path / "migrations")
-    content = json.loads(manifest.read_text("utf-8"))
-    old = [{"id": one.id, "hash": one.hash} for one in chain(folder.migrations)]
-    manifest.write_text(json.dumps({**content, "version": 1, "migrations": old}), encoding="utf-8")
-    folder = read_folder(tmp_path / "migrations")
-    assert not folder.forward(folder.migrations)[0].is_known
-    generate(tmp_path)
-    folder = read_folder(tmp_path / "migrations")
-    assert folder.forward(folder.migrations)[0].is_known

@@ -10,7 +10,7 @@ import pytest
 from tests.support.git import commit_all, git
 from tests.support.projects import run
 from waiaas_migrate import UsageError, find_project
-from waiaas_migrate.authoring.released import Released, read_released
+from waiaas_migrate.authoring.released import reasons_released
 
 IDS = ("0001_initial", "0002_v1", "0003_v2")
 
@@ -40,30 +40,30 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def released(folder: Path, *named: str, main_branch: str | None = None) -> Released:
+def released(folder: Path, *named: str, main_branch: str | None = None) -> dict[str, str]:
     """Which migrations are released."""
-    return read_released(replace(find_project(folder), main_branch=main_branch), IDS, named)
+    return reasons_released(replace(find_project(folder), main_branch=main_branch), IDS, named)
 
 
 def test_without_git_nothing_is_known(tmp_path: Path) -> None:
     """Outside a repository, and without git, only what the user names is released."""
-    assert released(tmp_path) == Released()
-    assert released(tmp_path, "0002_v1").ids == {"0001_initial", "0002_v1"}
+    assert released(tmp_path) == {}
+    assert set(released(tmp_path, "0002_v1")) == {"0001_initial", "0002_v1"}
 
 
 def test_git_is_not_installed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing git is not an error."""
     monkeypatch.setenv("PATH", "")
-    assert released(project, main_branch="trunk") == Released()
+    assert released(project, main_branch="trunk") == {}
 
 
 def test_in_a_hook_of_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables that git sets for its hooks don't change which repository and folder are asked."""
     monkeypatch.setenv("GIT_DIR", str(project.parent / ".git"))
-    assert released(project, main_branch="trunk").ids == {"0001_initial"}
+    assert set(released(project, main_branch="trunk")) == {"0001_initial"}
     monkeypatch.setenv("GIT_DIR", ".git")
     monkeypatch.setenv("GIT_WORK_TREE", ".")
-    assert released(project, main_branch="trunk").ids == {"0001_initial"}
+    assert set(released(project, main_branch="trunk")) == {"0001_initial"}
 
 
 def test_a_repository_that_git_refuses(project: Path) -> None:
@@ -76,14 +76,14 @@ def test_a_repository_that_git_refuses(project: Path) -> None:
 def test_a_repository_without_commits(tmp_path: Path) -> None:
     """Nothing is released before the first commit."""
     git(tmp_path, "init", "--quiet", "--initial-branch", "main")
-    assert released(tmp_path) == Released()
+    assert released(tmp_path) == {}
 
 
 def test_the_branch_of_the_settings(project: Path) -> None:
     """Without main, master or a remote, pyproject.toml names the branch; a wrong name is an error."""
-    assert released(project) == Released()
+    assert released(project) == {}
     found = released(project, main_branch="trunk")
-    assert (set(found.ids), found.reason("0001_initial")) == ({"0001_initial"}, "the branch trunk has it")
+    assert found == {"0001_initial": "the branch trunk has it"}
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nmain_branch = "trunk"\n', encoding="utf-8")
     assert find_project(project).main_branch == "trunk"
     with pytest.raises(UsageError, match=r"git has no branch trnk\. Correct `main_branch`"):
@@ -99,9 +99,9 @@ def test_the_merge_base_decides(project: Path) -> None:
     git(project, "switch", "--quiet", "main")
     add_view(project, 2)
     commit_all(project.parent)
-    assert released(project).ids == {"0001_initial", "0002_v2"}
+    assert set(released(project)) == {"0001_initial", "0002_v2"}
     git(project, "switch", "--quiet", "mine")
-    assert released(project).ids == {"0001_initial"}
+    assert set(released(project)) == {"0001_initial"}
 
 
 def test_the_remote_comes_first(project: Path, tmp_path: Path) -> None:
@@ -111,4 +111,4 @@ def test_the_remote_comes_first(project: Path, tmp_path: Path) -> None:
     add_view(clone / "server", 1)
     commit_all(clone)
     found = released(clone / "server")
-    assert (set(found.ids), found.branch) == ({"0001_initial"}, "origin/trunk")
+    assert found == {"0001_initial": "the branch origin/trunk has it"}

@@ -70,7 +70,7 @@ def test_github_escapes_texts() -> None:
         what="a\r\n::error::b.",
         file="a:b,c.yaml",
     )
-    found = Found(command="check", root=Path.cwd(), findings=[finding], explanations={})
+    found = Found(command="check", root=Path.cwd(), findings=[finding])
     assert workflow_commands(found) == "::warning file=a%3Ab%2Cc.yaml,title=A%3AB%2CC::50%25: a%0D%0A::error::b.\n"
 
 
@@ -124,7 +124,7 @@ def test_junit_is_xml_whatever_names_hold() -> None:
     finding = Finding(
         code="A", severity=Severity.INFO, subject=Subject.SCHEMA, where="a\x00<b>", what="\x1b[31m & \ud800."
     )
-    found = Found(command="lint", root=Path.cwd(), findings=[finding], explanations={})
+    found = Found(command="lint", root=Path.cwd(), findings=[finding])
     report = ET.fromstring(junit(found))  # noqa: S314 — our own
     case = report.find("testsuite/testcase")
     assert case is not None

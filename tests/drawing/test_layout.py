@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from itertools import combinations
 
 import pytest
@@ -11,20 +12,27 @@ from waiaas_migrate.drawing.layout import Layout, arrange
 from waiaas_migrate.drawing.sizes import Size
 
 
-def random_layout(seed: int, cards: int) -> tuple[list[Size], Layout]:
+def random_layout(seed: int, cards: int) -> Layout:
     """The layout of cards of random sizes, with hubs, circles, links to themselves, and cards without links."""
     chance = random.Random(seed)
     sizes = [Size(width=chance.randint(180, 330), height=chance.randint(60, 700)) for _ in range(cards)]
     links = [(chance.randrange(cards // 4), chance.randrange(cards - 5)) for _ in range(cards)]
     links += [(chance.randrange(cards - 5), chance.randrange(cards - 5)) for _ in range(cards // 3)]
-    return sizes, arrange(sizes, links)
+    return arrange_numbered(sizes, links)
+
+
+def arrange_numbered(sizes: Iterable[Size], links: Iterable[tuple[int, int]]) -> Layout:
+    """The layout of cards whose keys are their numbers."""
+    keyed = {str(number): size for number, size in enumerate(sizes)}
+    return arrange(keyed, [(str(parent), str(child)) for parent, child in links])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_cards_and_lines_keep_apart(seed: int) -> None:
     """No card overlaps another, no line passes through a card, and everything is within the picture."""
-    sizes, layout = random_layout(seed, 60)
-    boxes = [(p.x, p.y, p.x + s.width, p.y + s.height) for p, s in zip(layout.corners, sizes, strict=True)]
+    layout = random_layout(seed, 60)
+    boxes = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in layout.boxes.values()]
+    assert len(boxes) == 60
     for one, other in combinations(boxes, 2):
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
     passes = [one for passes in layout.passes.values() for one in passes]
@@ -40,17 +48,17 @@ def test_cards_and_lines_keep_apart(seed: int) -> None:
 def test_parents_are_left_of_their_children() -> None:
     """Without circles, each parent is left of its child, with the line's places between them from left to right."""
     sizes = [Size(width=200, height=100 + 40 * number) for number in range(6)]
-    layout = arrange(sizes, [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (4, 5)])
+    layout = arrange_numbered(sizes, [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (4, 5)])
     for (parent, child), passes in layout.passes.items():
         stops = [
-            layout.corners[parent].x + 200,
+            layout.boxes[parent].x + 200,
             *(x for one in passes for x in (one.left, one.right)),
-            layout.corners[child].x,
+            layout.boxes[child].x,
         ]
         assert stops == sorted(stops)
-    assert len(layout.passes[0, 3]) == 2
+    assert len(layout.passes["0", "3"]) == 2
 
 
 def test_no_cards() -> None:
     """A schema without tables has an empty layout."""
-    assert arrange([], []).corners == ()
+    assert arrange({}, []).boxes == {}

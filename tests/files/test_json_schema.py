@@ -35,7 +35,7 @@ ONLY_THE_READER = re.compile(
     | no\ module\ .* | .*\ is\ neither\ a\ module\ nor\ .* | .*\ is\ not\ a\ module\ name\. | unknown\ enum\ .* | can't\ use\ `.*
     # other tables, columns and names
     | there\ is\ no\ table\ .* | the\ table\ .*\ has\ no\ (column|primary\ key)\ .* | .*\ has\ no\ unique\ key\ on\ .*
-    | .*\ is\ a\ view;.* | \d+\ columns?\ refers?\ to\ .* | .*\ is\ already\ (declared|used|renamed)\ .*
+    | .*\ is\ a\ view;.* | the\ numbers\ of\ columns\ differ:\ .* | .*\ is\ already\ (declared|used|renamed)\ .*
     | the\ trigger\ is\ on\ .* | .*\ is\ the\ current\ name\. | the\ table\ already\ has\ a\ primary\ key.*
     # values of other keys
     | .*\ requires\ a\ (primary\ key|type)\b.* | a\ (WITHOUT\ ROWID|STRICT)\ table\ can't\ have\ .*

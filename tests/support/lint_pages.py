@@ -74,7 +74,8 @@ severity = {REDUNDANT_INDEX = "error"}                     # error, warning or i
 def lint_reference() -> str:
     """Return docs/lint.md: how to use ``lint``, and a table of its rules."""
     rows = [
-        f"| [`{rule.code}`](lint/{rule.code.lower()}.md) | {rule.severity} | {rule.summary} |\n" for rule in all_rules()
+        f"| [`{rule.code}`](lint/{rule.code.lower()}.md) | {rule.severity} | {rule.explanation.splitlines()[0]} |\n"
+        for rule in all_rules()
     ]
     return INTRODUCTION + "".join(rows)
 

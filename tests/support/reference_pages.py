@@ -17,7 +17,7 @@ import waiaas_migrate.waiaas
 from tests.support.lint_pages import write_lint_pages
 from tests.support.projects import CHECKOUT
 from waiaas_migrate.cli.main import group
-from waiaas_migrate.commands.findings import EXPLANATIONS
+from waiaas_migrate.commands.findings import FindingCode
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA, json_schema_text
 from waiaas_migrate.files.schema_file.schema_keys import COLUMN, TABLE, TOP
@@ -323,7 +323,7 @@ Problems that stop a command, such as a typo in schema.yaml, are reported in the
 
 def findings_reference() -> str:
     """Return docs/findings.md: each code of ``check`` and ``drift`` with its meaning."""
-    return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {text} |\n" for code, text in EXPLANATIONS.items())
+    return FINDINGS_INTRODUCTION + "".join(f"| `{code}` | {code.explanation} |\n" for code in FindingCode)
 
 
 def schema_reference(page: str) -> str:

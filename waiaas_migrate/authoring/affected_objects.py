@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.broken import broken_objects
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, query_dependencies
-from waiaas_migrate.sqlite.reading.external_content import Content, content_of
+from waiaas_migrate.sqlite.reading.external_content import ExternalContent, external_content
 
 
 def newly_broken_objects(
@@ -25,9 +24,7 @@ def newly_broken_objects(
 
     An object that the migration adds or changes must work, even if it did not before.
     """
-    touched = _touched(transition)
-    reached = _reached(transition.new, touched) if transition.start.names else None
-    found = broken_objects(after, transition.new, reached)
+    found = broken_objects(after, transition.new)
     if found:
         names = {fold(one.name) for one in found} - _made_objects(transition)
         known = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, names)}
@@ -44,32 +41,6 @@ def _made_objects(transition: Transition) -> frozenset[str]:
     return frozenset(c.object_of(change)[1] for change in made)
 
 
-def _touched(transition: Transition) -> frozenset[str]:
-    """Return the folded names of everything that the migration adds, drops, changes or renames."""
-    names = [c.object_of(change)[1] for change in transition.changes]
-    names += [fold(table) for change in transition.changes if (table := c.table_of(change)) is not None]
-    names += [fold(name) for rename in transition.renames.tables for name in (rename.old, rename.new)]
-    names += [fold(rename.table) for rename in transition.renames.columns]
-    return frozenset(names)
-
-
-def _reached(schema: Schema, touched: frozenset[str]) -> frozenset[str] | None:
-    """Return the names of the objects that depend on ``touched``, directly or not; None if it may be any of them."""
-    if not all(re.fullmatch(r"\w+", name) for name in touched):
-        return None  # a statement writes such a name with quotes and escapes, not as a word
-    waiting = {fold(view.name): _words(view.statement.sql) for view in schema.views}
-    waiting |= {fold(table.name): _words(table.statement.sql) for table in schema.virtual_tables}
-    reached = set(touched)
-    while more := {name for name, words in waiting.items() if words & reached}:
-        reached |= more
-        waiting = {name: words for name, words in waiting.items() if name not in more}
-    return frozenset(reached | {fold(t.name) for t in schema.triggers if _words(t.statement.sql) & reached})
-
-
-def _words(sql: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", fold(sql)))
-
-
 def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
     """Return the folded names of the full-text tables over a view that the migration must index again.
 
@@ -80,7 +51,7 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
     stored = _stored(transition.new)
     made = _made_objects(transition)
     for virtual in transition.new.virtual_tables:
-        content = content_of(virtual)
+        content = external_content(virtual.statement.sql)
         now = None if content is None or content.table not in views else _dependencies(after, content)
         if content is None or now is None:
             continue  # a table that cannot be read is reported as broken
@@ -101,7 +72,7 @@ def _stored(schema: Schema) -> frozenset[str]:
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 
-def _dependencies(database: sqlite3.Connection, content: Content) -> Dependencies | None:
+def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dependencies | None:
     """Return the dependencies of the query that reads ``content``; None if that fails."""
     # Without the table before it, a quoted name that isn't a column would be a string.
     names = sorted({content.rowid, *content.columns})

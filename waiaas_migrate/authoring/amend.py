@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.released import read_released
+from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.errors import MigrationsError, Problem, UsageError
-from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Entry, Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
@@ -34,9 +33,9 @@ def without_last(
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
         what = f"does not list all migrations, or lists another one than {last.id} as the last."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
-    if reason := read_released(project, recorded.ids, released).reason(last.id):
+    if reason := reasons_released(project, recorded.ids, released).get(last.id):
         raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
-    if last.kind == "python" or (entry.facts or Facts()).by_hand:
+    if last.kind == "python" or entry.facts.by_hand:
         fix = "Edit it, then run `waiaas-migrate record`."
         raise _refused(last.path, "was written or edited by hand, and --amend would discard that.", fix)
     before = replace(recorded, migrations=recorded.migrations[:-1], hints=_hints_before(recorded.hints, entry))
@@ -53,8 +52,7 @@ def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
     After a swap the same names exist as before, so only the record shows whether it was done. The hazard that each swap
     announces names its table.
     """
-    announced = () if last.facts is None else last.facts.forward.hazards
-    swapped = [fold(hazard.where) for hazard in announced if hazard.code == Code.SWAP_NAMES]
+    swapped = [fold(hazard.where) for hazard in last.facts.forward.hazards if hazard.code == Code.SWAP_NAMES]
     undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}
     pairs = {new: old for new, _, old in (hint.partition(" < ") for hint in hints)}
     for name in swapped:

@@ -1,4 +1,4 @@
-"""Tries backfills on the schema before the migration, to find out what each reads and whether it fails.
+"""Try backfills on the schema before the migration, to find out what each reads and whether it fails.
 
 A backfill sees every table as it was before the migration, but under the new names. It does not see new columns, and
 still sees dropped ones.

@@ -1,4 +1,4 @@
-"""Migrations of different branches, which were generated without each other."""
+"""Find new migrations that conflict with recorded ones, as after a merge, and say what to do about them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DELETE = (
 
 
 def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Connection:
-    """Replay ``migrations``; if two exclude each other, report the one that isn't recorded.
+    """Replay ``migrations``; if two conflict, report the one that isn't recorded.
 
     Databases may have run recorded migrations, so only a new one can still be changed.
 

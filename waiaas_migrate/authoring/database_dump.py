@@ -1,4 +1,4 @@
-"""The steps that make a database again, object by object and row by row, and its content to compare."""
+"""Dump a database as the steps that create it again, and read its content for comparisons."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _counter(connection: sqlite3.Connection, table: Table, *, has_rows: bool) ->
 
 
 def _literal(value: str | float | bytes | None) -> str:
-    """Return an expression for ``value`` that a text file keeps, that yoyo's splitter reads, in any encoding."""
+    """Return an SQL expression for ``value`` that is safe in a text file of any encoding and for yoyo's reader."""
     if not isinstance(value, str) or all(map(_is_plain, value)):
         return quote_literal(value)
     terms: list[str] = []

@@ -111,7 +111,7 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     }
     return tuple(
         _Part(words=step.words, path=_path(action, paths), action=action, text=text)
-        for step in creation(schema, diff(Schema(), schema))
+        for step in creation(schema, renderer.clause)
         for action in step.actions
         for text in _texts(renderer.action(action), renderer)
     )

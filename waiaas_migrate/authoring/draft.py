@@ -37,9 +37,8 @@ _LISTED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A migration that isn't written yet, with its changes, hazards and facts."""
+    """A migration that isn't written yet, with its hazards and facts."""
 
-    changes: tuple[Change, ...]
     hazards: tuple[Hazard, ...]
     migration: MigrationFile
     facts: Facts
@@ -92,7 +91,6 @@ def draft(
         back = _transition_back(before, after, transition, renderer)
     rollback, effects = _rollback(transition, back, hazards, renderer, name)
     return Draft(
-        changes=changes,
         hazards=hazards,
         migration=new_migration(path, depends=depends, sql=sql, rollback=rollback),
         facts=Facts(forward=effects_of(forward, hazards, transition.start), rollback=effects),

@@ -15,24 +15,16 @@ from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_facts import facts_of
-from waiaas_migrate.authoring.migration_names import refuse_whitespace
+from waiaas_migrate.authoring.migration_names import refuse_whitespace, slug_of
 from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import mark
-from waiaas_migrate.files.migration_dir.manifest import (
-    MANIFEST,
-    Entry,
-    Manifest,
-    chain,
-    history_problems,
-    manifest_text,
-    read_recorded,
-)
+from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, history_problems, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.files.migration_dir.write_files import FolderState, folder_state, recover, write_files
+from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
 from waiaas_migrate.files.schema_file.locate import located, placed
@@ -49,8 +41,8 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Generated:
-    """What ``generate`` did.
+class Planned:
+    """What a command did that writes a migration if one is needed.
 
     Args:
         migration: the id of the new migration; None if none was needed, or if hazards stopped it.
@@ -58,8 +50,6 @@ class Generated:
         hazards: its hazards.
         refused: the hazards that stopped it.
         written: the files that were written.
-        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
-        replaced: the last migration, which was replaced or, if there is no new one, deleted.
         removed: files of an interrupted run that were deleted.
     """
 
@@ -68,9 +58,20 @@ class Generated:
     hazards: tuple[Hazard, ...] = ()
     refused: tuple[Hazard, ...] = ()
     written: tuple[Path, ...] = ()
+    removed: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated(Planned):
+    """What ``generate`` did.
+
+    Args:
+        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
+        replaced: the last migration, which was replaced or, if there is no new one, deleted.
+    """
+
     unrecorded: tuple[str, ...] = ()
     replaced: str | None = None
-    removed: tuple[Path, ...] = ()
 
 
 @collection_paused()
@@ -97,95 +98,102 @@ def generate(
         ProofError: the migration fails its proof.
     """
     allowed = allowed_codes(allow)
-    removed = recover(project.migrations)
-    seen = folder_state(project.migrations)
+    removed, seen = recover(project.migrations), folder_state(project.migrations)
     migrations, recorded = read_history(project)
-    writer = Writer(project=project, seen=seen, recorded=recorded)
+    before, last = recorded, None
     if amend:
-        migrations, recorded, last = without_last(project, migrations, recorded, released)
-        writer = replace(writer, last=last)
-    done = generate_with(writer, migrations, recorded, name, allowed)
-    hazards, refused = (placed(found, project.schema, root=project.root) for found in (done.hazards, done.refused))
-    return replace(done, removed=removed, hazards=hazards, refused=refused)
+        migrations, before, last = without_last(project, migrations, recorded, released)
+    request = Request(project=project, migrations=migrations, recorded=before, name=name, allowed=allowed, last=last)
+    plan = plan_declared(request)
+    done = replace(plan.result, removed=removed)
+    old, new = ({} if one is None else one.files for one in (last, plan.new))
+    is_same = old == new and recorded is not None and plan.manifest == recorded
+    if plan.manifest is None or is_same:
+        return done
+    written = write_history(project.migrations, plan.manifest, old=old, new=new, seen=seen)
+    return replace(done, written=written, replaced=last.id if last is not None and old != new else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
-    """Writes a migration in the place of ``last``, if that is given, and the manifest in the place of ``recorded``."""
+class Request:
+    """What to generate.
+
+    Args:
+        project: where the files are.
+        migrations: the migrations so far.
+        recorded: the manifest that lists those of them that are known.
+        name: the name of the new migration; derived from its changes if None.
+        allowed: the hazards to allow.
+        last: the migration to replace; a new one with the same content keeps its name.
+    """
 
     project: Project
-    seen: FolderState
+    migrations: tuple[MigrationFile, ...]
     recorded: Manifest | None
+    name: str | None
+    allowed: frozenset[Code]
     last: MigrationFile | None = None
 
-    @property
-    def last_slug(self) -> str | None:
-        """Return the name of the migration to replace, without its number."""
-        return None if self.last is None else self.last.id.partition("_")[2]
 
-    def is_last(self, new: MigrationFile) -> bool:
-        """Return whether ``new`` is the migration to replace, under any name."""
-        last = self.last
-        return last is not None and [text.replace(new.id, last.id) for text in _files(new).values()] == [
-            *_files(last).values()
-        ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to write: a new migration, if one is needed, and the manifest, unless hazards stop it."""
 
-    def write(self, done: Generated, manifest: Manifest, new: MigrationFile | None = None) -> Generated:
-        """Write what differs from the files that are there."""
-        files = {} if new is None else _files(new)
-        old = {} if self.last is None else _files(self.last)
-        if files == old:
-            files = old = {}
-        text = manifest_text(manifest)
-        if not (files or old) and self.recorded is not None and manifest_text(self.recorded) == text:
-            return done
-        written = write_files(self.project.migrations, {**files, MANIFEST: text}, removed=tuple(old), seen=self.seen)
-        return replace(done, written=written, replaced=self.last.id if self.last is not None and old else None)
+    result: Generated
+    manifest: Manifest | None = None
+    new: MigrationFile | None = None
 
 
-def _files(migration: MigrationFile) -> dict[str, str]:
-    rollback = {} if migration.rollback is None else {f"{migration.id}.rollback.sql": migration.rollback}
-    return {**rollback, f"{migration.id}.sql": migration.sql}
-
-
-def generate_with(
-    writer: Writer,
-    migrations: tuple[MigrationFile, ...],
-    recorded: Manifest | None,
-    name: str | None,
-    allowed: frozenset[Code],
-) -> Generated:
-    """Have ``writer`` write what is missing after ``migrations``, of which ``recorded`` lists those that are known."""
-    project, renderer = writer.project, Renderer(writer.project.templates)
-    with closing(replay_folder(migrations, recorded)) as before:
-        refuse_clashes(migrations, recorded)
+def plan_declared(request: Request) -> Plan:
+    """Plan the migration to what schema.yaml declares; the manifest records the requested migrations, too."""
+    project, renderer = request.project, Renderer(request.project.templates)
+    with closing(replay_folder(request.migrations, request.recorded)) as before:
+        refuse_clashes(request.migrations, request.recorded)
         declared = declare(project, renderer, like=before)
-        refuse_faulty_pragmas(project, pragmas_of(declared.source))
-        transition = transition_to_declared(project, before, declared, recorded, renderer)
-        facts = facts_of(migrations, recorded)
-        done = Generated(
-            changes=tuple(describe(change) for change in changes_of(transition)),
-            unrecorded=_unrecorded(migrations, recorded),
-        )
-        if not done.changes:
-            head = fingerprint(read_catalog(before))
-            return writer.write(done, _manifest(project, declared, chain(migrations, facts), head))
-        hazards = hazards_of(transition)
-        if stopped := stopped_by(done, hazards, allowed):
-            return stopped
-        with custom_templates_mentioned(project, renderer):
-            drafted = draft(before, transition, hazards, migrations, renderer, name)
-            if name is None and writer.is_last(drafted.migration):
-                # Without -m, a migration that stays the same keeps its name.
-                drafted = draft(before, transition, hazards, migrations, renderer, writer.last_slug)
-            if stopped := stopped_by(done, drafted.hazards, allowed):
-                return stopped
-            head = prove(before, transition, drafted.migration)
+        pragmas = pragmas_of(declared.source)
+        refuse_faulty_pragmas(project, pragmas)
+        transition = transition_to_declared(project, before, declared, request.recorded, renderer)
+        manifest = Manifest(pragmas=pragmas, hints=hints(declared.schema), ignore=project.ignore)
+        return plan_transition(request, before, transition, renderer, manifest)
+
+
+def plan_transition(
+    request: Request, before: sqlite3.Connection, transition: Transition, renderer: Renderer, manifest: Manifest
+) -> Plan:
+    """Plan the migration that makes ``transition`` from ``before``, what the requested migrations build.
+
+    The migrations and the fingerprint are added to ``manifest``.
+    """
+    project, migrations = request.project, request.migrations
+    facts = facts_of(migrations, request.recorded)
+    done = Generated(
+        changes=tuple(describe(change) for change in changes_of(transition)),
+        unrecorded=_unrecorded(migrations, request.recorded),
+    )
+    if not done.changes:
+        head = fingerprint(read_catalog(before))
+        return Plan(result=done, manifest=replace(manifest, migrations=chain(migrations, facts), fingerprint=head))
+    done = replace(done, hazards=placed(hazards_of(transition), project.schema, root=project.root))
+    if refused := _refused(done.hazards, request.allowed):
+        return Plan(result=replace(done, refused=refused))
+    with _custom_templates_mentioned(project, renderer):
+        drafted = draft(before, transition, done.hazards, migrations, renderer, request.name)
+        if request.name is None and request.last is not None and _is_same(drafted.migration, request.last):
+            drafted = draft(before, transition, done.hazards, migrations, renderer, slug_of(request.last.id))
+        done = replace(done, hazards=drafted.hazards)
+        if refused := _refused(done.hazards, request.allowed):
+            return Plan(result=replace(done, refused=refused))
+        head = prove(before, transition, drafted.migration)
     new = drafted.migration
     refuse_whitespace(migrations, new.id)
     entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
-    done = replace(done, migration=new.id, hazards=drafted.hazards)
-    return writer.write(done, _manifest(project, declared, entries, head), new)
+    manifest = replace(manifest, migrations=entries, fingerprint=head)
+    return Plan(result=replace(done, migration=new.id), manifest=manifest, new=new)
+
+
+def _is_same(new: MigrationFile, last: MigrationFile) -> bool:
+    """Return whether two migrations differ only in their names."""
+    return [text.replace(new.id, last.id) for text in new.files.values()] == [*last.files.values()]
 
 
 def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
@@ -225,29 +233,18 @@ def transition_to_declared(
     return transition
 
 
-def _manifest(project: Project, declared: Declared, entries: tuple[Entry, ...], head: str) -> Manifest:
-    return Manifest(
-        migrations=entries,
-        pragmas=pragmas_of(declared.source),
-        fingerprint=head,
-        hints=hints(declared.schema),
-        ignore=project.ignore,
-    )
-
-
 def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
     """Return the declared PRAGMAs, as the manifest keeps them."""
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
 
 
-def stopped_by(done: Generated, hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> Generated | None:
-    """Return what to report if hazards that aren't allowed stop ``generate``; None if none do."""
-    refused = tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
-    return replace(done, hazards=hazards, refused=refused) if refused else None
+def _refused(hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> tuple[Hazard, ...]:
+    """Return the hazards that stop ``generate``, because they aren't allowed."""
+    return tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
 
 
 @contextmanager
-def custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
+def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
     """Mention the project's own templates, which may be at fault, if a proof fails."""
     try:
         yield

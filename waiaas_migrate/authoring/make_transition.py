@@ -1,4 +1,4 @@
-"""Makes the transition from the schema in a database to another one; SQLite does the renames, in memory."""
+"""Make the transition from the schema in a database to another one; SQLite does the renames, in memory."""
 
 from __future__ import annotations
 
@@ -44,22 +44,24 @@ def make_transition(
     ``known`` are texts in the database that need not be read again.
     """
     start, strings = introspect_quoted(database, known)
-    found = Transition(start=start, old=start, new=new, changes=(), renames=renames, options=options)
+    found = Transition(
+        start=start, old=start, new=new, changes=(), write=renderer.clause, renames=renames, options=options
+    )
     found = replace(found, known=known or {}, strings=strings)
     if not renames.tables and not renames.columns:
-        return _completed(database, found, renderer)
+        return _completed(database, found)
     with closing(copy(database)) as scratch:
         aside = _rename_all(scratch, start, renames, renderer)
         old, strings = introspect_quoted(scratch, known)
-        return _completed(scratch, replace(found, old=old, strings=strings, set_aside=aside), renderer)
+        return _completed(scratch, replace(found, old=old, strings=strings, set_aside=aside))
 
 
-def _completed(database: sqlite3.Connection, transition: Transition, renderer: Renderer) -> Transition:
+def _completed(database: sqlite3.Connection, transition: Transition) -> Transition:
     """Return ``transition`` with its changes and with facts read from ``database``, which has the new names."""
     changes = diff(transition.old, transition.new)
     aside = transition.set_aside | _broken(database, transition.old, changes) | _quoted(transition.strings, changes)
     texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
-    transition = replace(transition, changes=changes, set_aside=aside, clauses=renderer, texts=texts)
+    transition = replace(transition, changes=changes, set_aside=aside, texts=texts)
     return with_backfills(database, transition)
 
 
@@ -72,7 +74,9 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
         views=tuple(view for view in start.views if fold(view.name) not in taken),
         triggers=tuple(trigger for trigger in start.triggers if fold(trigger.table) not in taken),
     )
-    renaming = Transition(start=start, old=start, new=kept, changes=(), renames=renames, set_aside=aside)
+    renaming = Transition(
+        start=start, old=start, new=kept, changes=(), write=renderer.clause, renames=renames, set_aside=aside
+    )
     while (culprit := _rename(scratch, renaming, renderer)) is not None:
         aside |= {fold(culprit)}
         renaming = replace(renaming, set_aside=aside)
@@ -109,7 +113,7 @@ def _quoted(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
 
     They are created again with single quotes; otherwise SQLite would read the string as the column.
     """
-    added = {fold(change.column.name) for change in changes if isinstance(change, AddColumn)}
+    added = {fold(change.new.name) for change in changes if isinstance(change, AddColumn)}
     return frozenset(
         name for (kind, name), words in strings.items() if kind in ("view", "trigger") and added & set(map(fold, words))
     )

@@ -1,4 +1,4 @@
-"""The facts about migrations that were not planned just now: recorded ones, or what their SQL shows."""
+"""Facts about existing migrations: the recorded ones, or those that their SQL shows."""
 
 from __future__ import annotations
 

@@ -23,14 +23,8 @@ def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]
         UsageError: ``name`` has no character that can be used in a file name.
     """
     ids = tuple(existing)
-    if name is not None:
-        slug = slugify(name)
-        if not slug:
-            raise UsageError(
-                f"--name {name!r}: has no character that can be used in a file name. Use letters or digits."
-            )
-    else:
-        slug = _said(changes) if ids else "initial"
+    made_up = _described(changes) if ids else "initial"
+    slug = made_up if name is None else slugify(name, "--name")
     return f"{_next_number(ids):04d}_{slug}"
 
 
@@ -41,15 +35,31 @@ def _next_number(ids: Iterable[str]) -> int:
     return max(map(int, short or digits), default=0) + 1
 
 
-def slugify(text: str) -> str:
-    """Return ``text`` in lower-case ASCII letters, digits and underscores."""
+def slugify(name: str, option: str) -> str:
+    """Return ``name``, which ``option`` gave, in lower-case ASCII letters, digits and underscores.
+
+    Raises:
+        UsageError: it has no character that can be used in a file name.
+    """
+    if slug := _slug(name):
+        return slug
+    raise UsageError(f"{option} {name!r}: has no character that can be used in a file name. Use letters or digits.")
+
+
+def _slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_LONGEST_SLUG].strip("_")
 
 
-def _said(changes: Sequence[Change]) -> str:
+def slug_of(migration_id: str) -> str:
+    """Return the id without its number; the whole id if it has none."""
+    number, _, slug = migration_id.partition("_")
+    return slug if number.isdigit() and slug else migration_id
+
+
+def _described(changes: Sequence[Change]) -> str:
     """Return a slug of the first change, and whether there are more."""
-    first = slugify(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
+    first = _slug(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
     return (first or "change") + ("_and_more" if len(changes) > 1 else "")
 
 

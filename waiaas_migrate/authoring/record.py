@@ -11,19 +11,12 @@ from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.faulty_rollbacks import faulty_rollbacks
 from waiaas_migrate.authoring.generate import pragmas_of
 from waiaas_migrate.authoring.migration_facts import facts_of
-from waiaas_migrate.authoring.released import read_released
+from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import (
-    MANIFEST,
-    Manifest,
-    chain,
-    edited,
-    manifest_text,
-    read_recorded,
-)
-from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_files
+from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, edited, read_recorded
+from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
@@ -87,11 +80,11 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     refuse_clashes(migrations, _without(recorded, done.deleted))
     entries = chain(migrations, facts_of(migrations, kept))
     manifest = replace(_start(project, recorded), migrations=entries, fingerprint=head)
-    text = manifest_text(manifest)
-    if recorded is not None and manifest_text(recorded) == text:
+    if manifest == recorded:
         return done
     notices = tuple(one.what for one in faulty_rollbacks(migrations, {*done.added, *done.edited}))
-    return replace(done, notices=notices, written=write_files(project.migrations, {MANIFEST: text}, seen=seen))
+    written = write_history(project.migrations, manifest, old={}, new={}, seen=seen)
+    return replace(done, notices=notices, written=written)
 
 
 def _without(recorded: Manifest | None, ids: Collection[str]) -> Manifest | None:
@@ -108,13 +101,15 @@ def _start(project: Project, recorded: Manifest | None) -> Manifest:
 
 
 def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str], named: Collection[str]) -> None:
-    released = read_released(project, ids, named)
+    reasons = reasons_released(project, ids, named)
     problems = [
         Problem(
-            file=str(project.migrations / name), what=f"was edited or deleted, but is released: {reason}.", fix=_NEW
+            file=str(project.migrations / name),
+            what=f"was edited or deleted, but is released: {reasons[name]}.",
+            fix=_NEW,
         )
         for name in changed
-        if (reason := released.reason(name))
+        if name in reasons
     ]
     if problems:
         raise MigrationsError(problems)

@@ -9,7 +9,7 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.enum_lists import literal, values_held
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
-from waiaas_migrate.sqlite.planning.row_values import column_of, is_filled, mapping
+from waiaas_migrate.sqlite.planning.row_values import is_filled, mapping
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 #: Hazards of a rollback that need no remark, because its purpose is to drop what the migration added.
@@ -37,10 +37,10 @@ def hazard_remark(hazard: Hazard) -> str:
 
 
 def _deleted(transition: Transition) -> Iterator[str]:
-    tables = [change.table.name for change in transition.changes if isinstance(change, c.AddTable)]
-    added = [change.item for change in transition.changes if isinstance(change, c.AddObject)]
+    tables = [change.new.name for change in transition.changes if isinstance(change, c.AddTable)]
+    added = [change.new for change in transition.changes if isinstance(change, c.AddObject)]
     tables += [item.name for item in added if isinstance(item, VirtualTable) and item.holds_data]
-    columns = [f"{one.table}.{one.column.name}" for one in transition.changes if isinstance(one, c.AddColumn)]
+    columns = [f"{one.table}.{one.new.name}" for one in transition.changes if isinstance(one, c.AddColumn)]
     if tables:
         yield f"Deletes table{'s' if len(tables) > 1 else ''} {', '.join(tables)} with all rows."
     if columns:
@@ -49,13 +49,13 @@ def _deleted(transition: Transition) -> Iterator[str]:
 
 def _not_restored(change: c.Change) -> Iterator[str]:
     match change:
-        case c.DropTable(table=Table(name=name)):
+        case c.DropTable(old=Table(name=name)):
             yield f"Does not restore the rows of {name}."
-        case c.DropObject(item=VirtualTable(holds_data=True) as virtual):
+        case c.DropObject(old=VirtualTable(holds_data=True) as virtual):
             yield f"Does not restore the rows of {virtual.name}."
-        case c.DropColumn(table=table, column=column) if column.not_null and column.default is None:
+        case c.DropColumn(table=table, old=column) if column.not_null and column.default is None:
             yield f"Does not restore the values of {table}.{column.name}: every row gets a neutral value."
-        case c.DropColumn(table=table, column=column):
+        case c.DropColumn(table=table, old=column):
             yield f"Does not restore the values of {table}.{column.name}."
         case c.ModifyPrimaryKey(table=table, old=PrimaryKey(autoincrement=True)):
             yield f"Does not restore the AUTOINCREMENT counter of {table}, which continues from its highest row."
@@ -73,7 +73,7 @@ def _not_restored(change: c.Change) -> Iterator[str]:
 
 def _changed_values(old: Table, new: Table) -> Iterator[str]:
     for after in new.columns:
-        before = column_of(old, after.name)
+        before = old.column(after.name)
         if before is not None and is_filled(old, after):
             yield f"Keeps the values that the migration filled into {old.name}.{after.name}."
         if before is not None and (after.hints.renamed_values or after.hints.removed_values):

@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 
 _ROWS = 4
-#: A table and some of its columns, as they are called at one point of the migration.
+#: A table and some of its columns, under their names before or after the migration.
 Part = tuple[str, list[str]]
 
 
@@ -64,7 +64,7 @@ def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
 
 
 def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[tuple[Part, Part]]:
-    """Yield the columns that must keep their values, as named before and after the migration."""
+    """Yield the columns that must keep their values, under their names before and after the migration."""
     renames, after = transition.renames, transition.new.by_name()
     for start in tables:
         new = after.get(fold(renames.table_after(start.name)))

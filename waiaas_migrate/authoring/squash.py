@@ -22,16 +22,9 @@ from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import Facts, Replaced, mark
-from waiaas_migrate.files.migration_dir.manifest import (
-    MANIFEST,
-    Manifest,
-    chain,
-    check_manifest,
-    manifest_text,
-    read_recorded,
-)
+from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
-from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_files
+from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Head, Renderer
 from waiaas_migrate.runner.replay import replay, run_in_memory
@@ -88,16 +81,15 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
         content = _proved(new, old, rest, before)
         facts = _facts(new, old, manifest, fingerprint(read_catalog(before)))
     entries = chain((new, *rest), {**manifest.facts, new.id: facts})
-    files = {f"{new.id}.rollback.sql": new.rollback or "", f"{new.id}.sql": new.sql}
-    files[MANIFEST] = manifest_text(replace(manifest, migrations=entries))
-    replaced = tuple(name for migration in old for name in _file_names(migration))
-    written = write_files(project.migrations, files, removed=replaced, seen=seen)
+    replaced = {name: text for migration in old for name, text in migration.files.items()}
+    manifest = replace(manifest, migrations=entries)
+    written = write_history(project.migrations, manifest, old=replaced, new=new.files, seen=seen)
     return Squashed(
         migration=new.id,
         replaced=tuple(migration.id for migration in old),
         rows=row_counts(content),
         written=written,
-        deleted=tuple(project.migrations / name for name in replaced if name not in files),
+        deleted=tuple(project.migrations / name for name in replaced if name not in new.files),
         removed=removed,
     )
 
@@ -106,16 +98,11 @@ def _recorded(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest]:
     """Return the migrations and the manifest, which lists each as it is."""
     migrations, _, recorded = read_recorded(project.migrations)
     if recorded is None or not migrations:
-        raise MigrationsError([_empty(project)])
+        what, fix = "has no recorded migrations.", "Run `waiaas-migrate generate`."
+        raise MigrationsError([Problem(file=str(project.migrations), what=what, fix=fix)])
     if problems := check_manifest(recorded, migrations):
         raise MigrationsError(problems)
     return migrations, recorded
-
-
-def _empty(project: Project) -> Problem:
-    return Problem(
-        file=str(project.migrations), what="has no recorded migrations.", fix="Run `waiaas-migrate generate`."
-    )
 
 
 def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
@@ -177,7 +164,10 @@ def _proved(
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
         raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
     with closing(memory()) as after:
-        _run(after, new)
+        try:
+            run_in_memory(after, new)
+        except ApplyError as error:
+            raise _refused(new, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
         if changing := _differences(before, after):
             raise _refused(new, f"one migration can't make what the old ones make: {', '.join(changing)} would differ.")
         _prove_rest(new, rest, before, after)
@@ -185,13 +175,6 @@ def _proved(
         if read_catalog(after):
             raise _refused(new, "its rollback would leave objects behind.")
     return content
-
-
-def _run(connection: Connection, migration: MigrationFile) -> None:
-    try:
-        run_in_memory(connection, migration)
-    except ApplyError as error:
-        raise _refused(migration, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
 
 
 def _differences(one: Connection, other: Connection) -> list[str]:
@@ -221,13 +204,7 @@ def _refused(new: MigrationFile, what: str) -> MigrationsError:
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:
     replaced = [
-        *(one for migration in old for one in (manifest.facts.get(migration.id) or Facts()).replaces),
+        *(one for migration in old for one in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),
     ]
     return replace(derive_facts(new), catalog=mark(head), replaces=tuple(replaced))
-
-
-def _file_names(migration: MigrationFile) -> list[str]:
-    """Return the names of the files of ``migration``."""
-    rollback = [] if migration.rollback is None else [f"{migration.id}.rollback.sql"]
-    return [migration.path.name, *rollback]

@@ -1,4 +1,4 @@
-"""Checks that yoyo's own reader finds the statements in a migration's file that SQLite sees.
+"""Check that yoyo's own reader finds the statements in a migration's file that SQLite sees.
 
 yoyo splits a file with sqlparse, which reads some words as the start of a block, and no unterminated comments.
 """

@@ -20,14 +20,6 @@ def add_completions(command: click.Command) -> None:
             parameter._custom_shell_complete = complete  # noqa: SLF001
 
 
-def _files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="file")]
-
-
-def _folders(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(incomplete, type="dir")]
-
-
 def _codes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from waiaas_migrate.schema.hazards.hazard import STOPPING
 
@@ -52,8 +44,8 @@ def _matching(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 _COMPLETIONS: dict[str, Complete] = {
-    **dict.fromkeys(("FILE", "DATABASE", "SOURCE", "BACKUP", "A", "B"), _files),
-    "FOLDER": _folders,
+    **dict.fromkeys(("FILE", "DATABASE", "SOURCE", "BACKUP", "A", "B"), click.Path().shell_complete),
+    "FOLDER": click.Path(file_okay=False).shell_complete,
     "CODE": _codes,
     **dict.fromkeys(("ID", "MIGRATION"), _migrations),
 }

@@ -21,23 +21,17 @@ def dry_run(
     may_make = without_patterns(databases)
     return report_on(
         databases,
-        Report(
-            show=_show,
-            line=_line,
-            word=_word,
-            row=_row,
-            status=lambda found: FINDINGS if found.manual_changes else 0,
-        ),
+        Report(show=_show, line=_line, outcome=_outcome, row=_row),
         one=lambda database: estimate(database, project.migrations, options=run_options),
         each=lambda names: estimate_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
         as_json=as_json,
     )
 
 
-def _word(found: Estimate) -> str:
+def _outcome(found: Estimate) -> tuple[str, int]:
     if found.manual_changes:
-        return CHANGED_BY_HAND
-    return "to be migrated" if found.migrations else "up to date"
+        return CHANGED_BY_HAND, FINDINGS
+    return "to be migrated" if found.migrations else "up to date", 0
 
 
 def _show(database: str, found: Estimate) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
@@ -13,13 +11,11 @@ from waiaas_migrate.cli.output import Verbosity, set_verbosity
 #: Set by the shell while it asks for completions.
 COMPLETING = "_WAIAAS_MIGRATE_COMPLETE"
 
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-
 
 def with_general_options(command: click.Command) -> click.Command:
-    """Add to a command what every command has; the options are listed in the help of the whole."""
+    """Add the general options and completions to a command; only the help of `waiaas-migrate` lists the options."""
     if not any(one.name == "quiet" for one in command.params):
-        command.params += _verbosity(hidden=True)
+        command.params += verbosity(hidden=True)
         if COMPLETING in os.environ:
             from waiaas_migrate.cli.completions import add_completions
 
@@ -27,17 +23,8 @@ def with_general_options(command: click.Command) -> click.Command:
     return command
 
 
-def verbosity_options() -> Callable[[CommandT], CommandT]:
-    """Add ``--quiet`` and ``--verbose``."""
-
-    def add(command: CommandT) -> CommandT:
-        command.__dict__.setdefault("__click_params__", []).extend(reversed(_verbosity(hidden=False)))
-        return command
-
-    return add
-
-
-def _verbosity(*, hidden: bool) -> list[click.Parameter]:
+def verbosity(*, hidden: bool) -> list[click.Parameter]:
+    """Return the options ``--quiet`` and ``--verbose``."""
     helps: dict[Verbosity, str] = {
         "quiet": "Print only results, questions and errors.",
         "verbose": "Name each migration and statement that runs.",

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import get_args
 
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.general_options import verbosity_options, with_general_options
+from waiaas_migrate.cli.formats.printing import Style, print_failure_as
+from waiaas_migrate.cli.general_options import verbosity, with_general_options
 from waiaas_migrate.cli.output import complain, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
-
-if TYPE_CHECKING:
-    from waiaas_migrate.cli.formats.printing import Style
 
 _NAMES = tuple(
     """
@@ -50,13 +48,10 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
         return
     import platform
     import sqlite3
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import version
 
-    try:
-        yoyo = version("yoyo-migrations")
-    except PackageNotFoundError:
-        yoyo = "missing"
-    parts = f"SQLite {sqlite3.sqlite_version}, yoyo {yoyo}, Python {platform.python_version()}"
+    yoyo, python = version("yoyo-migrations"), platform.python_version()
+    parts = f"SQLite {sqlite3.sqlite_version}, yoyo {yoyo}, Python {python}"
     click.echo(f"waiaas-migrate, version {__version__} ({parts})")
     context.exit()
 
@@ -68,7 +63,6 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the versions and exit."
 )
-@verbosity_options()
 def group() -> None:
     """Schema migrations for SQLite, generated from schema.yaml.
 
@@ -86,6 +80,9 @@ def group() -> None:
     """  # noqa: D301  \b is click's mark for lines that it must not wrap
 
 
+group.params += verbosity(hidden=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command in this process, as a shell would, and return its exit status.
 
@@ -95,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     set_verbosity("normal")
     try:
-        result = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
+        status: int | None = group.main(args=arguments, prog_name="waiaas-migrate", standalone_mode=False)
     except click.exceptions.Abort as error:
         # click turns a KeyboardInterrupt, which may have a message, into an Abort.
         click.echo(message := safe(str(error.__cause__ or "")) or "Interrupted.", err=True)
@@ -110,22 +107,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure = found
         complain(failure.message)
     else:
-        return result if isinstance(result, int) else 0
+        return status or 0
     if (style := _style(arguments)) != "text":
-        from waiaas_migrate.cli.formats.printing import print_failure_as
-
         with suppress(OSError):  # stdout itself may have failed
             print_failure_as(failure, style, command=next((name for name in arguments if name in _NAMES), ""))
     return failure.exit_code
 
 
 def _style(arguments: Sequence[str]) -> Style:
-    """Return the format that ``arguments`` ask for; they may be what is wrong."""
-    styles: tuple[Style, ...] = ("json", "github", "sarif", "junit")
-    for style in styles:
-        if f"--format={style}" in arguments or ("--format", style) in pairwise(arguments):
-            return style
-    return "json" if "--json" in arguments else "text"
+    """Return the format that ``arguments`` ask for, even if click could not parse them."""
+    styles: tuple[Style, ...] = get_args(Style)
+    named = (one for one in styles if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
+    return "json" if "--json" in arguments else next(named, "text")
 
 
 def _failure(error: Exception) -> Failure | None:

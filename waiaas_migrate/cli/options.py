@@ -10,22 +10,23 @@ from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from waiaas_migrate.cli.output import json_only
-from waiaas_migrate.errors import UsageError
+from waiaas_migrate.cli.formats.printing import Style
+from waiaas_migrate.cli.output import json_only, print_failure, warn
+from waiaas_migrate.errors import INTERRUPTED, UsageError, failure_of
 
 if TYPE_CHECKING:
-    from waiaas_migrate.cli.formats.printing import Style
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import BackupWhen, Transaction
 
 #: Names the database, or a pattern for several, of commands that are given none.
 DATABASE_VARIABLE = "WAIAAS_MIGRATE_DATABASE"
 
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+#: A command returns its exit status; nothing means 0.
+Command = Callable[..., int | None]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 column_order = click.option("--column-order", is_flag=True, help="Report differences in column order, too.")
@@ -44,18 +45,18 @@ transaction = click.option(
 )
 
 
-def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
+def fleet_options(command: Command) -> Command:
     """Add ``--jobs`` and ``--stop-on-failure``, and pass them to ``command`` as ``fleet``."""
 
     @click.option(
         "--jobs",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Process N databases in parallel.  [default: 4 per CPU]",
+        help="Process N databases in parallel.  [default: 2 per CPU]",
     )
     @click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
     @wraps(command)
-    def with_fleet(*args: object, jobs: int | None, stop_on_failure: bool, **options: object) -> int:
+    def with_fleet(*args: object, jobs: int | None, stop_on_failure: bool, **options: object) -> int | None:
         from waiaas_migrate.runner.fleet.fleet import Fleet
 
         return command(*args, fleet=Fleet(jobs=jobs, stop_on_failure=stop_on_failure), **options)
@@ -63,7 +64,7 @@ def fleet_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_fleet
 
 
-def run_options(command: Callable[..., int]) -> Callable[..., int]:
+def run_options(command: Command) -> Command:
     """Add ``--no-verify`` and ``--backup``, and pass them to ``command`` as ``run_options``."""
 
     @click.option("--no-verify", is_flag=True, help="Skip the comparison with the schema that the migrations build.")
@@ -77,7 +78,7 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     @wraps(command)
     def with_options(
         *args: object, no_verify: bool, backup: BackupWhen, transaction: Transaction = "all", **options: object
-    ) -> int:
+    ) -> int | None:
         from waiaas_migrate.runner.options import RunOptions
 
         chosen = RunOptions(verify=not no_verify, backup=backup, transaction=transaction)
@@ -86,20 +87,20 @@ def run_options(command: Callable[..., int]) -> Callable[..., int]:
     return with_options
 
 
-def finding_format(command: Callable[..., int]) -> Callable[..., int]:
+def finding_format(command: Command) -> Command:
     """Add ``--format`` and ``--json``, and pass them to ``command`` as ``style``."""
 
     @click.option(
         "--format",
         "style",
-        type=click.Choice(["text", "json", "github", "sarif", "junit"]),
+        type=click.Choice(get_args(Style)),
         metavar="FORMAT",
         default="text",
         help="Print `text`, `json`, workflow annotations (`github`), `sarif` or `junit`.  [default: text]",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, like --format json.")
     @wraps(command)
-    def with_format(*args: object, style: Style, as_json: bool, **options: object) -> int:
+    def with_format(*args: object, style: Style, as_json: bool, **options: object) -> int | None:
         style = "json" if as_json else style
         with json_only() if style != "text" else nullcontext():
             return command(*args, style=style, **options)
@@ -107,7 +108,27 @@ def finding_format(command: Callable[..., int]) -> Callable[..., int]:
     return with_format
 
 
-def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
+def reports_interruption(command: Command) -> Command:
+    """Print what a run kept if Ctrl-C ends ``command``, which changes a database or several."""
+
+    @wraps(command)
+    def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
+        try:
+            return command(project, as_json=as_json, **options)
+        except KeyboardInterrupt as error:
+            if not str(error):  # it came before or after the run
+                database = options["databases"][0] if "databases" in options else options["database"]
+                hint = f"Run `waiaas-migrate status {database}` to see what was applied."
+                error = KeyboardInterrupt(f"Interrupted. {hint}")
+            warn(str(error))
+            if as_json:
+                print_failure(failure_of(error))
+            return INTERRUPTED
+
+    return interruptible
+
+
+def in_migrations(command: Command) -> Command:
     """Pass ``command`` the project it runs in; the command reads only the migrations.
 
     The other paths are accepted but hidden, so that scripts can pass every command the same ones.
@@ -115,12 +136,12 @@ def in_migrations(command: Callable[..., int]) -> Callable[..., int]:
     return in_project(command, hidden=("schema", "templates"))
 
 
-def in_settings(command: Callable[..., int]) -> Callable[..., int]:
+def in_settings(command: Command) -> Command:
     """Pass ``command`` the project it runs in; the command reads only the settings."""
     return in_project(command, hidden=("schema", "templates", "migrations"))
 
 
-def in_project(command: Callable[..., int], *, hidden: Collection[str] = ()) -> Callable[..., int]:
+def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
     """Pass ``command`` the project it runs in, with the paths that the command line names."""
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")
@@ -136,7 +157,7 @@ def in_project(command: Callable[..., int], *, hidden: Collection[str] = ()) -> 
     @wraps(command)
     def with_project(
         *args: object, schema: str | None, migrations: str | None, templates: str | None, **options: object
-    ) -> int:
+    ) -> int | None:
         from waiaas_migrate.files.project import find_project
         from waiaas_migrate.sqlite.database.setup import using_setup
 

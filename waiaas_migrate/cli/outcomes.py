@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from waiaas_migrate.cli.output import error_row, note, plural, print_json, say
+from waiaas_migrate.cli.streams import safe
 from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Outcome
 
 ResultT = TypeVar("ResultT")
-
-#: Characters in a file name that would end a line, or that a terminal would interpret.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: From the best to the worst.
 _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
@@ -32,16 +29,14 @@ class Report(Generic[ResultT]):
     Args:
         show: print it in full; takes the name of the database, too.
         line: return it as one line.
-        word: return it as a word for the summary.
+        outcome: return a word for the summary, and the exit status.
         row: return it as JSON.
-        status: return its exit status.
     """
 
     show: Callable[[str, ResultT], None]
     line: Callable[[ResultT], str]
-    word: Callable[[ResultT], str]
+    outcome: Callable[[ResultT], tuple[str, int]]
     row: Callable[[ResultT], dict[str, object]]
-    status: Callable[[ResultT], int] = lambda _: 0
 
 
 def report_on(
@@ -63,7 +58,7 @@ def report_on(
         print_json({"database": name, **report.row(result)})
     else:
         report.show(name, result)
-    return report.status(result)
+    return report.outcome(result)[1]
 
 
 def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
@@ -73,7 +68,7 @@ def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT
     worst = 0
     try:
         for outcome in outcomes:
-            word, status = _judged(outcome, report)
+            word, status = _word_and_status(outcome, report)
             counts[word] += 1
             worst = max(worst, status, key=_SEVERITY.index)
             if as_json:
@@ -91,9 +86,9 @@ def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT
     return worst
 
 
-def _judged(outcome: Outcome[ResultT], report: Report[ResultT]) -> tuple[str, int]:
+def _word_and_status(outcome: Outcome[ResultT], report: Report[ResultT]) -> tuple[str, int]:
     if outcome.result is not None:
-        return report.word(outcome.result), report.status(outcome.result)
+        return report.outcome(outcome.result)
     if outcome.failure is None:
         return "not begun", 0
     status = outcome.failure.exit_code
@@ -113,7 +108,7 @@ def _row(outcome: Outcome[ResultT], report: Report[ResultT], word: str, status: 
 
 
 def _print_line(outcome: Outcome[ResultT], report: Report[ResultT]) -> None:
-    database = _CONTROL.sub(lambda found: repr(found[0])[1:-1], outcome.database)
+    database = safe(outcome.database).replace("\n", r"\n").replace("\t", r"\t")
     if outcome.result is not None:
         say(f"{database}: {report.line(outcome.result)}")
     elif outcome.failure is not None:

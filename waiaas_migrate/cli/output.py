@@ -17,16 +17,9 @@ from typing import TYPE_CHECKING, Literal, TextIO
 import click
 
 from waiaas_migrate.cli.streams import safe
-from waiaas_migrate.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from waiaas_migrate.authoring.generate import Generated
-    from waiaas_migrate.authoring.new_migration import New
-    from waiaas_migrate.authoring.rebase import Rebased
-    from waiaas_migrate.authoring.record import Recorded
-    from waiaas_migrate.authoring.squash import Squashed
     from waiaas_migrate.commands.findings import Finding
-    from waiaas_migrate.commands.take_over import TakenOver
     from waiaas_migrate.errors import Failure
     from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.redo import RedoResult
@@ -208,11 +201,11 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
     return f"{count}: {listed(manual_changes)}. Run `waiaas-migrate drift` for details."
 
 
-def print_written(result: Generated | New | Rebased | Recorded | Squashed | TakenOver) -> None:
+def print_written(written: Iterable[Path], removed: Iterable[Path] = ()) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
-    for path in result.removed:
+    for path in removed:
         note(f"deleted {short(path)}, left by an interrupted run")
-    for path in result.written:
+    for path in written:
         note(f"wrote {short(path)}")
 
 
@@ -220,16 +213,3 @@ def short(path: Path) -> str:
     """Return ``path`` relative to the current folder, if it is in there."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def print_interrupted(error: KeyboardInterrupt, *, as_json: bool, database: str = "") -> int:
-    """Print that a run on ``database`` was interrupted and what it kept; return the exit status."""
-    if not str(error):  # it came before or after the run
-        hint = f"Run `waiaas-migrate status {database}` to see what was applied."
-        error = KeyboardInterrupt(f"Interrupted. {hint}")
-    warn(str(error))
-    if as_json:
-        from waiaas_migrate.runner.watching.interruption import interruption_of
-
-        print_failure(interruption_of(error))
-    return INTERRUPTED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import eq
 from pathlib import Path
 
 import click
@@ -20,31 +21,35 @@ def output_path(output: str | None, *, setting: Path | None = None) -> Path | No
     Raises:
         UsageError: it can't be the path of a file.
     """
-    if output == "-":
-        return None
     path = setting if output is None else Path(output)
-    if path is None:
+    if path is None or output == "-":
         return None
     shown = short(path.absolute()) if output is None else f"--output {output}"
     if not path.parent.is_dir():
-        folder = short(path.parent.absolute()) if output is None else path.parent
-        raise UsageError(f"{shown}: the folder {folder} does not exist. Create it, or correct the path.")
+        raise UsageError(
+            f"{shown}: the folder {short(path.parent.absolute())} does not exist. Create it, or correct the path."
+        )
     if path.is_dir():
         raise UsageError(f"{shown}: is a folder. Give the path of a file.")
     return path
 
 
-def write_generated(path: Path | None, text: str, write: Callable[[Path, str], bool]) -> None:
-    """Write ``text`` with ``write``, which returns whether that changed anything; print it if ``path`` is None.
+def write_generated(
+    path: Path | None, text: str, *, command: str, force: bool, is_same: Callable[[str, str], bool] = eq
+) -> None:
+    """Write ``text``, which ``command`` made, to ``path``; print it if that is None.
 
     Raises:
         UsageError: the file is of another origin, or can't be written.
     """
+    from waiaas_migrate.commands.written_file import write_made
+
     if path is None:
         print_document(text)
         return
     shown = short(path.absolute())
-    note(f"wrote {shown}" if write(path, text) else f"{shown} is up to date")
+    is_new = write_made(path, text, command=command, force=force, is_same=is_same)
+    note(f"wrote {shown}" if is_new else f"{shown} is up to date")
 
 
 def write_document(path: Path | None, text: str) -> None:

@@ -32,7 +32,7 @@ def progress_line() -> Iterator[Listener | None]:
     With ``--verbose``, it names each migration and statement instead.
     """
     if is_verbose():
-        yield _tell
+        yield _print_event
         return
     if sys.stderr is None or not sys.stderr.isatty():  # None in a process without a console
         yield None
@@ -61,7 +61,7 @@ def progress_line() -> Iterator[Listener | None]:
             bar.stop()
 
 
-def _tell(event: Event) -> None:
+def _print_event(event: Event) -> None:
     match event:
         case MigrationStarted(migration=migration, number=number, total=total):
             note(f"{migration} ({number}/{total})")

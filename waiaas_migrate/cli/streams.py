@@ -47,28 +47,26 @@ class SteadyStreams:
 
     def __init__(self) -> None:
         _open_standard_files()
-        self._files: list[SteadyFile] = []
+        self._stdout, stderr = (SteadyFile(descriptor, "w", closefd=False) for descriptor in (1, 2))
         if os.name != "nt":  # a console of Windows is not a file
-            sys.stdout = self._steady(sys.stdout, 1)
-            sys.stderr = self._steady(sys.stderr, 2)
+            sys.stdout, sys.stderr = _steady(sys.stdout, self._stdout), _steady(sys.stderr, stderr)
 
     def failure(self) -> OSError | None:
         """Return the error that lost some of the output to stdout, unless its reader closed the pipe."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
-        found = self._files[0].failure if self._files else None
+        found = self._stdout.failure
         return None if found is None or found.errno in (errno.EPIPE, errno.EBADF) else found
 
-    def _steady(self, stream: TextIO | None, descriptor: int) -> TextIO:
-        file = SteadyFile(descriptor, "w", closefd=False)
-        self._files.append(file)
-        return io.TextIOWrapper(
-            io.BufferedWriter(file),
-            encoding=getattr(stream, "encoding", None) or "utf-8",
-            errors="backslashreplace",
-            line_buffering=True,
-        )
+
+def _steady(stream: TextIO | None, file: SteadyFile) -> TextIO:
+    return io.TextIOWrapper(
+        io.BufferedWriter(file),
+        encoding=getattr(stream, "encoding", None) or "utf-8",
+        errors="backslashreplace",
+        line_buffering=True,
+    )
 
 
 def _open_standard_files() -> None:

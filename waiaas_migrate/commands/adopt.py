@@ -10,7 +10,6 @@ from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.adopt import Adoption, adopt_in
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.sqlite.database.url import StrPath
 
@@ -38,7 +37,7 @@ def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run
         UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
         Interrupted: Ctrl-C ended the run.
     """
-    return _adopt(database, folder=_folder(project), at=at, dry_run=dry_run)
+    return adopt_in(database, _folder(project), at=at, dry_run=dry_run)
 
 
 def adopt_all(
@@ -55,17 +54,12 @@ def adopt_all(
         MigrationsError: the migrations folder can't be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
-    return each(functools.partial(_adopt, folder=_folder(project), at=at, dry_run=dry_run), databases, fleet)
+    return each(functools.partial(adopt_in, folder=_folder(project), at=at, dry_run=dry_run), databases, fleet)
 
 
 def _folder(project: Project) -> MigrationFolder:
     """Return the migrations folder, with the project's own settings on other tools."""
     return replace(read_folder(project.migrations), ignore=project.ignore)
-
-
-def _adopt(database: StrPath, *, folder: MigrationFolder, at: str | None, dry_run: bool) -> Adoption:
-    return adopt_in(database, folder, at=at, dry_run=dry_run)
 
 
 def findings_of(adoption: Adoption) -> tuple[Finding, ...]:

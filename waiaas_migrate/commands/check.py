@@ -44,39 +44,36 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     Raises:
         InputError: a file cannot be used at all.
     """
+    return tuple(_relative(one, project.root) for one in _findings(project, column_order=column_order))
+
+
+def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
     renderer, places = Renderer(project.templates), KeyPlaces(project.schema, root=project.root)
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     refuse_misread(migrations, manifest)
     with closing(replay_folder(migrations, manifest)) as replayed:
         declared = declare(project, renderer, like=replayed)
-        refuse_faulty_pragmas(project, pragmas_of(declared.source))
+        pragmas = pragmas_of(declared.source)
+        refuse_faulty_pragmas(project, pragmas)
         step = transition_to_declared(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
         broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
-    differing = (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
-    differing = (*differing, *stale_models(project, declared.source))
-    if manifest is None:
-        missing = _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
-        found = (*differing, missing) if migrations else differing
-    else:
+    yield from (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
+    yield from stale_models(project, declared.source)
+    if manifest is not None:
         problems = check_manifest(manifest, migrations)
-        found = (
-            *differing,
-            *(_file_finding(p.file, p.what, fix=p.fix) for p in problems),
-            *_pragma_findings(manifest, pragmas_of(declared.source)),
-            *_manifest_findings(manifest, project, head, is_intact=not problems),
-        )
-    found = (
-        *found,
-        *certain_findings(project, declared, places),
-        *rollback_findings(project, migrations, manifest),
-        *stale_enums(project),
-        *editor_findings(project),
-    )
-    return tuple(_relative(one, project.root) for one in found)
+        yield from (_file_finding(problem.file, problem.what, fix=problem.fix) for problem in problems)
+        yield from _pragma_findings(manifest, pragmas)
+        yield from _manifest_findings(manifest, project, head, is_intact=not problems)
+    elif migrations:
+        yield _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
+    yield from certain_findings(project, declared, places)
+    yield from rollback_findings(project, migrations, manifest)
+    yield from stale_enums(project)
+    yield from editor_findings(project)
 
 
 def _relative(finding: Finding, root: Path) -> Finding:

@@ -8,7 +8,6 @@ from typing import Literal, get_args
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.commands.migration_steps import migration_steps
-from waiaas_migrate.commands.written_file import write_made
 from waiaas_migrate.drawing.cards import picture_of
 from waiaas_migrate.drawing.dot import dot
 from waiaas_migrate.drawing.history import history_of
@@ -83,15 +82,6 @@ def format_of(path: Path) -> Format:
             f"--output {path}: no format has this ending. Add `--format`, or use one of {', '.join(_ENDINGS)}."
         )
     return found
-
-
-def write_diagram(path: Path, text: str, *, force: bool = False) -> bool:
-    """Write the diagram at ``path``, and return whether that changed anything.
-
-    Raises:
-        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
-    """
-    return write_made(path, text, command="diagram", force=force)
 
 
 def _schema(project: Project, database: str | None) -> tuple[str, Schema]:

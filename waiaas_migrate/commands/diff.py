@@ -10,7 +10,13 @@ from pathlib import Path
 from waiaas_migrate.authoring.declared import build, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
-from waiaas_migrate.commands.live_database import database_state, ignored_by, live_connection, new_run, read_folder
+from waiaas_migrate.commands.live_database import (
+    copy_of_schema,
+    database_state,
+    ignored_by,
+    live_connection,
+    read_folder,
+)
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
@@ -25,9 +31,8 @@ from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import hints, resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_text
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect, read_ours
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect
 
 _YAML = frozenset({".yaml", ".yml"})
 
@@ -96,10 +101,7 @@ def _first(project: Project, side: str, renderer: Renderer, second: str) -> tupl
         return build(declared, renderer, file=side), hints(declared)
     others = ignored_by(project).except_for(_names(project, second))
     with live_connection(side) as (connection, _):
-        try:
-            return schema_copy(read_ours(connection, others)), ()
-        except sqlite3.Error:
-            return build(introspect(connection, others=others), renderer, file=side), ()
+        return copy_of_schema(connection, others, renderer, side), ()
 
 
 def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
@@ -133,7 +135,7 @@ def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
     if _is_yaml(side) or not project.migrations.exists():
         return ()
     with live_connection(side) as (connection, _):
-        found = database_state(connection, read_folder(project, new_run()))
+        found = database_state(connection, read_folder(project))
     # Between two migrations it is unknown which hints were carried out.
     return _recorded(project.migrations) if found.applied and not found.pending else ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
+    Folder,
     database_state,
     inspect_all,
     live_connection,
-    new_run,
     read_folder,
 )
+from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
 from waiaas_migrate.runner.replay import replay
@@ -68,7 +70,7 @@ def drift(project: Project, database: StrPath, *, column_order: bool = False) ->
         MigrationsError: the migrations folder cannot be used.
         UnsupportedError: the database has something that cannot be read exactly.
     """
-    return _drift(database, project=project, run=new_run(), column_order=column_order)
+    return _drift(database, folder=read_folder(project), column_order=column_order)
 
 
 def drift_of_all(
@@ -87,13 +89,10 @@ def drift_of_all(
     return inspect_all(functools.partial(_drift, column_order=column_order), project, databases, fleet)
 
 
-def _drift(database: StrPath, *, project: Project, run: int, column_order: bool) -> Drift:
-    folder = read_folder(project, run)
+def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
-        applied = tuple(migration.id for migration in found.applied)
-        made = built(project, run, applied)
-        live = introspect(connection, others=folder.others.except_for(made.names))
+        schemas = read_schemas(connection, folder, found)
     unknown = tuple(
         Finding(
             code=FindingCode.UNKNOWN_MIGRATION,
@@ -105,13 +104,9 @@ def _drift(database: StrPath, *, project: Project, run: int, column_order: bool)
         )
         for row in found.unknown
     )
-    hooked = frozenset[tuple[str, str]]()
-    if found.is_adopted and folder.hooks:
-        hooked = hooked_objects(project, run)
-        made = made if found.pending else built(project, run, applied, with_hooks=True)
-    changes = diff(made, live, column_order=column_order)
-    by_hand = [change for change in changes if object_of(change) not in hooked]
-    of_hooks = [] if found.pending else [change for change in changes if object_of(change) in hooked]
+    changes = diff(schemas.expected, schemas.live, column_order=column_order)
+    by_hand = [change for change in changes if object_of(change) not in schemas.hooked]
+    of_hooks = [] if found.pending else [change for change in changes if object_of(change) in schemas.hooked]
     code, saying, fix = _reason(found)
     hook = FindingCode.HOOK_CHANGE
     return Drift(
@@ -138,18 +133,41 @@ def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
     return FindingCode.MANUAL_CHANGE, _BY_HAND, _FIX_BY_HAND
 
 
-@functools.lru_cache(maxsize=16)
-def hooked_objects(project: Project, run: int) -> frozenset[tuple[str, str]]:
-    """Return the objects that the post-apply hooks make or change at head."""
-    head = tuple(migration.id for migration in read_folder(project, run).migrations)
-    changes = diff(built(project, run, head), built(project, run, head, with_hooks=True))
-    return frozenset(object_of(change) for change in changes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schemas:
+    """The schema of a database, and those that it could have.
+
+    Args:
+        live: its own.
+        made: the schema that its applied migrations make.
+        expected: the same with the post-apply hooks, if no migration is pending.
+        hooked: the objects that the hooks make or change.
+    """
+
+    live: Schema
+    made: Schema
+    expected: Schema
+    hooked: frozenset[tuple[str, str]]
+
+
+def read_schemas(connection: sqlite3.Connection, folder: Folder, found: DatabaseState) -> Schemas:
+    """Return the schema of the database ``found``, and those to compare it with."""
+    made, hooks = _built(found.applied), folder.files.post_apply if found.is_adopted else ()
+    return Schemas(
+        live=introspect(connection, others=folder.others.except_for(made.names)),
+        made=made,
+        expected=made if found.pending else _built((*found.applied, *hooks)),
+        hooked=_hooked(folder.files.migrations, hooks) if hooks else frozenset(),
+    )
 
 
 @functools.lru_cache(maxsize=16)
-def built(project: Project, run: int, names: tuple[str, ...], *, with_hooks: bool = False) -> Schema:
-    """Return the schema that these migrations build, followed by the hooks if ``with_hooks``."""
-    folder, wanted = read_folder(project, run), set(names)
-    files = [migration for migration in folder.migrations if migration.id in wanted]
-    with closing(replay([*files, *(folder.hooks if with_hooks else ())])) as connection:
+def _hooked(migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, ...]) -> frozenset[tuple[str, str]]:
+    return frozenset(map(object_of, diff(_built(migrations), _built((*migrations, *hooks)))))
+
+
+@functools.lru_cache(maxsize=16)
+def _built(migrations: tuple[MigrationFile, ...]) -> Schema:
+    """Return the schema that ``migrations`` build; a fleet asks for few different ones."""
+    with closing(replay(migrations)) as connection:
         return introspect(connection)

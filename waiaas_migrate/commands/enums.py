@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from waiaas_migrate.commands.enum_modules.groups import grouped
 from waiaas_migrate.commands.enum_modules.python_module import python_module
 from waiaas_migrate.commands.enum_modules.typescript_module import typescript_module
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
-from waiaas_migrate.commands.written_file import mark, staleness, write_made
+from waiaas_migrate.commands.written_file import mark, staleness
 from waiaas_migrate.errors import SchemaFileError, UsageError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums, same_enums
 from waiaas_migrate.files.problem_report import Origin
@@ -54,17 +55,6 @@ def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = 
     return write(grouped(usable), head)
 
 
-def write_enums(path: Path, text: str, *, language: EnumLanguage, force: bool = False) -> bool:
-    """Write the module at ``path``, and return whether that changed anything.
-
-    A file that differs only in its layout is left as a formatter made it.
-
-    Raises:
-        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
-    """
-    return write_made(path, text, command="enums", is_same=_comparison(language), force=force)
-
-
 def enum_outputs(project: Project) -> dict[EnumLanguage, Path]:
     """Return the modules that pyproject.toml names, by language."""
     named: dict[EnumLanguage, Path | None] = {"python": project.enums_python, "typescript": project.enums_typescript}
@@ -74,18 +64,12 @@ def enum_outputs(project: Project) -> dict[EnumLanguage, Path]:
 def stale_enums(project: Project) -> Iterator[Finding]:
     """Report each configured module that is not what ``enums`` would write."""
     for language, path in enum_outputs(project).items():
-        what = staleness(path, enums(project, language=language), is_same=_comparison(language))
-        if what:
-            where = display_name(path, project.root)
-            yield Finding(
-                code=FindingCode.STALE_ENUMS,
-                subject=Subject.ENUM,
-                where=where,
-                what=what,
-                fix="Run `waiaas-migrate enums`.",
-                file=where,
-            )
+        text = enums(project, language=language)
+        if what := staleness(path, text, is_same=partial(is_same_module, language=language)):
+            code, where, fix = FindingCode.STALE_ENUMS, display_name(path, project.root), "Run `waiaas-migrate enums`."
+            yield Finding(code=code, subject=Subject.ENUM, where=where, what=what, fix=fix, file=where)
 
 
-def _comparison(language: EnumLanguage) -> Callable[[str, str], bool]:
-    return lambda found, text: found == text or same_enums(found, text, suffix=_SUFFIXES[language])
+def is_same_module(found: str, text: str, *, language: EnumLanguage) -> bool:
+    """Return whether two modules define the same enums, whatever their layout."""
+    return found == text or same_enums(found, text, suffix=_SUFFIXES[language])

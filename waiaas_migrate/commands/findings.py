@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from waiaas_migrate.errors import Failure
 from waiaas_migrate.files.problem_report import Origin
@@ -36,49 +37,40 @@ class Severity(StrEnum):
 
 
 class FindingCode(StrEnum):
-    """Every kind of finding of ``check`` and ``drift``; :data:`EXPLANATIONS` has a sentence for each."""
+    """Every kind of finding of ``check`` and ``drift``, with its explanation in ``docs/findings.md``."""
 
-    BROKEN_OBJECT = "BROKEN_OBJECT"
-    ENUM_CHANGED = "ENUM_CHANGED"
-    FAILING_ROLLBACK = "FAILING_ROLLBACK"
-    HOOK_CHANGE = "HOOK_CHANGE"
-    INCOMPLETE_ROLLBACK = "INCOMPLETE_ROLLBACK"
-    MANUAL_CHANGE = "MANUAL_CHANGE"
-    MISSING_MANIFEST = "MISSING_MANIFEST"
-    MISSING_MIGRATION = "MISSING_MIGRATION"
-    MISSING_ROLLBACK = "MISSING_ROLLBACK"
-    NOT_ADOPTED = "NOT_ADOPTED"
-    OTHER_MIGRATION = "OTHER_MIGRATION"
-    PRAGMA_CHANGED = "PRAGMA_CHANGED"
-    STALE_ENUMS = "STALE_ENUMS"
-    STALE_JSON_SCHEMA = "STALE_JSON_SCHEMA"
-    STALE_MANIFEST = "STALE_MANIFEST"
-    STALE_MODELS = "STALE_MODELS"
-    UNKNOWN_CHANGE = "UNKNOWN_CHANGE"
-    UNKNOWN_MIGRATION = "UNKNOWN_MIGRATION"
+    explanation: str
 
+    def __new__(cls, value: str, explanation: str) -> Self:
+        """Return the code ``value`` with its explanation."""
+        code = str.__new__(cls, value)
+        code._value_, code.explanation = value, explanation
+        return code
 
-#: What each code means. ``docs/findings.md`` is written from these.
-EXPLANATIONS: dict[str, str] = {
-    FindingCode.BROKEN_OBJECT: "A view or trigger does not work, such as a view that reads a missing table.",
-    FindingCode.ENUM_CHANGED: "The application's enum and the list of values in the migrations differ.",
-    FindingCode.FAILING_ROLLBACK: "The rollback of a migration that was written by hand fails.",
-    FindingCode.HOOK_CHANGE: "An object differs from what the post-apply hooks make.",
-    FindingCode.INCOMPLETE_ROLLBACK: "The rollback of a migration that was written by hand leaves a difference.",
-    FindingCode.MANUAL_CHANGE: "The database has a change that no migration made.",
-    FindingCode.MISSING_MANIFEST: "The migrations folder has no manifest.json.",
-    FindingCode.MISSING_MIGRATION: "schema.yaml declares a change that no migration makes.",
-    FindingCode.MISSING_ROLLBACK: "A migration that was written by hand has no rollback.",
-    FindingCode.NOT_ADOPTED: "The database has tables, but no record of migrations.",
-    FindingCode.OTHER_MIGRATION: "The database ran another migration under the name of one in the folder.",
-    FindingCode.PRAGMA_CHANGED: "The PRAGMAs of schema.yaml and manifest.json differ.",
-    FindingCode.STALE_ENUMS: "A module that `enums` writes is missing or outdated.",
-    FindingCode.STALE_JSON_SCHEMA: "The JSON Schema that schema.yaml names for editors is missing or outdated.",
-    FindingCode.STALE_MANIFEST: "manifest.json doesn't describe the files in the migrations folder.",
-    FindingCode.STALE_MODELS: "The module that `models` writes is missing or out of date.",
-    FindingCode.UNKNOWN_CHANGE: "An unknown or changed migration made a change, or somebody made it by hand.",
-    FindingCode.UNKNOWN_MIGRATION: "The database has applied a migration that is not in the folder.",
-}
+    BROKEN_OBJECT = "BROKEN_OBJECT", "A view or trigger does not work, such as a view that reads a missing table."
+    ENUM_CHANGED = "ENUM_CHANGED", "The application's enum and the list of values in the migrations differ."
+    FAILING_ROLLBACK = "FAILING_ROLLBACK", "The rollback of a migration that was written by hand fails."
+    HOOK_CHANGE = "HOOK_CHANGE", "An object differs from what the post-apply hooks make."
+    INCOMPLETE_ROLLBACK = (
+        "INCOMPLETE_ROLLBACK",
+        "The rollback of a migration that was written by hand leaves a difference.",
+    )
+    MANUAL_CHANGE = "MANUAL_CHANGE", "The database has a change that no migration made."
+    MISSING_MANIFEST = "MISSING_MANIFEST", "The migrations folder has no manifest.json."
+    MISSING_MIGRATION = "MISSING_MIGRATION", "schema.yaml declares a change that no migration makes."
+    MISSING_ROLLBACK = "MISSING_ROLLBACK", "A migration that was written by hand has no rollback."
+    NOT_ADOPTED = "NOT_ADOPTED", "The database has tables, but no record of migrations."
+    OTHER_MIGRATION = "OTHER_MIGRATION", "The database ran another migration under the name of one in the folder."
+    PRAGMA_CHANGED = "PRAGMA_CHANGED", "The PRAGMAs of schema.yaml and manifest.json differ."
+    STALE_ENUMS = "STALE_ENUMS", "A module that `enums` writes is missing or outdated."
+    STALE_JSON_SCHEMA = (
+        "STALE_JSON_SCHEMA",
+        "The JSON Schema that schema.yaml names for editors is missing or outdated.",
+    )
+    STALE_MANIFEST = "STALE_MANIFEST", "manifest.json doesn't describe the files in the migrations folder."
+    STALE_MODELS = "STALE_MODELS", "The module that `models` writes is missing or out of date."
+    UNKNOWN_CHANGE = "UNKNOWN_CHANGE", "An unknown or changed migration made a change, or somebody made it by hand."
+    UNKNOWN_MIGRATION = "UNKNOWN_MIGRATION", "The database has applied a migration that is not in the folder."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest, read_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.files.project import Project
+from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
-from waiaas_migrate.runner.yoyo.applied import Applied, read_applied
+from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
+from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
+from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 ResultT = TypeVar("ResultT")
@@ -33,7 +35,7 @@ class Folder:
     """The migrations folder of a project.
 
     Args:
-        files: the migrations and hooks; without the manifest if they differ from it.
+        files: the migrations and post-apply hooks; without the manifest if they differ from it.
         problems: differences from the manifest, for which ``apply`` refuses the folder.
         others: which tables of a database belong to other tools.
     """
@@ -41,16 +43,6 @@ class Folder:
     files: MigrationFolder
     problems: tuple[Problem, ...]
     others: OtherTools
-
-    @property
-    def migrations(self) -> tuple[MigrationFile, ...]:
-        """Return the migrations in the order in which they are applied."""
-        return self.files.migrations
-
-    @property
-    def hooks(self) -> tuple[MigrationFile, ...]:
-        """Return the post-apply hooks."""
-        return self.files.post_apply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,26 +67,17 @@ class DatabaseState:
 def inspect_all(
     inspection: Callable[..., ResultT], project: Project, databases: Iterable[StrPath], fleet: Fleet
 ) -> Iterator[Outcome[ResultT]]:
-    """Call ``inspection(database, project=…, run=…)`` for each of ``databases``; each process reads the folder once.
+    """Call ``inspection(database, folder=…)`` for each of ``databases``; the folder of ``project`` is read once.
 
     Raises:
         MigrationsError: the migrations folder cannot be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
-    run = new_run()
-    read_folder(project, run)
-    return each(functools.partial(inspection, project=project, run=run), databases, fleet)
+    return each(functools.partial(inspection, folder=read_folder(project)), databases, fleet)
 
 
-def new_run() -> int:
-    """Return a number that identifies one run over any number of databases."""
-    return time.monotonic_ns()
-
-
-@functools.lru_cache(maxsize=1)
-def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the cache holds one run's folder
-    """Return the migrations folder of ``project``, read once in each run and process.
+def read_folder(project: Project) -> Folder:
+    """Return the migrations folder of ``project``.
 
     Raises:
         MigrationsError: the folder or its manifest cannot be used.
@@ -107,11 +90,7 @@ def read_folder(project: Project, run: int) -> Folder:  # noqa: ARG001 — the c
     files = MigrationFolder(
         path=project.migrations, migrations=migrations, post_apply=hooks, manifest=None if problems else manifest
     )
-    return Folder(
-        files=files,
-        problems=problems,
-        others=_ignored(project, manifest).except_for(ours),
-    )
+    return Folder(files=files, problems=problems, others=_ignored(project, manifest).except_for(ours))
 
 
 def ignored_by(project: Project) -> OtherTools:
@@ -146,11 +125,25 @@ def live_connection(database: StrPath) -> Iterator[tuple[sqlite3.Connection, str
         connection.close()
 
 
+def copy_of_schema(
+    connection: sqlite3.Connection, others: OtherTools, renderer: Renderer, name: str
+) -> sqlite3.Connection:
+    """Return a database in memory with the schema of the database ``name``, but no tables of ``others``.
+
+    Raises:
+        UnsupportedError: the database has something that cannot be read exactly.
+    """
+    try:
+        return schema_copy(read_ours(connection, others))
+    except sqlite3.Error:
+        return build(introspect(connection, others=others), renderer, file=name)
+
+
 def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseState:
     """Return which migrations of ``folder`` the database has applied."""
     rows = read_applied(connection)
     applied = {row.hash for row in rows or ()}
-    known = {migration_hash(migration.id): migration for migration in folder.migrations}
+    known = {migration_hash(migration.id): migration for migration in folder.files.migrations}
     squashed = folder.files.squashed_hashes
     has_tables = rows is None and any(row.kind == "table" for row in folder.others.without(read_catalog(connection)))
     return DatabaseState(
@@ -158,5 +151,5 @@ def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseSt
         pending=tuple(migration for key, migration in known.items() if key not in applied),
         unknown=tuple(row for row in rows or () if row.hash not in known and row.hash not in squashed),
         is_adopted=not has_tables,
-        changed=changed(connection, folder.files),
+        changed=changed(connection, folder.files, read_records(connection)),
     )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.drift import built, hooked_objects
-from waiaas_migrate.commands.live_database import Folder, database_state, live_connection, new_run, read_folder
+from waiaas_migrate.commands.drift import read_schemas
+from waiaas_migrate.commands.live_database import Folder, database_state, live_connection, read_folder
 from waiaas_migrate.errors import DatabaseRefused, OtherMigrationsError
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.schema.applied import applied
@@ -16,7 +16,6 @@ from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
-from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +46,7 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
     Raises:
         DatabaseRefused: it has no record of migrations, or ran others than those in the folder.
     """
-    run = new_run()
-    folder = read_folder(project, run)
+    folder = read_folder(project)
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
         if not found.is_adopted:
@@ -61,19 +59,14 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
                 f"{name}: has applied {names}, which is not in the migrations folder. "
                 f"Nothing was changed. Use the version of the application that has it."
             )
-        ids = tuple(migration.id for migration in found.applied)
-        made = built(project, run, ids)
-        expected, hooked = made, frozenset[tuple[str, str]]()
-        if folder.hooks:
-            hooked = hooked_objects(project, run)
-            expected = made if found.pending else built(project, run, ids, with_hooks=True)
-        there = introspect(connection, others=folder.others.except_for(made.names))
-        by_hand = [change for change in diff(made, there) if object_of(change) not in hooked]
+        schemas = read_schemas(connection, folder, found)
+        changes = diff(schemas.made, schemas.live)
+        by_hand = [change for change in changes if object_of(change) not in schemas.hooked]
         yield ManualChanges(
             connection=connection,
             name=name,
             folder=folder,
-            expected=expected,
+            expected=schemas.expected,
             pending=tuple(migration.id for migration in found.pending),
-            live=applied(made, by_hand),
+            live=applied(schemas.made, by_hand),
         )

@@ -1,4 +1,4 @@
-"""What each migration changes: the schema after it, compared with the one before, read from one replay."""
+"""Find what each migration changes: replay them once, and compare the schema after each with the one before."""
 
 from __future__ import annotations
 

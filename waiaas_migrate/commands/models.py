@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.enums import enums
@@ -12,7 +11,7 @@ from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.commands.typed_tables.models import USED
 from waiaas_migrate.commands.typed_tables.module_text import Style, module_text
 from waiaas_migrate.commands.typed_tables.values import Source
-from waiaas_migrate.commands.written_file import staleness, write_made
+from waiaas_migrate.commands.written_file import staleness
 from waiaas_migrate.files.enum_sources.load_enums import enums_in, load_enums
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.enum_keys import declared_sources
@@ -35,23 +34,12 @@ def models(project: Project, *, style: Style | None = None) -> str:
     return module_text(_source(project, declared), style=style or project.models_style)
 
 
-def write_models(path: Path, text: str, *, force: bool = False) -> bool:
-    """Write the module at ``path``, and return whether that changed anything.
-
-    A file that differs only in its layout is left as a formatter made it.
-
-    Raises:
-        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
-    """
-    return write_made(path, text, command="models", is_same=_is_same, force=force)
-
-
 def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding]:
     """Report the configured module if it is not what ``models`` would write."""
     if project.models is None:
         return
     text = module_text(_source(project, declared), style=project.models_style)
-    if not (what := staleness(project.models, text, is_same=_is_same)):
+    if not (what := staleness(project.models, text, is_same=is_same_code)):
         return
     where = display_name(project.models, project.root)
     fix = "Run `waiaas-migrate models`."
@@ -67,11 +55,11 @@ def _source(project: Project, declared: DeclaredSchema) -> Source:
     if project.enums_python is not None:
         text = enums(project, language="python")
         found += enums_in(text, project.enums_python, root=project.root)
-    usable = (one for one in found if one.module and not one.problem and one.name not in USED)
-    return Source(declared=declared, enums=tuple(usable))
+    usable = (one for one in reversed(found) if one.module and not one.problem and one.name not in USED)
+    return Source(declared=declared, enums={one.name: one for one in usable})
 
 
-def _is_same(found: str, text: str) -> bool:
+def is_same_code(found: str, text: str) -> bool:
     """Return whether two modules have the same code, whatever their layout and comments."""
     if found == text:
         return True

@@ -27,9 +27,9 @@ def rollback_findings(
     it may be meant.
     """
     facts = {} if manifest is None else manifest.facts
-    by_hand = {name for name, known in facts.items() if known is not None and known.by_hand}
+    by_hand = {name for name, known in facts.items() if known.by_hand}
     for migration, fault, what in faulty_rollbacks(migrations, by_hand):
-        code = FindingCode(fault)
+        code = FindingCode[fault]
         if code in project.lint.ignore or code in migration_waivers(migration, root=project.root):
             continue
         is_missing = fault is RollbackFault.MISSING

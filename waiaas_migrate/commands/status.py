@@ -13,7 +13,6 @@ from waiaas_migrate.commands.live_database import (
     database_state,
     inspect_all,
     live_connection,
-    new_run,
     read_folder,
 )
 from waiaas_migrate.errors import Problem
@@ -63,7 +62,7 @@ def status(project: Project, database: StrPath) -> Status:
         DatabaseFileError: the database cannot be read.
         MigrationsError: the migrations folder cannot be used.
     """
-    return _status(database, project=project, run=new_run())
+    return _status(database, folder=read_folder(project))
 
 
 def status_of_all(
@@ -80,8 +79,7 @@ def status_of_all(
     return inspect_all(_status, project, databases, fleet)
 
 
-def _status(database: StrPath, *, project: Project, run: int) -> Status:
-    folder = read_folder(project, run)
+def _status(database: StrPath, *, folder: Folder) -> Status:
     with live_connection(database) as (connection, name):
         found = database_state(connection, folder)
         mismatch, by_hand = _compared(connection, folder, found)
@@ -109,7 +107,7 @@ def _compared(
 
 
 def _states(folder: Folder, found: DatabaseState) -> tuple[tuple[str, State], ...]:
-    states: dict[str, State] = {migration.id: "pending" for migration in folder.migrations}
+    states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
     states |= dict.fromkeys((migration.id for migration in found.applied), "applied")
     states |= dict.fromkeys(() if found.changed is None else found.changed.migrations, "changed")
     return (*states.items(), *((row.id, "unknown") for row in found.unknown))

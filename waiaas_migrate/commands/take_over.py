@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.follow import write_following
-from waiaas_migrate.authoring.generate import Generated
-from waiaas_migrate.authoring.migration_names import slugify
+from waiaas_migrate.authoring.follow import plan_following
+from waiaas_migrate.authoring.generate import Planned, Request, read_history
+from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
-from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused, UsageError
+from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused
 from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
+from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
@@ -28,35 +27,22 @@ from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.applied import applied
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
-from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenOver:
-    """A manual change that became a migration.
+class TakenOver(Planned):
+    """A manual change that became a migration, which is recorded in ``database`` as applied.
 
     Args:
         database: the database that has the change.
-        migration: the new migration, recorded there as applied; None if there is no change, or hazards stopped it.
-        changes: its changes in words.
-        hazards: its hazards.
-        refused: the hazards that stopped it.
-        written: the files that were written.
-        removed: files of an interrupted run that were deleted.
         edits: what schema.yaml must declare.
         notices: what else happened.
     """
 
     database: str
-    migration: str | None = None
-    changes: tuple[str, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-    refused: tuple[Hazard, ...] = ()
-    written: tuple[Path, ...] = ()
-    removed: tuple[Path, ...] = ()
     edits: tuple[SchemaEdit, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -73,43 +59,32 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
         InputError: a file cannot be used.
         DatabaseRefused: migrations are pending, or the database refused.
     """
-    allowed, slug = allowed_codes(allow), _slug(name)
+    allowed, slug = allowed_codes(allow), slugify(name, "--as-migration")
     removed, seen = recover(project.migrations), folder_state(project.migrations)
-    with manual_changes(project, database) as found, closing(replay(found.folder.migrations)) as connection:
+    with manual_changes(project, database) as found, closing(replay(found.folder.files.migrations)) as connection:
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
     written = next(iter(found.pending), "")
-    has_name = len(found.pending) == 1 and written.partition("_")[2] == slug
+    has_name = len(found.pending) == 1 and slug_of(written) == slug
     is_written = has_name and not diff(head, found.live)
     if found.pending and not is_written:
         raise DatabaseRefused(
             f"{found.name}: has not applied {', '.join(found.pending)}. Nothing was changed. "
             f"Run `waiaas-migrate apply` first.{f' {_start_over(written)}' if has_name else ''}"
         )
-    done = Generated(migration=written)
+    result = TakenOver(database=found.name, removed=removed)
     if not is_written:
-        done = write_following(project, found.live, declared, seen, name=name, allowed=allowed)
-    result = TakenOver(
-        database=found.name,
-        changes=done.changes,
-        hazards=done.hazards,
-        refused=done.refused,
-        written=done.written,
-        removed=removed,
-    )
-    if done.migration is None:
-        return result
+        migrations, recorded = read_history(project)
+        request = Request(project=project, migrations=migrations, recorded=recorded, name=name, allowed=allowed)
+        plan = plan_following(request, found.live, declared)
+        done = plan.result
+        result = replace(result, changes=done.changes, hazards=done.hazards, refused=done.refused)
+        if plan.manifest is None or plan.new is None:
+            return result
+        files = write_history(project.migrations, plan.manifest, old={}, new=plan.new.files, seen=seen)
+        result, written = replace(result, written=files), plan.new.id
     edits = _edits(project, declared, found.live)
-    notices = _record(database, project, done.migration)
-    return replace(result, migration=done.migration, edits=edits, notices=notices)
-
-
-def _slug(name: str) -> str:
-    if slug := slugify(name):
-        return slug
-    raise UsageError(
-        f"--as-migration {name!r}: has no character that can be used in a file name. Use letters or digits."
-    )
+    return replace(result, migration=written, edits=edits, notices=_record(database, project, written))
 
 
 def _record(database: StrPath, project: Project, migration: str) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.affected_objects import stale_indexes
-from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.draft import changes_of, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark
-from waiaas_migrate.commands.manual_changes import ManualChanges, manual_changes
+from waiaas_migrate.commands.live_database import copy_of_schema
+from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.migration_files import new_migration
@@ -25,12 +25,12 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.database.memory import copy, schema_copy
+from waiaas_migrate.sqlite.database.memory import copy
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, Step
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
+from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _HOW = "Review it, back the database up, then run: sqlite3 -bail DATABASE < THIS_FILE"
 
@@ -57,7 +57,10 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
         DatabaseRefused: the database has no record of migrations, or unknown ones.
     """
     renderer = Renderer(project.templates)
-    with manual_changes(project, database) as found, closing(_copy(found, renderer)) as before:
+    with manual_changes(project, database) as found:
+        others = found.folder.others.except_for(found.expected.names)
+        before = copy_of_schema(found.connection, others, renderer, found.name)
+    with closing(before):
         transition = make_transition(before, found.expected, Renames(), renderer, project.options)
         changes = tuple(describe(change) for change in changes_of(transition))
         if not changes:
@@ -66,15 +69,6 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
         title = f"Undo the manual changes to {found.name}: {'; '.join(changes)}"
         sql = _sql(before, transition, hazards, renderer, title)
     return Undoing(database=found.name, changes=changes, hazards=hazards, sql=sql)
-
-
-def _copy(found: ManualChanges, renderer: Renderer) -> sqlite3.Connection:
-    """Return the schema of the database in memory."""
-    others = found.folder.others.except_for(found.expected.names)
-    try:
-        return schema_copy(read_ours(found.connection, others))
-    except sqlite3.Error:
-        return build(introspect(found.connection, others=others), renderer, file=found.name)
 
 
 def _sql(

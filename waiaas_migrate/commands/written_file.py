@@ -15,11 +15,11 @@ IsSame = Callable[[str, str], bool]
 
 
 def mark(command: str) -> str:
-    """Return what each file that ``command`` writes contains near its beginning."""
+    """Return the sentence near the beginning of each file that ``command`` writes."""
     return f"Written by waiaas-migrate {command}."
 
 
-def write_made(path: Path, text: str, *, command: str, is_same: IsSame = eq, force: bool) -> bool:
+def write_made(path: Path, text: str, *, command: str, force: bool, is_same: IsSame = eq) -> bool:
     """Write ``text`` to ``path``, and return whether that changed anything.
 
     A file that differs only in its layout is left as a formatter made it.
@@ -28,13 +28,13 @@ def write_made(path: Path, text: str, *, command: str, is_same: IsSame = eq, for
         path: the file.
         text: its text.
         command: the command; the beginning of a file says that it wrote it.
-        is_same: compares the file with ``text``.
         force: whether a file of another origin is replaced.
+        is_same: compares the file with ``text``.
 
     Raises:
         UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
     """
-    found = text_at(path)
+    found = _text_at(path)
     if found is not None and is_same(found, text):
         return False
     if found is not None and mark(command) not in found[:_BEGINNING] and not force:
@@ -48,13 +48,13 @@ def write_made(path: Path, text: str, *, command: str, is_same: IsSame = eq, for
 
 def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
     """Return what is wrong with a file that should have ``text``; an empty string if nothing is."""
-    found = text_at(path)
+    found = _text_at(path)
     if found is None:
         return "the file is missing."
     return "" if is_same(found, text) else "the file is out of date."
 
 
-def text_at(path: Path) -> str | None:
+def _text_at(path: Path) -> str | None:
     """Return the text of a regular file; None if there is none.
 
     Raises:

@@ -42,11 +42,8 @@ class Card:
     """A table, view or virtual table.
 
     Args:
-        name: its name.
-        kind: what it is.
-        comment: the table's comment.
         rows: its columns; a view and a virtual table have none.
-        options: STRICT and WITHOUT ROWID.
+        options: the words STRICT and WITHOUT ROWID.
         indexes: its indexes and UNIQUEs of several columns, in words.
         checks: its CHECKs that are more than a list of values.
         triggers: the names of its triggers.
@@ -119,22 +116,16 @@ def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
 
 def _table_card(schema: m.Schema, table: m.Table) -> Card:
     uniques = (f"UNIQUE ({', '.join(_terms(unique.parts))})" for unique in table.uniques if len(unique.parts) > 1)
+    words = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
     return Card(
         name=table.name,
         comment=table.comment,
         rows=tuple(_rows(table)),
-        options=tuple(_options(table)),
+        options=tuple(word for word, is_set in words.items() if is_set),
         indexes=(*uniques, *map(index_words, table.indexes)),
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
         triggers=_triggers(schema, table.name),
     )
-
-
-def _options(table: m.Table) -> Iterator[str]:
-    if table.strict:
-        yield "STRICT"
-    if table.without_rowid:
-        yield "WITHOUT ROWID"
 
 
 def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
@@ -142,7 +133,7 @@ def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
 
 
 def _rows(table: m.Table) -> Iterator[Row]:
-    keys, uniques = _key_columns(table.primary_key), _unique_columns(table)
+    keys, uniques = _folded(table.primary_key), _unique_columns(table)
     foreign = {fold(column) for key in table.foreign_keys for column in key.columns}
     lists = {check.allowed.column: check.allowed.values for check in reversed(table.checks) if check.allowed}
     for column in table.columns:
@@ -152,7 +143,7 @@ def _rows(table: m.Table) -> Iterator[Row]:
             type=column.type or "",
             primary=name in keys,
             foreign=name in foreign,
-            unique=(name,) in uniques,
+            unique=(name,) in uniques and (name,) != keys,
             nullable=column.not_null is None and name not in keys,
             default=column.default.sql if column.default else None,
             generated=column.generated.expression.sql if column.generated else None,
@@ -161,28 +152,25 @@ def _rows(table: m.Table) -> Iterator[Row]:
         )
 
 
-def _key_columns(key: m.PrimaryKey | m.Unique | None) -> tuple[str, ...]:
-    return tuple(fold(part.column or "") for part in key.parts) if key else ()
+def _folded(key: m.PrimaryKey | None) -> tuple[str, ...]:
+    return tuple(map(fold, key.columns)) if key else ()
 
 
 def _unique_columns(table: m.Table) -> set[tuple[str, ...]]:
-    """Return the columns of each UNIQUE and of each unique index over all rows."""
-    indexes = (index.parts for index in table.indexes if index.unique and index.where is None)
-    keys = [*(unique.parts for unique in table.uniques), *indexes]
-    return {tuple(fold(part.column or "") for part in parts) for parts in keys}
+    """Return the columns of each key of ``table``, in the order of their names."""
+    return {tuple(sorted(fold(part.column or "") for part in parts)) for parts in table.unique_keys}
 
 
 def _relation(table: m.Table, key: m.ForeignKey, parent: m.Table) -> Relation:
     columns = tuple(map(fold, key.columns))
     nullable = {fold(column.name) for column in table.columns if column.not_null is None}
-    nullable -= set(_key_columns(table.primary_key))
-    alone = {tuple(sorted(names)) for names in (*_unique_columns(table), _key_columns(table.primary_key))}
+    nullable -= set(_folded(table.primary_key))
     return Relation(
         child=fold(table.name),
         columns=columns,
         parent=fold(parent.name),
         targets=tuple(map(fold, targets_of(parent, key))),
         optional=any(name in nullable for name in columns),
-        single=tuple(sorted(columns)) in alone,
+        single=tuple(sorted(columns)) in _unique_columns(table),
         words=foreign_key_words(key),
     )

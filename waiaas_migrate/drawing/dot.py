@@ -14,17 +14,15 @@ _HEAD = """\
 digraph {
     graph [rankdir=LR, ranksep=1.2, nodesep=0.35, fontname="Helvetica"]
     node [shape=plain, fontname="Helvetica", fontsize=11]
-    edge [color="#8a8f99", arrowsize=0.8, dir=both]
-"""
+    edge [color="#8a8f99", arrowsize=0.8, dir=both]"""
 
 
 def dot(picture: Picture) -> str:
     """Return ``picture`` as a graph whose lines go from column to column."""
     ids = {key: f"t{number}" for number, key in enumerate(picture.cards, 1)}
-    lines = [_HEAD.rstrip("\n")]
-    lines += [f"    {ids[key]} [label=<{''.join(_table(card))}>]" for key, card in picture.cards.items()]
-    lines += [_edge(relation, ids, picture) for relation in picture.relations]
-    return "\n".join([*lines, "}"]) + "\n"
+    tables = [f"    {ids[key]} [label=<{''.join(_table(card))}>]" for key, card in picture.cards.items()]
+    edges = [_edge(relation, ids, picture) for relation in picture.relations]
+    return "\n".join([_HEAD, *tables, *edges, "}\n"])
 
 
 def _table(card: Card) -> Iterator[str]:

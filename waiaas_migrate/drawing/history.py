@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
@@ -108,12 +107,12 @@ def _marked_relations(
     """
     before = {_ends(relation, renamed): relation for relation in old}
     for relation in new:
-        is_old = before.pop(_ends(relation), None) is not None
+        is_old = before.pop(_ends(relation, {}), None) is not None
         yield relation if is_old else replace(relation, mark=Mark.ADDED)
     yield from (replace(relation, mark=Mark.REMOVED) for relation in before.values())
 
 
-def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str] = MappingProxyType({})) -> tuple[object, ...]:
+def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str]) -> tuple[object, ...]:
     columns = tuple(renamed.get((relation.child, name), name) for name in relation.columns)
     return relation.child, columns, relation.parent
 
@@ -128,7 +127,7 @@ def _mark(change: c.Change) -> Mark:
 def _card_name(change: c.Change) -> str:
     """Return the folded name of the card that shows ``change``; a trigger is on that of its table."""
     match change:
-        case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):
+        case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             return fold(getattr(item, "table", item.name))
         case _:
             return fold(c.spelled_name(change))
@@ -137,7 +136,7 @@ def _card_name(change: c.Change) -> str:
 def _marked(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
     """Return ``rows`` with marks on those that ``change`` is about, and with a dropped column at the end."""
     if isinstance(change, c.DropColumn):
-        gone = Row(name=change.column.name, type=change.column.type or "", mark=Mark.REMOVED)
+        gone = Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED)
         return (*rows, gone)
     mark = Mark.ADDED if isinstance(change, c.AddColumn) else Mark.CHANGED
     names = set(map(fold, _columns(change)))
@@ -146,17 +145,17 @@ def _marked(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
 
 def _columns(change: c.Change) -> Iterator[str]:
     match change:
-        case c.AddColumn(column=column) | c.ModifyColumn(new=column):
+        case c.AddColumn(new=column) | c.ModifyColumn(new=column):
             yield column.name
         case c.RenameColumn(new=name):
             yield name
-        case c.AddCheck(check=check) | c.DropCheck(check=check) | c.ModifyCheck(new=check):
+        case c.AddCheck(new=check) | c.DropCheck(old=check) | c.ModifyCheck(new=check):
             yield check.column or (check.allowed.column if check.allowed else "")
-        case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(new=key):
+        case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             yield from key.columns
-        case c.AddUnique(unique=keyed) | c.DropUnique(unique=keyed):
-            yield from (part.column or "" for part in keyed.parts)
+        case c.AddUnique(new=keyed) | c.DropUnique(old=keyed):
+            yield from keyed.columns
         case c.ModifyPrimaryKey(old=before, new=after):
-            yield from (part.column or "" for key in (before, after) if key for part in key.parts)
+            yield from (column for key in (before, after) if key for column in key.columns)
         case _:
             return

@@ -7,7 +7,7 @@ different heights apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
@@ -29,12 +29,24 @@ _GROUPS = 64.0
 _RATIO, _RATIO_OF_CARDS = 1.5, 2.3
 _SWEEPS = 12
 
+#: The keys of a parent and a child.
+Link = tuple[str, str]
+
 
 class Point(NamedTuple):
     """A place in the picture, in pixels from its left and top."""
 
     x: float
     y: float
+
+
+class Box(NamedTuple):
+    """The place and size of a card."""
+
+    x: float
+    y: float
+    width: float
+    height: float
 
 
 class Pass(NamedTuple):
@@ -47,10 +59,10 @@ class Pass(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where each card's top left corner is, and the places that the line of each link passes, from left to right."""
+    """Where the cards are, and the places that the line of each link passes, from left to right."""
 
-    corners: tuple[Point, ...]
-    passes: Mapping[tuple[int, int], tuple[Pass, ...]]
+    boxes: Mapping[str, Box]
+    passes: Mapping[Link, tuple[Pass, ...]]
     size: Size
 
 
@@ -58,35 +70,31 @@ class Layout:
 class _Item:
     """What is in a column: a card, or the place of a line."""
 
-    card: int | None
-    height: float
+    size: Size
     neighbors: list[int]
+    is_line: bool = False
 
 
-def arrange(sizes: Sequence[Size], links: Sequence[tuple[int, int]]) -> Layout:
-    """Return the layout of cards of these ``sizes``.
-
-    Args:
-        sizes: those of the cards.
-        links: pairs of a parent and a child, by their numbers; a pair of the same card is ignored.
+def arrange(sizes: Mapping[str, Size], links: Iterable[Link]) -> Layout:
+    """Return the layout of cards of these ``sizes``; a link of a card to itself is ignored.
 
     Raises:
         UsageError: igraph is not installed.
     """
-    graph = _graph(len(sizes), links)
-    groups = [_layered(graph, sorted(group), sizes) for group in graph.connected_components(mode="weak")]
-    corners: dict[int, Point] = {}
-    passes: dict[tuple[int, int], tuple[Pass, ...]] = {}
+    graph = _graph(sizes, links)
+    components = graph.connected_components(mode="weak")
+    groups = [_layered(graph.induced_subgraph(sorted(component)), sizes) for component in components]
     offsets, whole = _packed([group.size for group in groups])
-    for group, offset in zip(groups, offsets, strict=True):
-        for card, place in group.corners.items():
-            corners[card] = Point(place.x + offset.x, place.y + offset.y)
+    boxes: dict[str, Box] = {}
+    passes: dict[Link, tuple[Pass, ...]] = {}
+    for group, (x, y) in zip(groups, offsets, strict=True):
+        boxes |= {key: box._replace(x=box.x + x, y=box.y + y) for key, box in group.boxes.items()}
         for link, found in group.passes.items():
-            passes[link] = tuple(Pass(p.left + offset.x, p.right + offset.x, p.y + offset.y) for p in found)
-    return Layout(corners=tuple(corners[card] for card in range(len(sizes))), passes=passes, size=whole)
+            passes[link] = tuple(Pass(p.left + x, p.right + x, p.y + y) for p in found)
+    return Layout(boxes=boxes, passes=passes, size=whole)
 
 
-def _graph(cards: int, links: Sequence[tuple[int, int]]) -> igraph.Graph:
+def _graph(cards: Iterable[str], links: Iterable[Link]) -> igraph.Graph:
     try:
         import igraph
     except ImportError:
@@ -94,66 +102,61 @@ def _graph(cards: int, links: Sequence[tuple[int, int]]) -> igraph.Graph:
             "A picture needs igraph for its layout. Install it with `pip install 'waiaas-migrate[diagram]'`, or choose "
             "another format: mermaid, dot or markdown."
         ) from None
-    unique = dict.fromkeys((parent, child) for parent, child in links if parent != child)
-    return igraph.Graph(n=cards, edges=list(unique), directed=True, vertex_attrs={"card": list(range(cards))})
+    graph = igraph.Graph(directed=True)
+    graph.add_vertices(list(cards))
+    graph.add_edges(list(dict.fromkeys((parent, child) for parent, child in links if parent != child)))
+    return graph
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    """The layout of cards that are connected, from (0, 0)."""
-
-    corners: dict[int, Point]
-    passes: dict[tuple[int, int], tuple[Pass, ...]]
-    size: Size
-
-
-def _layered(whole: igraph.Graph, cards: Sequence[int], sizes: Sequence[Size]) -> _Group:
-    graph = whole.induced_subgraph(cards)
-    links = [(cards[edge.source], cards[edge.target]) for edge in graph.es]
+def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
+    """Return the layout of cards that are connected, from (0, 0)."""
+    keys = graph.vs["name"]
+    cards = [sizes[key] for key in keys]
     backward = set(graph.feedback_arc_set())
     edges = [edge.tuple[::-1] if edge.index in backward else edge.tuple for edge in graph.es]
     acyclic = type(graph)(n=len(cards), edges=edges, directed=True)
-    layers = _layers(acyclic, [sizes[card].height for card in cards], _tallest(cards, sizes))
+    layers = _layers(acyclic, [card.height for card in cards], _tallest(cards))
     points = acyclic.layout_sugiyama(layers=layers, maxiter=200)
-    items, places, chains = _items(cards, sizes, edges, points)
+    items, chains = _items(cards, edges, points)
+    places = [*points, *(bend for bends in points.edge_routing for bend in bends)]
     columns: list[list[int]] = [[] for _ in range(max(layers) + 1)]
     for number in sorted(range(len(items)), key=lambda number: (places[number][0], number)):
         columns[round(places[number][1])].append(number)
     tops = _settle(items, columns)
-    spans = list(_spans(items, columns, sizes))
+    spans = list(_spans(items, columns))
     span_of = {number: spans[at] for at, column in enumerate(columns) for number in column}
-    return _Group(
-        corners={card: Point(span_of[number][0], tops[number]) for number, card in enumerate(cards)},
+    return Layout(
+        boxes={key: Box(span_of[n][0], tops[n], cards[n].width, cards[n].height) for n, key in enumerate(keys)},
         passes={
-            link: tuple(Pass(*span_of[number], tops[number] + _LANE / 2) for number in chain)
-            for link, chain in zip(links, chains, strict=True)
+            (keys[edge.source], keys[edge.target]): tuple(Pass(*span_of[n], tops[n] + _LANE / 2) for n in chain)
+            for edge, chain in zip(graph.es, chains, strict=True)
         },
-        size=Size(width=spans[-1][1], height=max(top + item.height for top, item in zip(tops, items, strict=True))),
+        size=Size(
+            width=spans[-1][1], height=max(top + item.size.height for top, item in zip(tops, items, strict=True))
+        ),
     )
 
 
 def _items(
-    cards: Sequence[int], sizes: Sequence[Size], edges: Sequence[tuple[int, int]], points: igraph.Layout
-) -> tuple[list[_Item], list[Sequence[float]], list[list[int]]]:
-    """Return the cards and the places of lines, igraph's coordinates of each, and the places of each edge."""
-    items = [_Item(card, sizes[card].height, []) for card in cards]
-    places = list(points)
-    chains: list[list[int]] = []
+    cards: Iterable[Size], edges: Iterable[tuple[int, int]], points: igraph.Layout
+) -> tuple[list[_Item], list[Sequence[int]]]:
+    """Return the cards and the places of lines, and the places of each edge by their numbers."""
+    items = [_Item(size, []) for size in cards]
+    chains: list[Sequence[int]] = []
     for (source, target), bends in zip(edges, points.edge_routing, strict=True):
-        chain = list(range(len(items), len(items) + len(bends)))
-        items += [_Item(None, _LANE, []) for _ in bends]
-        places += bends
+        chain = range(len(items), len(items) + len(bends))
+        items += [_Item(Size(width=0, height=_LANE), [], is_line=True) for _ in bends]
         for left, right in pairwise([source, *chain, target]):
             items[left].neighbors.append(right)
             items[right].neighbors.append(left)
         chains.append(chain)
-    return items, places, chains
+    return items, chains
 
 
-def _tallest(cards: Sequence[int], sizes: Sequence[Size]) -> float:
+def _tallest(cards: Sequence[Size]) -> float:
     """Return how tall a column may be, so that the group has about the desired ratio."""
-    area = sum((sizes[card].width + _NARROW * 1.6) * (sizes[card].height + _BETWEEN) for card in cards)
-    return max(sqrt(area / _RATIO_OF_CARDS), *(sizes[card].height for card in cards))
+    area = sum((card.width + _NARROW * 1.6) * (card.height + _BETWEEN) for card in cards)
+    return max(sqrt(area / _RATIO_OF_CARDS), *(card.height for card in cards))
 
 
 def _layers(graph: igraph.Graph, heights: Sequence[float], tallest: float) -> list[int]:
@@ -183,14 +186,14 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
         top = 0.0
         for number in column:
             tops[number] = top
-            top += items[number].height + _BETWEEN
+            top += items[number].size.height + _BETWEEN
         for number in column:
             tops[number] -= top / 2
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
             wanted = [_wanted(items, tops, number) for number in column]
             gaps = [_gap(items[left], items[right]) for left, right in pairwise(column)]
-            weights = [len(items[number].neighbors) + (4 if items[number].card is None else 1) for number in column]
+            weights = [len(items[number].neighbors) + (4 if items[number].is_line else 1) for number in column]
             for number, top in zip(column, _apart(wanted, gaps, weights), strict=True):
                 tops[number] = top
     least = min(tops)
@@ -198,17 +201,16 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
 
 
 def _wanted(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
-    """Return the top at which the middle of an item is level with the middle of its neighbors."""
+    """Return the top that puts the middle of an item level with those of its neighbors."""
     item = items[number]
     if not item.neighbors:
         return tops[number]
-    middles = [tops[other] + items[other].height / 2 for other in item.neighbors]
-    return sum(middles) / len(middles) - item.height / 2
+    middles = [tops[other] + items[other].size.height / 2 for other in item.neighbors]
+    return sum(middles) / len(middles) - item.size.height / 2
 
 
 def _gap(upper: _Item, lower: _Item) -> float:
-    lines = upper.card is None and lower.card is None
-    return upper.height + (2 if lines else _BETWEEN)
+    return upper.size.height + (2 if upper.is_line and lower.is_line else _BETWEEN)
 
 
 def _apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
@@ -226,15 +228,12 @@ def _apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[flo
     return [level + offset for level, offset in zip(levels, offsets, strict=True)]
 
 
-def _spans(
-    items: Sequence[_Item], columns: Sequence[Sequence[int]], sizes: Sequence[Size]
-) -> Iterator[tuple[float, float]]:
+def _spans(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> Iterator[tuple[float, float]]:
     """Yield where each column begins and ends; the more lines run between two, the wider apart they are."""
     left = 0.0
     column_of = {number: at for at, column in enumerate(columns) for number in column}
     for at, column in enumerate(columns):
-        cards = [item.card for item in (items[number] for number in column) if item.card is not None]
-        right = left + max((sizes[card].width for card in cards), default=0.0)
+        right = left + max((items[number].size.width for number in column), default=0.0)
         yield left, right
         lines = sum(column_of[other] > at for number in column for other in items[number].neighbors)
         left = right + min(_NARROW + lines * _PER_LINE, _WIDE)

@@ -22,7 +22,7 @@ def markdown(picture: Picture, *, title: str) -> str:
     lines += ["| Table | Columns | Comment |", "| --- | --- | --- |"]
     for key, card in picture.cards.items():
         columns = str(len(card.rows)) if card.kind == "table" else card.kind
-        lines.append(f"| {_link(key, picture, names)} | {columns} | {_cell(card.comment)} |")
+        lines.append(f"| {_link(key, picture, names)} | {columns} | {_escaped_bars(_plain(card.comment or ''))} |")
     for key, card in picture.cards.items():
         lines += ["", *_section(key, card, picture, names)]
     return "\n".join(lines) + "\n"
@@ -56,11 +56,17 @@ def _section(key: str, card: Card, picture: Picture, names: dict[str, str]) -> I
 
 def _column(row: Row) -> str:
     keys = [key for key, is_set in (("PK", row.primary), ("FK", row.foreign), ("unique", row.unique)) if is_set]
-    default = row.default if row.default is not None else None
     values = ", ".join(_code(value) for value in row.values)
     computed = f"generated as {_code(row.generated)}" if row.generated else ""
     notes = ". ".join(filter(None, [values, computed, row.comment and _plain(row.comment)]))
-    cells = [_code(row.name), _code(row.type), "yes" if row.nullable else "", ", ".join(keys), _code(default), notes]
+    cells = [
+        _code(row.name),
+        _code(row.type),
+        "yes" if row.nullable else "",
+        ", ".join(keys),
+        _code(row.default),
+        notes,
+    ]
     return f"| {' | '.join(_escaped_bars(cell) for cell in cells)} |"
 
 
@@ -81,10 +87,6 @@ def _paragraph(text: str | None) -> Iterator[str]:
 
 def _link(key: str, picture: Picture, names: dict[str, str]) -> str:
     return f"[{_escaped_bars(_code(picture.cards[key].name))}](#{names[key]})"
-
-
-def _cell(text: str | None) -> str:
-    return _escaped_bars(_plain(text or ""))
 
 
 def _code(text: str | None) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
 from waiaas_migrate.drawing.history import History
+from waiaas_migrate.drawing.layout import Layout
 from waiaas_migrate.drawing.plain_text import printable
-from waiaas_migrate.drawing.scene import Box, Line, Scene, scene_of
+from waiaas_migrate.drawing.scene import layout_of, lines
 from waiaas_migrate.drawing.sizes import shown_rows
 
 ValueT = TypeVar("ValueT")
@@ -24,10 +25,10 @@ def page_data(history: History, *, title: str) -> dict[str, Any]:
     which it shows. ``lines`` are the same for relations. Faces are numbers in ``faces``.
     """
     moments = [moment.picture for moment in history.moments]
-    now, past = scene_of([history.now]), scene_of(moments)
+    now, past = layout_of([history.now]), layout_of(moments)
     keys = list(dict.fromkeys(key for picture in (*moments, history.now) for key in picture.cards))
     numbers = {key: number for number, key in enumerate(keys)}
-    faces = _Numbered[Card]()
+    faces: dict[Card, int] = {}
     return {
         "title": title,
         "steps": [
@@ -39,44 +40,35 @@ def page_data(history: History, *, title: str) -> dict[str, Any]:
         ],
         "cards": [_card(key, history.now, moments, now, past, faces) for key in keys],
         "lines": {
-            "now": [_line(line, numbers) for line in now.lines(history.now)],
+            "now": [_line(*line, numbers) for line in lines(history.now, now)],
             "past": [
-                {"during": span, **_line(line, numbers)}
-                for span, line in _spans(past.lines(picture) for picture in moments)
+                {"during": span, **_line(*line, numbers)}
+                for span, line in _spans(lines(picture, past) for picture in moments)
             ],
         },
-        "faces": [_face(card) for card in faces.values],
+        "faces": [_face(card) for card in faces],
     }
 
 
 def as_json(data: dict[str, Any]) -> str:
     """Return ``data`` as JSON that can stand in a ``<script>``: nothing in it ends or begins one."""
-    text = json.dumps(data, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-class _Numbered(Generic[ValueT]):
-    """Values with numbers; equal ones have the same."""
-
-    def __init__(self) -> None:
-        self.values: dict[ValueT, int] = {}
-
-    def number(self, value: ValueT) -> int:
-        return self.values.setdefault(value, len(self.values))
+    escapes = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
+    return json.dumps(data, separators=(",", ":")).translate(escapes)
 
 
 def _card(
-    key: str, now: Picture, moments: list[Picture], at: Scene, past: Scene, faces: _Numbered[Card]
+    key: str, now: Picture, moments: list[Picture], at: Layout, past: Layout, faces: dict[Card, int]
 ) -> dict[str, Any]:
+    def number(card: Card) -> int:
+        return faces.setdefault(card, len(faces))
+
     shown = [[picture.cards[key]] if key in picture.cards else [] for picture in moments]
     found: dict[str, Any] = {}
     if key in now.cards:
-        found["now"] = {"box": _box(at.boxes[key]), "face": faces.number(now.cards[key])}
+        found["now"] = {"box": at.boxes[key], "face": number(now.cards[key])}
     if key in past.boxes:
-        spans = [{"during": span, "face": faces.number(card)} for span, card in _spans(shown)]
-        found["past"] = {"box": _box(past.boxes[key]), "faces": spans}
+        spans = [{"during": span, "face": number(card)} for span, card in _spans(shown)]
+        found["past"] = {"box": past.boxes[key], "faces": spans}
     return found
 
 
@@ -95,18 +87,13 @@ def _spans(shown: Iterable[Iterable[ValueT]]) -> Iterator[tuple[Span, ValueT]]:
     yield from (((first, until), value) for (first, until), value in spans)
 
 
-def _box(box: Box) -> list[float]:
-    return [box.x, box.y, box.width, box.height]
-
-
-def _line(line: Line, numbers: dict[str, int]) -> dict[str, Any]:
-    relation = line.relation
+def _line(relation: Relation, path: str, numbers: dict[str, int]) -> dict[str, Any]:
     return {
         "child": numbers[relation.child],
         "parent": numbers[relation.parent],
         "columns": relation.columns,
         "words": printable(relation.words),
-        "path": line.path,
+        "path": path,
         **({"mark": relation.mark} if relation.mark else {}),
     }
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from waiaas_migrate.drawing.cards import Card, Picture, Row
+from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.layout import Box
 from waiaas_migrate.drawing.plain_text import printable
-from waiaas_migrate.drawing.scene import Box, Line, scene_of
+from waiaas_migrate.drawing.scene import layout_of, lines
 from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened, shown_rows
 
 _STYLE = Path(__file__).with_name("page") / "picture.css"
@@ -21,8 +22,8 @@ def svg(picture: Picture, *, title: str) -> str:
     Raises:
         UsageError: igraph is not installed.
     """
-    scene = scene_of([picture])
-    width, height = round(scene.size.width + 2 * _MARGIN), round(scene.size.height + 2 * _MARGIN)
+    layout = layout_of([picture])
+    width, height = round(layout.size.width + 2 * _MARGIN), round(layout.size.height + 2 * _MARGIN)
     place = f'width="{width}" height="{height}"'
     view = f'viewBox="{-_MARGIN} {-_MARGIN} {width} {height}"'
     return "\n".join(
@@ -32,15 +33,15 @@ def svg(picture: Picture, *, title: str) -> str:
             f"<title>{_text(title)}</title>",
             f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>",
             f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" {place}/>',
-            *map(_line, scene.lines(picture)),
-            *(part for key, card in picture.cards.items() for part in _card(card, scene.boxes[key])),
+            *(_line(relation, path) for relation, path in lines(picture, layout)),
+            *(part for key, card in picture.cards.items() for part in _card(card, layout.boxes[key])),
             "</svg>\n",
         ]
     )
 
 
-def _line(line: Line) -> str:
-    return f'<path class="line" d="{line.path}"><title>{_text(line.relation.words)}</title></path>'
+def _line(relation: Relation, path: str) -> str:
+    return f'<path class="line" d="{path}"><title>{_text(relation.words)}</title></path>'
 
 
 def _card(card: Card, box: Box) -> Iterator[str]:

@@ -6,6 +6,14 @@ import os
 from pathlib import Path
 
 
+def write_durably(path: Path, data: bytes) -> None:
+    """Write ``data`` to a file, created if it is missing, and to the disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def sync(path: Path) -> None:
     """Write the content of a file, or the names in a folder, to the disk; Windows cannot do the latter.
 

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from waiaas_migrate.errors import Problem
+from waiaas_migrate.files.durable import write_durably
 from waiaas_migrate.files.problem_report import Origin
 
 #: No schema.yaml or pyproject.toml comes near this size.
@@ -77,10 +78,7 @@ def write_text(path: Path, text: str) -> None:
         raise PermissionError("the file is read-only")
     aside = target.with_name(f".waiaas-{secrets.token_hex(4)}.new")
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:  # noqa: PTH123 — likewise
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(aside, data)
         if target.exists():
             _keep_rights(target, aside)
         aside.replace(target)

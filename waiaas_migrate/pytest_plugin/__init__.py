@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Collect the ready tests, if there are any, with the tests of the project.
 
-    They belong to the manifest. If pytest is called with paths, they are collected if the manifest is below one.
+    They belong to the manifest. If pytest is called with paths, they are collected only if one contains the manifest.
     """
     names = config.getini(TESTS)
     if not names or config.getoption("help"):

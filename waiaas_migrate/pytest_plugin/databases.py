@@ -76,7 +76,7 @@ class Databases:
 
     def at_head(self, target: Path) -> Path:
         """Make a database with all migrations at ``target``, and return that path."""
-        return _copy(self._once("head", self.apply), target)
+        return _copy(self._cached("head", self.apply), target)
 
     def at(self, migration: str, target: Path) -> Path:
         """Make a database with the migrations up to ``migration``, and made-up rows; return its path.
@@ -85,7 +85,7 @@ class Databases:
             UsageError: there is no such migration.
         """
         count = self.count(migration)
-        return _copy(self._once(f"{count}-rows", partial(self.make, count)), target)
+        return _copy(self._cached(f"{count}-rows", partial(self.make, count)), target)
 
     def count(self, migration: str) -> int:
         """Return how many migrations there are up to ``migration``.
@@ -98,14 +98,13 @@ class Databases:
             raise UsageError(f"There is no migration {migration}. {suggestion(migration, ids)}".rstrip())
         return ids.index(migration) + 1
 
-    def make(self, count: int, target: Path, *, without: Collection[str] | None = ()) -> None:
+    def make(self, count: int, target: Path, *, without: Collection[str] = ()) -> None:
         """Make a database with the first ``count`` migrations, and made-up rows in all tables but ``without``.
 
-        The names of these tables are folded; None means all tables. Without migrations, there is no file.
+        The names of these tables are folded. Without migrations, there is no file.
         """
         if count:
             _copy(self._after(count), target)
-        if count and without is not None:
             with self._open(target) as connection:
                 tables = introspect(connection, others=self.folder.others).tables
                 insert_sample_rows(connection, [table for table in tables if fold(table.name) not in without])
@@ -136,10 +135,9 @@ class Databases:
         return self.schema(self._after(count)) if count else Schema()
 
     def _after(self, count: int) -> Path:
-        """Return a database with the first ``count`` migrations, made from the one before it."""
-        earlier = next((number for number in range(count, 0, -1) if self._path(f"{number}").exists()), 0)
-        for number in range(earlier + 1, count + 1):
-            self._once(f"{number}", partial(self._make_next, number))
+        """Return a database with the first ``count`` migrations; each is made from the one before it."""
+        for number in range(1, count + 1):
+            self._cached(f"{number}", partial(self._make_next, number))
         return self._path(f"{count}")
 
     def _make_next(self, count: int, target: Path) -> None:
@@ -147,8 +145,8 @@ class Databases:
             _copy(self._path(f"{count - 1}"), target)
         self.apply(target, count)
 
-    def _once(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Return the database ``name``; have it made if it is the first time."""
+    def _cached(self, name: str, make: Callable[[Path], None]) -> Path:
+        """Return the database ``name``; make it the first time."""
         path = self._path(name)
         if not path.exists():
             draft = path.with_suffix(".draft")

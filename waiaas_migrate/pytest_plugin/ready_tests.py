@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +35,7 @@ def expect_one_head(databases: Databases) -> None:
         )
 
 
-def expect_agreement(databases: Databases) -> None:
+def expect_no_findings(databases: Databases) -> None:
     """Fail with the findings of ``check``."""
     with using_setup(databases.project.setup):
         findings = check(databases.project)
@@ -59,8 +58,10 @@ def expect_rollback(databases: Databases, migration: str) -> None:
 def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = True) -> bool:
     """Apply and roll back ``migration``; return false if rows are refused. Fail if the schema is not restored."""
     before = databases.count(migration) - 1
-    with _scratch() as path:
-        databases.make(before, path, without=() if with_rows else None)
+    wanted = databases.schema_after(before)
+    with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
+        path = Path(folder) / "scratch.db"
+        databases.make(before, path, without=() if with_rows else wanted.by_name())
         try:
             databases.apply(path, before + 1)
         except ApplyError as error:
@@ -78,7 +79,7 @@ def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = T
             if with_rows and _refuses_rows(error):
                 return False
             _fail(f"The rollback fails: {error.reason}")
-        found, wanted = databases.schema(path), databases.schema_after(before)
+        found = databases.schema(path)
     if left := diff(found, wanted, column_order=True):
         _fail("The rollback does not restore the schema. Missing:\n" + "\n".join(map(describe, left)))
     return True
@@ -95,19 +96,20 @@ def expect_upgrade(databases: Databases, migration: str) -> None:
     If a migration announces a hazard of a table, it may refuse the rows of that table.
     """
     count = databases.count(migration)
-    without: frozenset[str] | None = frozenset()
+    without = frozenset[str]()
     while True:
-        with _scratch() as path:
+        with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
+            path = Path(folder) / "scratch.db"
             databases.make(count, path, without=without)
             try:
                 databases.apply(path)
             except ApplyError as error:
                 tables = _announced(databases, error.migration, count)
-                if without is None or tables <= without:
+                known = frozenset(databases.schema_after(count).by_name())
+                if without == known or tables <= without:
                     _fail(f"A database at {migration} can't be upgraded: {error.migration} fails: {error.reason}")
-                known = {fold(table.name) for table in databases.schema_after(count).tables}
                 # Later migrations may have renamed the table.
-                without = without | tables if tables <= known else None
+                without = without | tables if tables <= known else known
             else:
                 return
 
@@ -123,19 +125,12 @@ def _announced(databases: Databases, name: str, count: int) -> frozenset[str]:
     return frozenset(fold(hazard.where.partition(".")[0]) for hazard in hazards)
 
 
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    """Yield the path of a new database."""
-    with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
-        yield Path(folder) / "scratch.db"
-
-
 def _fail(message: str) -> NoReturn:
     raise pytest.fail.Exception(message, pytrace=False) from None
 
 
 #: The tests of the whole project, and those of one migration each.
-_WHOLE = {"one_head": expect_one_head, "check": expect_agreement}
+_WHOLE = {"one_head": expect_one_head, "check": expect_no_findings}
 _EACH = {"rollbacks": expect_rollback, "upgrades": expect_upgrade}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.mismatch import pending_here
-from waiaas_migrate.runner.proof.differences import Difference, differences, equal_points, listed, made_by_hooks
+from waiaas_migrate.runner.proof.differences import Difference, differences, listed, made_by_hooks, matching_migrations
 from waiaas_migrate.runner.proof.reword import Definition, other_texts, write_texts
 from waiaas_migrate.runner.run import report_interruption
 from waiaas_migrate.runner.steps import StepRunner
@@ -53,7 +53,7 @@ class Adoption:
         reworded: the definitions that got the text that they have in the migrations.
         pending: the migrations that are not applied.
         differences: what differs.
-        equal_to: if something differs, the migrations up to which nothing does, latest first.
+        equal_to: if something differs, the migrations after which the schema is that of the database, latest first.
         notices: what to look at.
     """
 
@@ -70,22 +70,6 @@ class Adoption:
     def changes_nothing(self) -> bool:
         """Return whether everything was recorded before, or something differs."""
         return not (self.recorded or self.completed or self.reworded)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What to do to a database so that it has the ``target`` migrations recorded, and their texts."""
-
-    target: tuple[MigrationFile, ...]
-    differences: tuple[Difference, ...]
-    to_record: tuple[MigrationFile, ...] = ()
-    to_complete: tuple[MigrationFile, ...] = ()
-    texts: Mapping[Definition, str]
-    kept: tuple[str, ...] = ()
-
-    @property
-    def is_done(self) -> bool:
-        return not (self.to_record or self.to_complete or self.texts)
 
 
 def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = None, dry_run: bool = False) -> Adoption:
@@ -113,43 +97,47 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
     try:
         with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
             reading.execute("BEGIN")
-            plan = _plan(reading, folder, at)
-            if dry_run or plan.is_done or plan.differences:
-                return _result(reading, plan, folder)
+            planned, _ = _plan(reading, folder, at)
     except KeyboardInterrupt as error:  # in a replay
         raise ReplayInterrupted(f"Interrupted: {database.name} is unchanged.") from error
+    if dry_run or planned.changes_nothing:
+        return planned
     with (
         report_interruption(database) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="adopting it"),
         standard_settings(connection),
     ):
-        interruption.todo = [migration.id for migration in (*plan.to_record, *plan.to_complete)]
+        interruption.todo = [*planned.recorded, *planned.completed]
         return _adopt(connection, folder, at)
 
 
-def _plan(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> _Plan:
-    """Return what to do, and what is in the way."""
+def _plan(
+    connection: sqlite3.Connection, folder: MigrationFolder, at: str | None
+) -> tuple[Adoption, dict[Definition, str]]:
+    """Return what to do, or what differs; and the texts that definitions should get."""
     names = pending_here(connection, folder, verify=False)
     recorded = folder.without(names)
     _refuse_empty(connection, folder, recorded)
     target = _target(connection, folder, recorded, at)
-    found = differences(connection, target, folder)
-    if found:
-        return _Plan(target=target, differences=tuple(found), texts={})
+    plan = Adoption(at=target[-1].id, pending=tuple(one.id for one in folder.migrations if one not in target))
+    if found := differences(connection, target, folder):
+        ran = {one.id for one in recorded}
+        points = matching_migrations(connection, folder)
+        equal_to = tuple(name for name in points if ran <= set(folder.ids[: folder.ids.index(name) + 1]))
+        return replace(plan, differences=tuple(found), equal_to=equal_to), {}
     identities = read_identities(connection)
     rows = read_catalog(connection)
     subjects = {(row.kind, fold(row.name)) for row in rows if not row.is_virtual}
     subjects -= {("table", name) for name in known_shadow_names(rows)} | made_by_hooks(folder)
     texts, kept = other_texts(connection, target, subjects)
-    return _Plan(
-        target=target,
-        differences=(),
-        to_record=tuple(one for one in target if one.id in names),
-        to_complete=tuple(one for one in recorded if cached_hash(one.id) not in identities),
-        texts=texts,
-        kept=kept,
+    plan = replace(
+        plan,
+        recorded=tuple(one.id for one in target if one.id in names),
+        completed=tuple(one.id for one in recorded if cached_hash(one.id) not in identities),
+        reworded=tuple(name for _, name in texts),
     )
+    return replace(plan, notices=tuple(_notices(plan, folder, kept))), texts
 
 
 def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile]) -> None:
@@ -179,69 +167,47 @@ def _target(
     return target
 
 
-def _result(connection: sqlite3.Connection, plan: _Plan, folder: MigrationFolder) -> Adoption:
-    """Return what ``plan`` leads to, if it is carried out."""
-    applied = {migration.id for migration in plan.target}
-    equal_to = equal_points(connection, folder) if plan.differences else ()
-    recorded = {one.id for one in folder.without(pending_here(connection, folder, verify=False))}
-    return Adoption(
-        at=plan.target[-1].id,
-        recorded=tuple(one.id for one in plan.to_record),
-        completed=tuple(one.id for one in plan.to_complete),
-        reworded=tuple(name for _, name in plan.texts),
-        pending=tuple(name for name in folder.ids if name not in applied),
-        differences=plan.differences,
-        equal_to=tuple(name for name in equal_to if recorded <= set(folder.ids[: folder.ids.index(name) + 1])),
-        notices=tuple(_notices(plan, folder)),
-    )
-
-
-def _notices(plan: _Plan, folder: MigrationFolder) -> Iterator[str]:
-    change_rows = [one.id for one in plan.to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
+def _notices(plan: Adoption, folder: MigrationFolder, kept: Sequence[str]) -> Iterator[str]:
+    to_record = folder.named(plan.recorded)
+    change_rows = [one.id for one in to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
     if change_rows:
         yield f"not run, although it changes rows: {', '.join(change_rows)}. Check that the rows are as it leaves them."
-    if plan.to_record and folder.post_apply and len(plan.target) == len(folder.ids):
+    if to_record and folder.post_apply and not plan.pending:
         yield "post-apply hooks did not run. `apply` runs them after the next migration."
-    if plan.kept:
-        tables = ", ".join(plan.kept)
-        yield f"these tables keep their text, since their columns or keys are in another order: {tables}."
+    if kept:
+        yield f"these tables keep their text, since their columns or keys are in another order: {', '.join(kept)}."
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
-    """Plan again under the write lock, since another process may have written, and carry it out."""
+    """Plan again under the write lock, since another process may have written, and carry it out.
+
+    Raises:
+        ProofError: the schema differs after its texts were replaced.
+    """
     notices: list[str] = []
     with MigratingLock(main_file(connection)) as lock, sole_transaction(connection, notices):
         lock.announce()
-        plan = _plan(connection, folder, at)
-        result = _result(connection, plan, folder)
-        if not plan.differences and not plan.is_done:
+        plan, texts = _plan(connection, folder, at)
+        if not plan.changes_nothing:
             _record(connection, folder, plan)
-            if plan.texts and not write_texts(connection, plan.texts):
-                result = replace(result, reworded=())
+        if texts:
+            if not write_texts(connection, texts):
+                plan = replace(plan, reworded=())
                 notices.append("definitions keep their text: this SQLite doesn't let anybody edit the catalog.")
-            _verify(connection, folder, plan)
-    return replace(result, notices=(*result.notices, *notices))
+            if found := differences(connection, folder.without(plan.pending), folder):
+                raise ProofError(
+                    f"{database_name(connection)}: with the migrations' texts its schema would differ: "
+                    f"{listed(found)}. Nothing was changed. Please report this."
+                )
+    return replace(plan, notices=(*plan.notices, *notices))
 
 
-def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: _Plan) -> None:
+def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adoption) -> None:
     steps = StepRunner(connection, folder.migrations)
     steps.prepare_records()
-    for migration in plan.to_record:
+    for migration in folder.named(plan.recorded):
         steps.record(migration, folder, "mark", was_adopted=True)
     never_ran = {key for (key,) in connection.execute(_MARKED)}
-    for migration in plan.to_complete:
+    for migration in folder.named(plan.completed):
         was_adopted = cached_hash(migration.id) in never_ran
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
-
-
-def _verify(connection: sqlite3.Connection, folder: MigrationFolder, plan: _Plan) -> None:
-    """Compare again after the texts were replaced.
-
-    Raises:
-        ProofError: something differs now.
-    """
-    if plan.texts and (found := differences(connection, plan.target, folder)):
-        raise ProofError(
-            f"{database_name(connection)}: with the migrations' texts its schema would differ: {listed(found)}. "
-            f"Nothing was changed. Please report this."
-        )

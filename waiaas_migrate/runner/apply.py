@@ -174,15 +174,15 @@ class Upgrade(Run):
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
+        records = read_records(self.connection)
         if not self.committed:
-            refuse_changed(self.connection, self.folder)
+            refuse_changed(self.connection, self.folder, records)
             if squashed_away(self.connection, self.folder):
                 self.steps.prepare_records()
                 update_squashed(self.connection, self.folder)
-        records = read_records(self.connection)
-        if records is not None and records.version == records_version():
-            names = not_applied(self.connection, records.applied, self.folder.ids)
-        elif names := pending(self.connection, self.folder.ids):
+                records = read_records(self.connection)
+        names = not_applied(self.connection, records.applied, self.folder.ids)
+        if names and records.version != records_version():
             refuse_unrecorded_tables(self.connection, self.folder)
             self.steps.prepare_records()
         todo = self.folder.named(names)
@@ -197,7 +197,7 @@ class Upgrade(Run):
     def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
         """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
         applied = self.folder.without(names)
-        if not had_run(self.connection, applied, first, self.folder.facts(first).forward, self.folder.others):
+        if not had_run(self.connection, self.folder, applied, first):
             return False
         self.steps.record(first, self.folder, "mark")
         self.notices.append(recorded_late(first.id))
@@ -211,7 +211,7 @@ class Upgrade(Run):
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, check)
-        self._finish()
+        self._finish(batch)
         # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
         self.verify(proof, batch, self._applied_after(batch), after)
 
@@ -234,10 +234,10 @@ class Upgrade(Run):
             return self.folder.without(pending(self.connection, self.folder.ids))
         return self.folder.without(self._left)
 
-    def _finish(self) -> None:
-        """If nothing is pending, update the records of earlier runs, and run transactional hooks."""
+    def _finish(self, batch: Sequence[MigrationFile]) -> None:
+        """If nothing is pending after ``batch``, update the records of earlier runs, and run transactional hooks."""
         if not self._left:
-            update_old_rows(self.connection, self.folder)
+            update_old_rows(self.connection, self.folder, batch)
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
@@ -259,15 +259,14 @@ class Upgrade(Run):
                 self.run_one(migration, check)
                 with sole_transaction(self.connection, self.notices):
                     self.record(migration)
-                    self._finish()
+                    self._finish([migration])
         self.note_commit([migration])
         try:
             self.notices.extend(check.finish(batch_name([migration])))
             applied = self._applied_after([migration])
             self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
-            name, reason = error.migration, error.reason
-            raise ApplyError(database=error.database, migration=name, reason=reason, rolled_back=False) from error
+            raise error.but(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
         """Run the hooks that can't run in a transaction."""

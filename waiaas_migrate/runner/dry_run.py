@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.mismatch import changes_at_head, pending_here
 from waiaas_migrate.runner.options import RunOptions
@@ -160,7 +159,6 @@ def estimate_all(
         MigrationsError: the folder can't be used.
         UsageError: ``databases`` is one name.
     """
-    refuse_single_name(databases)
     names = None if may_make is None else frozenset(map(database_text, may_make))
     work = functools.partial(_estimate, folder=read_folder(migrations), options=options, may_make=names)
     return each(work, databases, fleet)

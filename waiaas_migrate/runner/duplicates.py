@@ -5,21 +5,15 @@ They compare rows by the expressions, collations and condition of the key or ind
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.sqlite.quoting import quote_name
+from waiaas_migrate.sqlite.quoting import quote_name, unquote
+from waiaas_migrate.sqlite.reading.virtual_tables import TOKEN
 
-_NAME = r'(?:"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|\w+)'
-_INDEX = re.compile(
-    r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+CREATE\s+UNIQUE\s+INDEX\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    rf"(?:{_NAME}\s*\.\s*)?{_NAME}\s+ON\s+(?P<table>{_NAME})\s*\(",
-    re.IGNORECASE | re.DOTALL,
-)
-#: A quoted text, a comment, or one character: commas and parentheses inside quotes and comments don't count.
-_PIECE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|.""", re.DOTALL)
 _DIRECTION = re.compile(r"\s+(?:ASC|DESC)\s*\Z", re.IGNORECASE)
 _WHERE = re.compile(r"\s*WHERE\b", re.IGNORECASE)
 
@@ -44,24 +38,26 @@ class UniqueTerms:
 
 def terms_of_index(statement: str) -> UniqueTerms | None:
     """Return the terms of the unique index that ``statement`` creates; None if it creates none."""
-    found = _INDEX.match(statement)
-    if found is None:
+    pieces = iter(TOKEN.findall(statement))
+    code = (piece for piece in pieces if not piece.isspace() and not piece.startswith(("--", "/*")))
+    if [word.upper() for word in itertools.islice(code, 3)] != ["CREATE", "UNIQUE", "INDEX"]:
         return None
-    terms, end, depth = [""], found.end(), 1
-    for piece in _PIECE.finditer(statement, found.end()):
-        depth += {"(": 1, ")": -1}.get(piece[0], 0)
+    while next(code).upper() != "ON":
+        pass
+    table, _ = next(code), next(code)
+    terms, depth = [""], 1
+    for piece in pieces:
+        depth += {"(": 1, ")": -1}.get(piece, 0)
         if depth == 0:
-            end = piece.end()
             break
-        if depth == 1 and piece[0] == ",":
+        if depth == 1 and piece == ",":
             terms.append("")
         else:
-            terms[-1] += piece[0]
-    rest = statement[end:]
+            terms[-1] += piece
+    rest = "".join(pieces)
     where = _WHERE.match(rest)
-    table = found["table"]
     return UniqueTerms(
-        table=quote_name(table[1:-1].replace("``", "`")) if table[0] in "[`" else table,
+        table=quote_name(unquote(table)),
         terms=tuple(_DIRECTION.sub("", term) for term in terms),
         where="1" if where is None else rest[where.end() :].rstrip().removesuffix(";") + "\n",
     )

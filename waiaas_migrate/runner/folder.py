@@ -29,10 +29,10 @@ class MigrationFolder:
     ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
-    #: The hash of each migration's own text, by the hash under which yoyo records it.
+    #: The hash of each migration's text, by yoyo's hash of its id.
     texts: dict[str, str] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
-    _facts: dict[str, Facts | None] = field(init=False, compare=False, repr=False)
+    _facts: dict[str, Facts] = field(init=False, compare=False, repr=False)
     _links: dict[str, str] = field(init=False, compare=False, repr=False)
     #: The migrations that were squashed into the first one.
     replaces: tuple[Replaced, ...] = field(init=False, compare=False, repr=False)
@@ -69,7 +69,7 @@ class MigrationFolder:
 
     def facts(self, migration: MigrationFile) -> Facts:
         """Return the recorded facts about ``migration``, or the worst case if none."""
-        return self._facts.get(migration.id) or UNKNOWN
+        return self._facts.get(migration.id, UNKNOWN)
 
     def manifest_hash(self, migration: MigrationFile) -> str | None:
         """Return the hash that the manifest records for ``migration``, which covers all before it; None if none."""

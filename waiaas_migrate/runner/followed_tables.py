@@ -7,8 +7,8 @@ while it compiles it (https://www.sqlite.org/c3ref/set_authorizer.html).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute
@@ -41,7 +41,7 @@ class FollowedTable:
         self._names = {fold(name)}
 
     def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
-        """Follow the table into ``tables``, which have these ``columns``, and had others before the statement."""
+        """Find the table after a statement, which left ``tables`` with ``columns``; ``before`` are the old columns."""
         if self.root in tables:
             self._follow_columns(before.get(self.root, []), columns[self.root])
             self._names.add(fold(tables[self.root]))
@@ -73,24 +73,33 @@ class TableFollower:
 
     def execute(self, connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
         """Run one statement, as :func:`~waiaas_migrate.sqlite.database.memory.execute` does."""
-        with _accesses(connection) as found:
+        used: defaultdict[int, set[str]] = defaultdict(set)  # the folded names by what the statement does with them
+
+        def authorize(action: int, name: str | None, *_: str | None) -> int:
+            used[action].add(fold(name or ""))
+            return sqlite3.SQLITE_OK
+
+        connection.set_authorizer(authorize)
+        try:
             cursor = execute(connection, statement)
             cursor.fetchall()  # a SELECT does its work while it is read
-        self._observe(found)
+        finally:
+            connection.set_authorizer(None)
+        self._observe(used)
         return cursor
 
-    def _observe(self, found: _Accesses) -> None:
+    def _observe(self, used: Mapping[int, set[str]]) -> None:
         roots = {fold(name): root for root, name in self._tables.items()}
         tables = self._read_tables()
-        changed = tables != self._tables or found.alters
+        changed = tables != self._tables or sqlite3.SQLITE_ALTER_TABLE in used
         columns = {root: self._read_columns(name) for root, name in tables.items()} if changed else self._columns
         for table in self.tables:
             if table.root is not None:
                 name = fold(self._tables[table.root])
-                if name in found.read:
-                    table.copies |= {roots[target] for target in found.inserted & roots.keys()}
+                if name in used[sqlite3.SQLITE_READ]:
+                    table.copies |= {roots[target] for target in used[sqlite3.SQLITE_INSERT] & roots.keys()}
                 if table.root in tables:  # to drop a table is to delete its rows, for an authorizer
-                    table.deletes_rows |= name in found.deleted
+                    table.deletes_rows |= name in used[sqlite3.SQLITE_DELETE]
             if changed:
                 table.move(tables, columns, self._columns)
         self._tables, self._columns = tables, columns
@@ -104,39 +113,3 @@ class TableFollower:
             return [column for (column,) in self._connection.execute(_COLUMNS, (name,))]
         except sqlite3.Error:  # the module of a virtual table is missing
             return []
-
-
-class _Accesses:
-    """The folded names of what a statement reads, inserts into and deletes from, and whether it alters a table."""
-
-    def __init__(self) -> None:
-        self.read: set[str] = set()
-        self.inserted: set[str] = set()
-        self.deleted: set[str] = set()
-        self.alters = False
-
-
-@contextmanager
-def _accesses(connection: sqlite3.Connection) -> Iterator[_Accesses]:
-    found = _Accesses()
-
-    def authorize(action: int, first: str | None, *_: str | None) -> int:
-        name = fold(first or "")
-        match action:
-            case sqlite3.SQLITE_READ:
-                found.read.add(name)
-            case sqlite3.SQLITE_INSERT:
-                found.inserted.add(name)
-            case sqlite3.SQLITE_DELETE:
-                found.deleted.add(name)
-            case sqlite3.SQLITE_ALTER_TABLE:
-                found.alters = True
-            case _:
-                pass
-        return sqlite3.SQLITE_OK
-
-    connection.set_authorizer(authorize)
-    try:
-        yield found
-    finally:
-        connection.set_authorizer(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +15,10 @@ from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
-
-_ORDER = ("table", "index", "view", "trigger")
+from waiaas_migrate.sqlite.reading.external_content import holds_rows
+from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +58,9 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
     nothing is known about a Python migration, which isn't run.
     """
     unknown: list[Loss] = []
-    with closing(_copy(connection)) as scratch:
+    rows = read_catalog(connection)
+    with closing(schema_copy(rows, skip_refused=True)) as scratch:
+        scratch.execute("BEGIN")
         follower = TableFollower(scratch)
         runner = StepRunner(scratch, todo, execute=follower.execute)
         for number, migration in enumerate(todo):
@@ -74,24 +75,10 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
                 reason = f"it fails in memory: {error.reason.rstrip('.')}"
                 unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
                 break
-    rows = read_catalog(connection)
-    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row)} | known_shadow_names(rows)
+    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row.sql)} | known_shadow_names(rows)
     tables = [table for table in follower.tables if fold(table.name) not in derived]
     found = [loss for table in tables for loss in _lost(connection, table)]
     return (*(loss for loss in found if loss.count != 0), *unknown)
-
-
-def _copy(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a database in memory with the objects of ``connection``, as far as they can be made, in a transaction."""
-    rows = read_catalog(connection)
-    shadows = known_shadow_names(rows)
-    scratch = memory()
-    for row in sorted(rows, key=lambda row: _ORDER.index(row.kind)):
-        if row.kind != "table" or fold(row.name) not in shadows:
-            with suppress(sqlite3.Error):  # a module that is missing here, or a shadow table of its own
-                execute(scratch, row.sql)
-    scratch.execute("BEGIN")
-    return scratch
 
 
 def _lost(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss]:

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from waiaas_migrate.errors import MigrateError, OtherMigrationsError
+from waiaas_migrate.errors import OtherMigrationsError
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.proof.differences import Difference, differences, listed
-from waiaas_migrate.runner.proof.schema_proof import is_recorded
+from waiaas_migrate.runner.proof.differences import Difference, listed
+from waiaas_migrate.runner.proof.schema_proof import replayed_differences
 from waiaas_migrate.runner.squashed import missing_for_squash
-from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied, refuse_impostors
-from waiaas_migrate.runner.yoyo.identity import read_texts
+from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, not_applied, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 
@@ -46,29 +45,36 @@ def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, ver
         UnknownMigrationsError: the database is ahead of the folder.
         DatabaseRefused: an object with the name of a table that records migrations is something else.
     """
-    with _one_moment(connection):
-        refuse_changed(connection, folder)
-        names = pending(connection, folder.ids, folder.squashed_hashes)
-        if verify and _is_unproved(connection, folder, names):
+    records = read_records(connection)
+    names = _checked(connection, folder, records)
+    if verify and _is_unproved(connection, folder, names, records):
+        with _one_moment(connection):
+            records = read_records(connection)
+            names = _checked(connection, folder, records)
             _refuse(connection, never_ran(connection, folder, names, manual_changes(connection, folder, names)))
     return names
 
 
-def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
-    """Refuse a database that ran other texts under the names of ``folder``; read only the records.
+def _checked(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> tuple[str, ...]:
+    """Return the pending migrations; refuse a database that ran other texts under the names of ``folder``."""
+    refuse_changed(connection, folder, records)
+    return not_applied(connection, records.applied, folder.ids, folder.squashed_hashes)
+
+
+def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> None:
+    """Refuse a database that ran other texts under the names of ``folder``, which ``records`` show.
 
     Raises:
         OtherMigrationsError: names the migrations.
     """
-    _refuse(connection, changed(connection, folder))
+    _refuse(connection, changed(connection, folder, records))
 
 
-def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch | None:
+def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
     """Return the applied migrations whose recorded text isn't that of the file, or that were squashed with others."""
-    refuse_impostors(connection)
-    if missing := missing_for_squash(connection, folder):
-        return _partly_squashed(connection, folder, missing)
-    ran, here = read_texts(connection), folder.texts
+    if missing := missing_for_squash(folder, records):
+        return _partly_squashed(folder, records, missing)
+    ran, here = records.texts, folder.texts
     if ran.items() <= here.items():
         return None
     known = here.keys() | folder.squashed_hashes  # the others are unknown to the folder
@@ -89,9 +95,9 @@ def changed(connection: sqlite3.Connection, folder: MigrationFolder) -> Mismatch
     return Mismatch(migrations=names, what=what, fix=f"Restore {it} from git. {_REDO.format(it)}")
 
 
-def _partly_squashed(connection: sqlite3.Connection, folder: MigrationFolder, missing: tuple[str, ...]) -> Mismatch:
-    applied, last = {row.hash for row in read_applied(connection) or ()}, folder.replaces[-1].id
-    ran = tuple(dict.fromkeys(one.id for one in folder.replaces if cached_hash(one.id) in applied))
+def _partly_squashed(folder: MigrationFolder, records: Records, missing: tuple[str, ...]) -> Mismatch:
+    last = folder.replaces[-1].id
+    ran = tuple(dict.fromkeys(one.id for one in folder.replaces if cached_hash(one.id) in records.applied))
     what = f"ran {ran[-1]}, but not {missing[0]}. Both were squashed into {last}."
     fix = f"First apply the migrations up to {last} with the version of the application from before the squash."
     return Mismatch(migrations=ran, what=what, fix=fix)
@@ -102,15 +108,9 @@ def manual_changes(
 ) -> Sequence[Difference]:
     """Return the differences of the schema from what the migrations make without the pending ``names``.
 
-    Return nothing if they can't be replayed, such as on tables that they don't create themselves.
+    Return none if they can't be replayed, such as on tables that they don't create themselves.
     """
-    applied = folder.without(names)
-    if is_recorded(folder, applied, read_facts(connection)):
-        return ()
-    try:
-        return differences(connection, applied, folder)
-    except MigrateError:
-        return ()
+    return replayed_differences(connection, folder, folder.without(names), read_facts(connection)) or ()
 
 
 def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
@@ -126,11 +126,10 @@ def never_ran(
     ``names`` are the pending migrations, and ``found`` are the manual changes.
     """
     missing = [one.missing for one in found if one.missing is not None]
-    if not missing or not _is_unproved(connection, folder, names):
+    if not missing or not _is_unproved(connection, folder, names, records := read_records(connection)):
         return None
-    texts = read_texts(connection)
     return Mismatch(
-        migrations=tuple(one.id for one in folder.without(names) if cached_hash(one.id) not in texts),
+        migrations=tuple(one.id for one in folder.without(names) if cached_hash(one.id) not in records.texts),
         what=f"records migrations as applied, but what they create is missing: {listed(missing)}.",
         fix="Somebody marked them without running them, or dropped it by hand. Restore a backup, or, if the file has "
         "no data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
@@ -143,12 +142,14 @@ def _refuse(connection: sqlite3.Connection, found: Mismatch | None) -> None:
         raise OtherMigrationsError(database=name, migrations=found.migrations, what=found.what, fix=found.fix)
 
 
-def _is_unproved(connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str]) -> bool:
+def _is_unproved(
+    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str], records: Records
+) -> bool:
     """Return whether only yoyo recorded the migration applied last.
 
     Those before one that the runner recorded were checked when it was applied.
     """
-    texts, todo = read_texts(connection), set(names)
+    texts, todo = records.texts, set(names)
     if all(name in todo or cached_hash(name) in texts for name in folder.ids):
         return False
     known = [row.hash for row in read_applied(connection) or () if row.hash in folder.texts]

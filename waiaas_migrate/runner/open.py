@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
+#: Stands for the head of a folder without a manifest, at which no database is.
+_UNKNOWN_HEAD = Head(hashes=frozenset(), last="", link=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT)
 
 
 def connect(
@@ -66,16 +68,16 @@ def connect_to(
     options: ConnectOptions,
     migrated: sqlite3.Connection | None = None,
 ) -> sqlite3.Connection:
-    """Open ``database`` as :func:`connect` does; if it is in memory and private to ``migrated``, copy it."""
+    """Open ``database`` as :func:`connect` does; copy ``migrated`` if that is a database in memory of its own."""
     _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
     others = {name: value for name, value in options.items() if name != "autocommit"}
-    connection = connect_file(database, timeout=_timeout(head), options=others)
+    connection = connect_file(database, timeout=head.timeout, options=others)
     try:
         if setup is not None:
             setup(connection)
-        _set_pragmas(connection, _pragmas(head))
+        _set_pragmas(connection, head.pragmas)
         if migrated and database.file is None and _schema_version(connection) != _schema_version(migrated):
             migrated.backup(connection)
         if sys.version_info >= (3, 12) and "autocommit" in options:
@@ -122,15 +124,10 @@ def open_database(
     folder, head = _read_head(migrations)
     database = database_path(path)
     connection = retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
-    return _reopen(connection, database, folder, setup, connect_options) if connect_options else connection
-
-
-def _reopen(
-    migrated: sqlite3.Connection, database: Database, folder: str, setup: Setup | None, options: ConnectOptions
-) -> sqlite3.Connection:
-    """Close ``migrated``, and return the application's connection to its database."""
-    with closing(migrated):
-        return connect_to(database, migrations=folder, setup=setup, options=options, migrated=migrated)
+    if not connect_options:
+        return connection
+    with closing(connection):  # the application gets one with its own options
+        return connect_to(database, migrations=folder, setup=setup, options=connect_options, migrated=connection)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
@@ -138,17 +135,15 @@ def _schema_version(connection: sqlite3.Connection) -> int:
     return version
 
 
-def _open(
-    database: Database, folder: str, head: Head | None, backup: BackupWhen, setup: Setup | None
-) -> sqlite3.Connection:
-    pragmas = _pragmas(head)
-    connection = connect_file(database, timeout=_timeout(head), probe=False)
+def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup: Setup | None) -> sqlite3.Connection:
+    pragmas = head.pragmas
+    connection = connect_file(database, timeout=head.timeout, probe=False)
     try:
         if setup is not None:
             setup(connection)
         with standard_settings(connection), plain_errors(connection, doing="opening it"):
             apply_layout_pragmas(connection, pragmas)
-            needs_nothing = head is not None and is_at_head(connection, head)
+            needs_nothing = is_at_head(connection, head)
         with using_setup(setup):
             applied = () if needs_nothing else _push(connection, folder, backup, database)
         try:
@@ -179,7 +174,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: 
     require_sqlite()
     folder, head = _read_head(migrations)
     with plain_errors(connection, doing="applying migrations"):
-        if head is not None and not connection.in_transaction and is_at_head(connection, head):
+        if not connection.in_transaction and is_at_head(connection, head):
             return
     retry_while_migrating(database_of(connection), lambda: _push(connection, folder, backup))
 
@@ -204,22 +199,14 @@ def close_database(connection: sqlite3.Connection) -> None:
         connection.close()
 
 
-def _read_head(migrations: StrPath) -> tuple[str, Head | None]:
-    """Return the migrations folder, and the head that its manifest records, if there is one."""
+def _read_head(migrations: StrPath) -> tuple[str, Head]:
+    """Return the migrations folder, and the head that its manifest records."""
     folder = os.fspath(migrations)
     head = read_head(folder)
     if head is None and not os.path.isdir(folder):  # noqa: PTH112 — a folder with a manifest exists
         what = "there is no such folder of migrations."
         raise MigrationsError([Problem(file=folder, what=what, fix="Check the path.")])
-    return folder, head
-
-
-def _pragmas(head: Head | None) -> tuple[Pragma, ...]:
-    return () if head is None else head.pragmas
-
-
-def _timeout(head: Head | None) -> float:
-    return DEFAULT_TIMEOUT if head is None else head.timeout
+    return folder, head or _UNKNOWN_HEAD
 
 
 def _refuse_unknown_choice(backup: str) -> None:
@@ -248,6 +235,8 @@ def _push(
     with its final journal and cache. An existing file keeps its journal until all checks have passed.
     """
     with plain_errors(connection, doing="applying migrations"):
+        import logging  # it is rarely needed, and opening a database should be fast
+
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder
         from waiaas_migrate.runner.options import RunOptions
@@ -261,13 +250,6 @@ def _push(
                 apply_pragmas(connection, migrations.pragmas)
             with report_interruption(opened) as interruption:
                 result = apply_pending(connection, migrations, options, interruption)
-    _log(connection, result.notices)
+    for notice in result.notices:
+        logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)
     return result.applied
-
-
-def _log(connection: sqlite3.Connection, notices: Sequence[str]) -> None:
-    if notices:
-        import logging  # it is rarely needed, and opening a database should be fast
-
-        for notice in notices:
-            logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)

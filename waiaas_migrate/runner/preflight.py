@@ -26,7 +26,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
         return
     others = folder.others.except_for(folder.tables)
     tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
-    # Ask again: another connection may have made both in the meantime.
+    # Look again: another connection may just have made the tables and their record.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
@@ -44,6 +44,9 @@ def refuse_temporary_objects(connection: sqlite3.Connection, effects: Sequence[E
     Raises:
         DatabaseRefused: names them.
     """
+    # The fastest check. The PRAGMA itself would also read the files' names, which may not be UTF-8.
+    if ("temp",) not in connection.execute("SELECT name FROM pragma_database_list").fetchall():
+        return
     query = "SELECT name, tbl_name FROM sqlite_temp_master WHERE sql IS NOT NULL"
     temporary: dict[str, str] = dict(connection.execute(query).fetchall())
     if not temporary:

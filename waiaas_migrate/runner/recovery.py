@@ -11,19 +11,14 @@ from collections.abc import Sequence
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
-from waiaas_migrate.sqlite.planning.effects import Effects
-from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 
 def had_run(
-    connection: sqlite3.Connection,
-    applied: Sequence[MigrationFile],
-    migration: MigrationFile,
-    effects: Effects,
-    others: OtherTools,
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], migration: MigrationFile
 ) -> bool:
     """Return whether a yoyo that was killed had run ``migration``, the first pending one.
 
@@ -40,14 +35,14 @@ def had_run(
     found = read_facts(connection)
     before, after = _expected(applied, migration)
     if before is None or after is None:
-        was, came = False, False
+        has_before = has_after = False
     else:
-        others = others.except_for(before.names | after.names)
-        was, came = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
-    if was and not came:
+        others = folder.others.except_for(before.names | after.names)
+        has_before, has_after = (facts.fingerprint in others.fingerprints(found) for facts in (before, after))
+    if has_before and not has_after:
         return False
-    if not effects.may_change_rows:
-        return came and not was
+    if not folder.facts(migration).forward.may_change_rows:
+        return has_after and not has_before
     name = migration.id
     raise DatabaseRefused(
         f"{database_name(connection)}: {name} may have run already. Plain yoyo was killed while it migrated this "
@@ -70,15 +65,11 @@ def hint(error: ApplyError) -> ApplyError:
     """Return ``error``, with a fix if an object that the migration creates exists."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
-    return ApplyError(
-        database=error.database,
-        migration=error.migration,
+    return error.but(
         reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
         f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
         f"{error.migration} doesn't explain, and its rows are there, record it: `waiaas-migrate adopt FILE --at "
-        f"{error.migration}`.)",
-        statement=error.statement,
-        rolled_back=error.rolled_back,
+        f"{error.migration}`.)"
     )
 
 

@@ -20,21 +20,14 @@ from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migr
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
-from waiaas_migrate.runner.rollback import (
-    Confirm,
-    Confirmed,
-    OthersWroteError,
-    possible_losses,
-    refuse_unconfirmed,
-    stays_applied,
-)
+from waiaas_migrate.runner.rollback import Confirm, Confirmed, OthersWroteError, confirmed
 from waiaas_migrate.runner.run import report_interruption, wants_backup
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import LockState
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
-from waiaas_migrate.sqlite.database.connection import connect_file, database_name, open_read_only, plain_errors
+from waiaas_migrate.sqlite.database.connection import connect_file, database_name, plain_errors
 from waiaas_migrate.sqlite.database.pragmas import apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
@@ -78,26 +71,16 @@ def redo(
     target = database_path(database)
 
     def run() -> RedoResult:
-        confirmed = _confirmed(target, folder, confirm)
-        if not confirmed.todo:
+        agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder), confirm)
+        if not agreed.todo:
             done = apply_to(database, folder, options=options, may_make=False)
             return RedoResult(**asdict(done))
         try:
-            return _redo_file(target, folder, options, confirmed)
+            return _redo_file(target, folder, options, agreed)
         except OthersWroteError:
             return run()
 
     return retry_while_migrating(target, run)
-
-
-def _confirmed(database: Database, folder: MigrationFolder, confirm: Confirm) -> Confirmed:
-    """Return what to roll back, with ``confirm`` having agreed to what that deletes."""
-    with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
-        reading.execute("BEGIN")
-        todo = _to_roll_back(reading, folder)
-        losses = possible_losses(reading, folder, todo, ())
-    refuse_unconfirmed(database, todo, losses, confirm)
-    return Confirmed(todo, losses)
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
@@ -202,7 +185,7 @@ class _Redo(Upgrade):
         try:
             self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
-            raise stays_applied(error) from error
+            raise error.but(was_rolling_back=True) from error
         finally:
             self.direction = "apply"
 

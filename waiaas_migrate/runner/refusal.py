@@ -1,4 +1,4 @@
-"""Explain why SQLite refused a statement, with the rows in its way."""
+"""Explain why SQLite refused a statement, and name the rows that break the rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import quote_literal, quote_name, unquote
 
 _SHOWN = 5
 #: The number of characters or bytes of a key to show, enough to find the row.
@@ -35,7 +35,7 @@ _FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<wh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a statement was refused, and the rows in its way, such as ``2 rows: id 3, 4``; empty if unknown."""
+    """Why a statement was refused, and the rows that break the rule, such as ``2 rows: id 3, 4``; empty if unknown."""
 
     reason: str
     rows: str = ""
@@ -45,7 +45,7 @@ class Refusal:
 
 
 def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> Refusal | None:
-    """Return the reason for ``error``, and the rows in the way of ``statement``.
+    """Return the reason for ``error``, and the rows for which SQLite refused ``statement``.
 
     Call it while the failed transaction is open. Return None if no constraint failed and the catalog can be edited.
     """
@@ -70,7 +70,7 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
 
 def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: str) -> Refusal:
     guard = None if message.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
-    if guard is not None and guard["where"].strip().upper() == "TRUE":  # any row is in the way
+    if guard is not None and guard["where"].strip().upper() == "TRUE":  # the rule allows no rows
         return Refusal(reason=f"{message}. Declare one in schema.yaml, and generate the migration again")
     if guard is not None:
         return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))
@@ -155,9 +155,8 @@ def _short(value: str | float | bytes | None) -> str:
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
     """Return the quoted primary key of ``table``; the rowid if it has none, or if rows lack a value in it."""
-    name = table[1:-1].replace('""', '"') if table.startswith('"') else table
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
-    keys = [quote_name(column) for (column,) in connection.execute(query, (name,))]
+    keys = [quote_name(column) for (column,) in connection.execute(query, (unquote(table),))]
     lacking = " OR ".join(f"{key} IS NULL" for key in keys)
     if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {lacking}").fetchone():
         return ["rowid"]

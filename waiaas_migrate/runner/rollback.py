@@ -37,7 +37,7 @@ from waiaas_migrate.sqlite.database.connection import (
 from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
-#: Decides about what would be lost: whether to roll back all the same.
+#: Receives what would be deleted, and returns whether to roll back anyway.
 Confirm = Callable[[Sequence[Loss]], bool]
 
 
@@ -88,9 +88,9 @@ def roll_back_in(
     allowed = allowed_codes(allow)
 
     def run() -> RollbackResult:
-        confirmed = _confirmed(target, folder, extent, confirm, allowed)
+        agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder, extent), confirm, allowed)
         try:
-            return _roll_back_file(target, folder, extent, options, confirmed) if confirmed.todo else RollbackResult()
+            return _roll_back_file(target, folder, extent, options, agreed) if agreed.todo else RollbackResult()
         except OthersWroteError:
             return run()
 
@@ -98,7 +98,7 @@ def roll_back_in(
 
 
 class OthersWroteError(Exception):
-    """Something else would be lost than was confirmed, since another process has written meanwhile."""
+    """Rolling back would delete something that was not confirmed, since another process has written."""
 
 
 class Confirmed(NamedTuple):
@@ -110,7 +110,7 @@ class Confirmed(NamedTuple):
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
         """Return what rolling back ``todo`` deletes now, under the write lock.
 
-        It may be more rows or values than were confirmed: an application that keeps writing would make it ask forever.
+        More rows or values than were confirmed are fine: a busy application would otherwise make it ask forever.
 
         Raises:
             OthersWroteError: other migrations, or another table or column with data, than were confirmed.
@@ -122,51 +122,33 @@ class Confirmed(NamedTuple):
         return losses
 
 
-def _confirmed(
-    database: Database, folder: MigrationFolder, extent: Extent, confirm: Confirm, allowed: Collection[Code]
+def confirmed(
+    database: Database,
+    folder: MigrationFolder,
+    to_roll_back: Callable[[sqlite3.Connection], list[MigrationFile]],
+    confirm: Confirm,
+    allowed: Collection[Code] = (),
 ) -> Confirmed:
     """Return what to roll back, with ``confirm`` having agreed to what that deletes.
 
     Raises:
-        DatabaseRefused: it hasn't, or one of the migrations was adopted and that isn't ``allowed``.
+        DatabaseRefused: it hasn't, or one of the migrations was adopted and ``DROP_TABLE`` isn't ``allowed``.
+        UnsupportedError: one of them can't be rolled back.
     """
     with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):  # makes no file
         reading.execute("BEGIN")
-        todo = _to_roll_back(reading, folder, extent)
-        losses = possible_losses(reading, folder, todo, allowed)
-    refuse_unconfirmed(database, todo, losses, confirm)
-    return Confirmed(todo, losses)
-
-
-def possible_losses(
-    connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[MigrationFile], allowed: Collection[Code]
-) -> tuple[Loss, ...]:
-    """Return what rolling back ``todo`` deletes.
-
-    Raises:
-        DatabaseRefused: one of them was adopted, and ``DROP_TABLE`` isn't ``allowed``.
-        UnsupportedError: one of them can't be rolled back.
-    """
-    _refuse_outside_transactions(todo)
-    StepRunner(connection, folder.migrations).refuse_irreversible(todo)
-    if Code.DROP_TABLE not in allowed:
-        _refuse_adopted(connection, todo)
-    return losses_of(connection, todo)
-
-
-def refuse_unconfirmed(
-    database: Database, todo: Sequence[MigrationFile], losses: Sequence[Loss], confirm: Confirm
-) -> None:
-    """Have ``confirm`` agree to the ``losses`` of rolling back ``todo``, if there are any.
-
-    Raises:
-        DatabaseRefused: it didn't.
-    """
+        todo = to_roll_back(reading)
+        _refuse_outside_transactions(todo)
+        StepRunner(reading, folder.migrations).refuse_irreversible(todo)
+        if Code.DROP_TABLE not in allowed:
+            _refuse_adopted(reading, todo)
+        losses = losses_of(reading, todo)
     if losses and not confirm(losses):
         raise DatabaseRefused(
             f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
             f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`)."
         )
+    return Confirmed(todo, losses)
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
@@ -212,68 +194,48 @@ def roll_back(
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
-        OthersWroteError: something else than ``confirmed`` would be lost.
+        OthersWroteError: something that was not ``confirmed`` would be deleted.
     """
     with standard_settings(connection):
         todo = _to_roll_back(connection, folder, extent)
         if not todo and not confirmed:
             return RollbackResult()
         refuse_temporary_objects(connection, folder.rollback(todo))
-        with _Rollback(connection, folder, options, "rollback", todo, interruption) as run:
-            run.confirmed = confirmed
-            run.run(extent)
+        with Run(connection, folder, options, "rollback", todo, interruption) as run:
+            try:
+                losses = _run(run, extent, confirmed)
+            except ApplyError as error:
+                raise error.but(was_rolling_back=True) from error
     return RollbackResult(
-        rolled_back=tuple(run.committed), losses=run.losses, notices=tuple(run.notices), backup=run.backup_path
+        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup_path
     )
 
 
-def stays_applied(error: ApplyError) -> ApplyError:
-    """Return ``error`` as that of a rollback."""
-    return ApplyError(
-        database=error.database,
-        migration=error.migration,
-        reason=error.reason,
-        statement=error.statement,
-        was_rolling_back=True,
-    )
+def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, ...]:
+    """Roll back, and return what that deleted.
 
+    The migrations are read again under the lock, since another process may have rolled some back.
+    """
 
-class _Rollback(Run):
-    """Rolls migrations back. They are read again under the lock, since another process may roll some back."""
+    def applied() -> tuple[MigrationFile, ...]:
+        return run.folder.without(pending(run.connection, run.folder.ids))
 
-    #: What may be lost; None for anything.
-    confirmed: Confirmed | None = None
-    losses: tuple[Loss, ...] = ()
-
-    def run(self, extent: Extent) -> None:
-        """Roll back.
-
-        Raises:
-            ApplyError: says that nothing was rolled back.
-        """
-        try:
-            lock = MigratingLock(main_file(self.connection))
-            with lock, sole_transaction(self.connection, self.notices) as state:
-                lock.announce()
-                batch = _to_roll_back(self.connection, self.folder, extent)
-                if self.confirmed is not None:
-                    self.losses = self.confirmed.losses_now(self.connection, batch)
-                _refuse_outside_transactions(batch)
-                self.steps.refuse_irreversible(batch)
-                self.steps.prepare_records()
-                update_squashed(self.connection, self.folder)
-                if batch:
-                    proof = self.prove(self._applied(), batch, state.facts)
-                    check = ForeignKeyCheck(self.connection, self.effects(batch), state.facts)
-                    after = self.run_together(batch, check)
-                    self.verify(proof, batch, self._applied(), after)
-        except ApplyError as error:
-            raise stays_applied(error) from error
+    lock = MigratingLock(main_file(run.connection))
+    with lock, sole_transaction(run.connection, run.notices) as state:
+        lock.announce()
+        batch = _to_roll_back(run.connection, run.folder, extent)
+        losses = () if confirmed is None else confirmed.losses_now(run.connection, batch)
+        _refuse_outside_transactions(batch)
+        run.steps.refuse_irreversible(batch)
+        run.steps.prepare_records()
+        update_squashed(run.connection, run.folder)
         if batch:
-            self.note_commit(batch)
-
-    def _applied(self) -> tuple[MigrationFile, ...]:
-        return self.folder.without(pending(self.connection, self.folder.ids))
+            proof = run.prove(applied(), batch, state.facts)
+            after = run.run_together(batch, ForeignKeyCheck(run.connection, run.effects(batch), state.facts))
+            run.verify(proof, batch, applied(), after)
+    if batch:
+        run.note_commit(batch)
+    return losses
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:

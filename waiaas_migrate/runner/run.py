@@ -72,9 +72,7 @@ class Run:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._monitor.__exit__()
         if isinstance(error, MigrateError):
-            error.after(self.committed)
-            if self.backup is not None:
-                error.backed_up(self.backup.path)
+            error.after(self.committed, self.backup_path)
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
 
@@ -150,7 +148,7 @@ class Run:
         """
         if proof is None:
             return
-        if not (found := proof.new(applied, facts)):
+        if not (found := proof.new_differences(applied, facts)):
             self.notices.extend(proof.notices)
             return
         if self.direction == "apply":

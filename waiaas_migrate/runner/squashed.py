@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
+from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, read_applied
 from waiaas_migrate.runner.yoyo.identity import (
     delete_identity,
     identity_of,
     read_identities,
-    read_texts,
     write_identity,
 )
 from waiaas_migrate.runner.yoyo.records import write_record
@@ -23,24 +22,23 @@ def squashed_away(connection: sqlite3.Connection, folder: MigrationFolder) -> tu
     return tuple(row.id for row in read_applied(connection) or () if row.hash in folder.squashed_hashes)
 
 
-def missing_for_squash(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+def missing_for_squash(folder: MigrationFolder, records: Records) -> tuple[str, ...]:
     """Return the squashed migrations that a database which ran some of them has not run."""
-    if not squashed_away(connection, folder) and not _ran_last_of_old(connection, folder):
+    if records.applied.isdisjoint(folder.squashed_hashes) and not _ran_last_of_old(folder, records):
         return ()
-    applied = {row.hash for row in read_applied(connection) or ()}
     needed: list[str] = []
     for one in folder.replaces:
         # An id that comes again is itself a squash of those before it.
         needed = [*([] if one.id in needed else needed), one.id]
-    return tuple(name for name in needed if cached_hash(name) not in applied)
+    return tuple(name for name in needed if cached_hash(name) not in records.applied)
 
 
-def _ran_last_of_old(connection: sqlite3.Connection, folder: MigrationFolder) -> bool:
+def _ran_last_of_old(folder: MigrationFolder, records: Records) -> bool:
     """Return whether the database ran the last squashed migration, whose id the squash has, and not the squash."""
     if not folder.replaces:
         return False
     key = cached_hash(folder.ids[0])
-    return read_texts(connection).get(key, folder.texts[key]) != folder.texts[key]
+    return records.texts.get(key, folder.texts[key]) != folder.texts[key]
 
 
 def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> None:

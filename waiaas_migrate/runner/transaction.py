@@ -76,9 +76,8 @@ class migration_pragmas:  # noqa: N801 — a context manager, as standard_settin
             raise
 
     def __exit__(self, *exc_info: object) -> None:
-        for name, value in self._before.items():
-            if _read(self._connection, name) != value:
-                _set(self._connection, name, value)
+        # Python releases its lock once for each statement of a script, but half a dozen times for one by itself.
+        self._connection.executescript(";".join(_setting(name, value) for name, value in self._before.items()))
 
 
 def _read(connection: sqlite3.Connection, pragma: str) -> int:
@@ -87,14 +86,17 @@ def _read(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _set(connection: sqlite3.Connection, pragma: str, value: int) -> None:
-    # Only secure_delete has a third state, which can be set by its name only.
-    word = "FAST" if pragma == "secure_delete" and value > 1 else value
-    connection.execute(f"PRAGMA {pragma} = {word}")
+    connection.execute(_setting(pragma, value))
     if _read(connection, pragma) != value:
         raise DatabaseRefused(
             f"{database_name(connection)}: PRAGMA {pragma} could not be set to {value}, which migrations need. Use a "
             f"Python whose SQLite supports it."
         )
+
+
+def _setting(pragma: str, value: int) -> str:
+    # Only secure_delete has a third state, which can be set by its name only.
+    return f"PRAGMA {pragma} = {'FAST' if pragma == 'secure_delete' and value > 1 else value}"
 
 
 class write_transaction:  # noqa: N801 — a context manager, as standard_settings is
@@ -129,15 +131,9 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
-            if error is None:
-                self._commit()
-            else:
+            if error is not None:
                 _roll_back(self._connection)
-        finally:
-            self._pragmas.__exit__()
-
-    def _commit(self) -> None:
-        try:
+                return
             with plain_errors(self._connection, doing=COMMITTING):
                 self._connection.commit()  # releases Python's lock once, execute half a dozen times
                 if self._connection.in_transaction:  # an autocommit connection's commit() does nothing
@@ -145,6 +141,8 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
         except BaseException:
             _roll_back(self._connection)
             raise
+        finally:
+            self._pragmas.__exit__()
 
 
 def _begin(connection: sqlite3.Connection) -> None:
@@ -154,8 +152,6 @@ def _begin(connection: sqlite3.Connection) -> None:
     reset = f"PRAGMA busy_timeout = {round(timeout * 1000)}"
     while True:
         try:
-            # Python releases and reacquires its lock once for each statement of a script, but half a dozen times for a
-            # statement by itself.
             connection.executescript(f"PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; {reset};")
         except sqlite3.Error as error:
             connection.execute(reset)

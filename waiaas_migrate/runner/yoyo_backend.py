@@ -23,8 +23,10 @@ from yoyo.backends.core.sqlite3 import SQLiteBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration, PostApplyHookMigration, default_migration_table
 
-from waiaas_migrate.errors import MigrationsError, UsageError
+from waiaas_migrate.errors import MigrationsError, Problem, ProjectError, UsageError
+from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash, read_migrations
+from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -33,17 +35,16 @@ from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import python_steps
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
-from waiaas_migrate.runner.yoyo.command_pragmas import declared_pragmas
 from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import connect_file, main_file
-from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
+from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
-from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
-from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
+#: The PRAGMA that is set if no manifest declares it. Foreign keys are off while migrations run in any case.
+_WAIT = Pragma(name="busy_timeout", value=5000)
 _logger = logging.getLogger("yoyo.migrations")
 
 
@@ -77,7 +78,8 @@ class MigrateBackend(SQLiteBackend):
         self._given = connection
         self._check: ForeignKeyCheck | None = None
         self._folders: dict[Path, MigrationFolder | None] = {}
-        self._has_split = False
+        #: Whether a migration outside transactions ended the transaction, so that another process could write.
+        self._was_unlocked = False
         self._yoyo_was_killed = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
@@ -107,7 +109,7 @@ class MigrateBackend(SQLiteBackend):
         """
         if self._given is not None:
             return self._given
-        pragmas = declared_pragmas(dburi.args.get("migrations"))
+        pragmas = _declared_pragmas(dburi.args.get("migrations"))
         connection = connect_file(_database(dburi), timeout=wait_timeout(pragmas))
         try:
             connection.isolation_level = None
@@ -155,7 +157,7 @@ class MigrateBackend(SQLiteBackend):
             yield
             return
         notices: list[str] = []
-        self._check, self._has_split = None, False
+        self._check, self._was_unlocked = None, False
         with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as state:
             self._yoyo_was_killed = state.yoyo_was_killed
             lock.announce()
@@ -179,7 +181,7 @@ class MigrateBackend(SQLiteBackend):
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
         """Apply a single migration, and record it in the same transaction."""
         with self.lock():
-            if self._has_split and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
+            if self._was_unlocked and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
             is_hook = isinstance(migration, PostApplyHookMigration)
             if not is_hook and self._record_late(migration):
@@ -195,16 +197,13 @@ class MigrateBackend(SQLiteBackend):
 
         Raises:
             DatabaseRefused: it may have run, and it may change rows.
+            MigrationsError: the folder can't be read, so nobody knows whether it has run.
         """
         if not self._yoyo_was_killed:
             return False
         self._yoyo_was_killed = False  # only the first pending migration can have run
-        files = read_migrations(Path(migration.path).parent)
-        file = next(file for file in files if file.id == migration.id)
-        folder = self._folder(migration)
-        effects = WORST_CASE if folder is None else folder.facts(file).forward
-        others = OtherTools() if folder is None else folder.others
-        if not had_run(self.connection, self._applied(files), file, effects, others):
+        folder = self._folder(migration) or read_folder(Path(migration.path).parent)
+        if not had_run(self.connection, folder, self._applied(folder), *folder.named([migration.id])):
             return False
         self.mark_one(migration)  # type: ignore[no-untyped-call]
         self._write_identity(migration)
@@ -220,56 +219,56 @@ class MigrateBackend(SQLiteBackend):
             delete_identity(self.connection, migration.id)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
-        """Run the steps; if they run outside transactions, what came before them is committed first."""
+        """Run the steps; if they run outside transactions, first commit what came before.
+
+        Raises:
+            DatabaseRefused: manual changes would be lost.
+            KeyboardInterrupt: Ctrl-C ended a statement, which sqlite3 reports as a database error.
+        """
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
         migration.load()
         if self._check is None:
             self._check = ForeignKeyCheck(self.connection)
             self._check.begin()
-        folder = self._folder(migration)
-        if folder is not None:
+        if (folder := self._folder(migration)) is not None:
             facts = folder.facts(*folder.named([migration.id]))
-            self._prepare(folder, facts.forward if direction == "apply" else facts.rollback, self._check)
-        if migration.use_transactions:
-            with python_steps(self.connection, transactional=True), _interruptible(migration):
+            effects = facts.forward if direction == "apply" else facts.rollback
+            self._check.announce(effects.unenforceable)
+            proof = proof_of(self.connection, folder, self._applied(folder), read_facts(self.connection))
+            if proof is not None:
+                proof.prepare([effects])
+        if not migration.use_transactions:
+            self._finish_check(migration.id)
+            self.connection.execute("COMMIT")
+            self._was_unlocked = True
+        with python_steps(self.connection, transactional=migration.use_transactions):
+            try:
                 migration.process_steps(self, direction, force=force)
-            return
-        self._finish_check(migration.id)
-        self.connection.execute("COMMIT")
-        self._has_split = True
-        with _interruptible(migration):
-            migration.process_steps(self, direction, force=force)
-        self.begin()
+            except sqlite3.OperationalError as error:
+                if was_interrupted(error):
+                    raise KeyboardInterrupt(f"Interrupted in {migration.id}.") from error
+                raise
+        if not migration.use_transactions:
+            self.begin()
 
     def _folder(self, migration: Migration) -> MigrationFolder | None:
-        """Return the folder of ``migration``, if its manifest records the migration and the files are as recorded."""
-        folder = self._read(Path(migration.path).parent)
-        return None if folder is None or folder.manifest is None or migration.id not in folder.ids else folder
+        """Return the folder of ``migration``, without a manifest if that differs from the files.
 
-    def _read(self, path: Path) -> MigrationFolder | None:
-        """Return the folder at ``path``, without a manifest if that differs from the files; None if it is broken."""
+        Return None if the files can't be read, or if ``migration`` is a hook.
+        """
+        path = Path(migration.path).parent
         if path not in self._folders:
             self._folders[path] = None
             with suppress(MigrationsError):
                 self._folders[path] = MigrationFolder(path=path, migrations=read_migrations(path))
                 self._folders[path] = read_folder(path)
-        return self._folders[path]
+        folder = self._folders[path]
+        return folder if folder is not None and migration.id in folder.ids else None
 
-    def _prepare(self, folder: MigrationFolder, effects: Effects, check: ForeignKeyCheck) -> None:
-        """Prepare for a migration with these ``effects``, as the runner does.
-
-        Raises:
-            DatabaseRefused: manual changes would be lost.
-        """
-        check.announce(effects.unenforceable)
-        proof = proof_of(self.connection, folder, self._applied(folder.migrations), read_facts(self.connection))
-        if proof is not None:
-            proof.prepare([effects])
-
-    def _applied(self, files: Iterable[MigrationFile]) -> list[MigrationFile]:
+    def _applied(self, folder: MigrationFolder) -> list[MigrationFile]:
         hashes = set(self.get_applied_migration_hashes())
-        return [file for file in files if migration_hash(file.id) in hashes]
+        return [file for file in folder.migrations if migration_hash(file.id) in hashes]
 
     def _finish_check(self, name: str) -> None:
         check, self._check = self._check, None
@@ -288,8 +287,7 @@ class MigrateBackend(SQLiteBackend):
 
     def _write_identity(self, migration: Migration) -> None:
         """Record the text that was applied; nothing, if the folder can't be read."""
-        folder = self._read(Path(migration.path).parent)
-        if folder is not None and migration.id in folder.ids:
+        if (folder := self._folder(migration)) is not None:
             write_identity(self.connection, identity_of(folder.named([migration.id])[0], folder))
 
     def get_applied_migration_hashes(self) -> list[str]:
@@ -304,15 +302,23 @@ class MigrateBackend(SQLiteBackend):
         return log_row(migration.id if migration else "", operation)
 
 
-@contextmanager
-def _interruptible(migration: Migration) -> Iterator[None]:
-    """Raise KeyboardInterrupt if Ctrl-C ended a statement, which sqlite3 reports as a database error."""
+def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
+    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default that of the current project.
+
+    The ``yoyo`` command doesn't pass the folder to a backend.
+
+    Raises:
+        MigrationsError: the folder does not exist, or its manifest cannot be used.
+    """
+    if migrations is not None and not Path(migrations).is_dir():
+        what = "there is no such folder of migrations."
+        raise MigrationsError([Problem(file=migrations, what=what, fix="Correct ?migrations= in the database's URL.")])
     try:
-        yield
-    except sqlite3.OperationalError as error:
-        if was_interrupted(error):
-            raise KeyboardInterrupt(f"Interrupted in {migration.id}.") from error
-        raise
+        manifest = read_manifest(Path(migrations) if migrations is not None else find_project(Path.cwd()).migrations)
+    except ProjectError:
+        return (_WAIT,)
+    declared = () if manifest is None else manifest.pragmas
+    return declared if any(pragma.name.lower() == _WAIT.name for pragma in declared) else (_WAIT, *declared)
 
 
 def _warn(notices: Iterable[str]) -> None:

@@ -1,69 +1,77 @@
-"""A schema with changes made to it."""
+"""A schema, or a table, with changes made to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.altered import altered
-from waiaas_migrate.schema.model import Schema, Table, Trigger, View
+from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.names import fold
 
+OwnerT = TypeVar("OwnerT", m.Schema, m.Table)
 
-def applied(schema: Schema, changes: Iterable[c.Change]) -> Schema:
+#: The field of a schema or a table that holds objects of each kind.
+_FIELDS = {
+    m.Table: "tables",
+    m.View: "views",
+    m.Trigger: "triggers",
+    m.VirtualTable: "virtual_tables",
+    m.Column: "columns",
+    m.Unique: "uniques",
+    m.Check: "checks",
+    m.ForeignKey: "foreign_keys",
+    m.Index: "indexes",
+}
+
+
+def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
     """Return ``schema`` after ``changes``, which rename nothing; the rest keeps its text and order."""
     for change in changes:
-        schema = _applied(schema, change)
+        match change:
+            case c.AddTable() | c.DropTable() | c.AddObject() | c.DropObject() | c.ModifyObject():
+                schema = _replaced(schema, change.old, change.new)
+            case c.RenameTable() | c.RenameColumn():
+                raise ValueError("a rename is not applied here")
+            case _:
+                owner = fold(c.spelled_name(change))
+                tables = (altered(table, change) if fold(table.name) == owner else table for table in schema.tables)
+                schema = replace(schema, tables=tuple(tables))
     return schema
 
 
-def _applied(schema: Schema, change: c.Change) -> Schema:
+def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  # noqa: PLR0911 — an arm for each kind
+    """Return ``table`` after ``change``. A constraint that replaces another one keeps its place."""
     match change:
-        case c.AddTable(table=table):
-            return replace(schema, tables=_with(schema.tables, None, table))
-        case c.DropTable(table=table):
-            return replace(schema, tables=_with(schema.tables, table, None))
-        case c.AddObject(item=item):
-            return _with_object(schema, None, item)
-        case c.DropObject(item=item):
-            return _with_object(schema, item, None)
-        case c.ModifyObject(old=old, new=new):
-            return _with_object(schema, old, new)
-        case c.RenameTable():
-            raise ValueError("a rename is not applied here")
+        case c.DropColumn(old=column):
+            name = fold(column.name)
+            checks = tuple(check for check in table.checks if m.written_on(check) != name)
+            foreign_keys = tuple(key for key in table.foreign_keys if m.written_on(key) != name)
+            return _replaced(replace(table, checks=checks, foreign_keys=foreign_keys), column, None)
+        case c.ModifyCheck(old=check):
+            return _replaced(table, check, replace(change.new, column=check.column))
+        case c.ModifyForeignKey(old=key):
+            return _replaced(table, key, replace(change.new, inline=key.inline))
+        case c.ModifyPrimaryKey(new=primary_key):
+            return replace(table, primary_key=primary_key)
+        case c.ModifyTableOptions(new=options):
+            return replace(table, strict=options.strict, without_rowid=options.without_rowid)
+        case (
+            c.AddColumn() | c.ModifyColumn() | c.AddUnique() | c.DropUnique() | c.AddCheck() | c.DropCheck()
+            | c.AddForeignKey() | c.DropForeignKey() | c.AddIndex() | c.DropIndex() | c.ModifyIndex()
+        ):  # fmt: skip
+            return _replaced(table, change.old, change.new)
+        case c.ReorderColumns():
+            return table
         case _:
-            owner = fold(c.table_of(change) or "")
-            tables = tuple(_altered(table, change) if fold(table.name) == owner else table for table in schema.tables)
-            return replace(schema, tables=tables)
+            assert_never(change)
 
 
-def _altered(table: Table, change: c.IndexChange | c.Alteration) -> Table:
-    match change:
-        case c.AddIndex(index=index):
-            return replace(table, indexes=_with(table.indexes, None, index))
-        case c.DropIndex(index=index):
-            return replace(table, indexes=_with(table.indexes, index, None))
-        case c.ModifyIndex(old=old, new=new):
-            return replace(table, indexes=_with(table.indexes, old, new))
-        case _:
-            return altered(table, change)
-
-
-def _with_object(schema: Schema, old: c.StatementObject | None, new: c.StatementObject | None) -> Schema:
-    match old or new:
-        case View():
-            return replace(schema, views=_with(schema.views, old, new))
-        case Trigger():
-            return replace(schema, triggers=_with(schema.triggers, old, new))
-        case _:
-            return replace(schema, virtual_tables=_with(schema.virtual_tables, old, new))
-
-
-def _with(items: tuple[Any, ...], old: Any, new: Any) -> tuple[Any, ...]:  # noqa: ANN401 — objects of one kind
-    """Return ``items`` with ``new`` in the place of ``old``, or at the end; None stands for nothing."""
-    if old is None:
-        return (*items, new)
-    found = (new if fold(item.name) == fold(old.name) else item for item in items)
-    return tuple(item for item in found if item is not None)
+def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
+    """Return ``owner`` with ``new`` in the place of ``old``; without ``old``, ``new`` comes last."""
+    field = _FIELDS[type(old or new)]
+    items: tuple[object, ...] = getattr(owner, field)
+    at: int = items.index(old) if old in items else len(items)
+    parts: dict[str, Any] = {field: (*items[:at], *filter(None, [new]), *items[at + 1 :])}
+    return replace(owner, **parts)

@@ -1,9 +1,9 @@
 """The one form in which schemas are compared.
 
-Ignored: the case of names, spacing, comments, the place where a constraint was written (its column or the table), and
-order that has no meaning, such as that of a table's columns or of the values in a list, and the wording of such a list.
-Everything else counts. The meaning of an expression or a
-statement is already in :attr:`~waiaas_migrate.schema.model.SqlText.key`.
+Ignored: the case of names, spacing, comments, where a constraint is written (on its column or on the table), the
+wording of a list of values in a CHECK, and order that has no meaning, such as that of a table's columns. Everything
+else counts. The meaning of an expression or a statement is already in
+:attr:`~waiaas_migrate.schema.model.SqlText.key`.
 """
 
 from __future__ import annotations

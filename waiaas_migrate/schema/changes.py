@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import ClassVar, Generic, TypeVar, assert_never
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.foreign_keys import identity
@@ -12,6 +12,9 @@ from waiaas_migrate.schema.names import fold
 
 #: An object that schema.yaml declares as a whole CREATE statement.
 StatementObject = m.View | m.Trigger | m.VirtualTable
+
+#: A column, a constraint or an index, or the name of one.
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +25,43 @@ class InTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Added(InTable, Generic[PartT]):
+    """Something new in a table."""
+
+    old: ClassVar[None] = None
+    new: PartT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dropped(InTable, Generic[PartT]):
+    """Something that a table loses."""
+
+    old: PartT
+    new: ClassVar[None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Modified(InTable, Generic[PartT]):
+    """Something in a table that becomes another."""
+
+    old: PartT
+    new: PartT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddTable:
     """A new table, with its indexes."""
 
-    table: m.Table
+    old: ClassVar[None] = None
+    new: m.Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropTable:
     """A dropped table, with its indexes."""
 
-    table: m.Table
+    old: m.Table
+    new: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,143 +81,104 @@ class ModifyTableOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReorderColumns(InTable):
+class ReorderColumns(_Modified[tuple[str, ...]]):
     """The same columns in another order; reported only on request."""
 
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddColumn(InTable):
+class AddColumn(_Added[m.Column]):
     """A new column."""
 
-    column: m.Column
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropColumn(InTable):
+class DropColumn(_Dropped[m.Column]):
     """A dropped column."""
 
-    column: m.Column
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumn(InTable):
+class RenameColumn(_Modified[str]):
     """A column under a new name."""
 
-    old: str
-    new: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyColumn(InTable):
+class ModifyColumn(_Modified[m.Column]):
     """A column with another type, NOT NULL, default, collation or generated expression."""
 
-    old: m.Column
-    new: m.Column
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyPrimaryKey(InTable):
+class ModifyPrimaryKey(_Modified[m.PrimaryKey | None]):
     """A primary key added (``old`` is None), dropped (``new`` is None) or changed."""
 
-    old: m.PrimaryKey | None
-    new: m.PrimaryKey | None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddUnique(InTable):
+class AddUnique(_Added[m.Unique]):
     """A new UNIQUE constraint."""
 
-    unique: m.Unique
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropUnique(InTable):
+class DropUnique(_Dropped[m.Unique]):
     """A dropped UNIQUE constraint."""
 
-    unique: m.Unique
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddCheck(InTable):
+class AddCheck(_Added[m.Check]):
     """A new CHECK."""
 
-    check: m.Check
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropCheck(InTable):
+class DropCheck(_Dropped[m.Check]):
     """A dropped CHECK."""
 
-    check: m.Check
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyCheck(InTable):
+class ModifyCheck(_Modified[m.Check]):
     """A CHECK of the same name, or on the same column, with another expression."""
 
-    old: m.Check
-    new: m.Check
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddForeignKey(InTable):
+class AddForeignKey(_Added[m.ForeignKey]):
     """A new foreign key."""
 
-    foreign_key: m.ForeignKey
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropForeignKey(InTable):
+class DropForeignKey(_Dropped[m.ForeignKey]):
     """A dropped foreign key."""
 
-    foreign_key: m.ForeignKey
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyForeignKey(InTable):
+class ModifyForeignKey(_Modified[m.ForeignKey]):
     """A foreign key from the same columns with another target, action or deferrability."""
 
-    old: m.ForeignKey
-    new: m.ForeignKey
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddIndex(InTable):
+class AddIndex(_Added[m.Index]):
     """A new index on an existing table."""
 
-    index: m.Index
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropIndex(InTable):
+class DropIndex(_Dropped[m.Index]):
     """A dropped index of a table that stays."""
 
-    index: m.Index
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModifyIndex(InTable):
+class ModifyIndex(_Modified[m.Index]):
     """An index of the same name with another definition."""
-
-    old: m.Index
-    new: m.Index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddObject:
     """A new view, trigger or virtual table."""
 
-    item: StatementObject
+    old: ClassVar[None] = None
+    new: StatementObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropObject:
     """A dropped view, trigger or virtual table, with the shadow tables of the latter."""
 
-    item: StatementObject
+    old: StatementObject
+    new: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,67 +189,61 @@ class ModifyObject:
     new: StatementObject
 
 
-ColumnChange = AddColumn | DropColumn | RenameColumn | ModifyColumn | ReorderColumns
-CheckChange = AddCheck | DropCheck | ModifyCheck
-KeyChange = ModifyPrimaryKey | AddUnique | DropUnique | AddForeignKey | DropForeignKey | ModifyForeignKey
 IndexChange = AddIndex | DropIndex | ModifyIndex
-TableChange = AddTable | DropTable | RenameTable | ModifyTableOptions
 ObjectChange = AddObject | DropObject | ModifyObject
-Change = TableChange | ColumnChange | CheckChange | KeyChange | IndexChange | ObjectChange
 #: A change to the definition of a table that exists before and after it.
-Alteration = ModifyTableOptions | ColumnChange | CheckChange | KeyChange
+Alteration = (
+    ModifyTableOptions | ReorderColumns | AddColumn | DropColumn | ModifyColumn | ModifyPrimaryKey | AddUnique
+    | DropUnique | AddCheck | DropCheck | ModifyCheck | AddForeignKey | DropForeignKey | ModifyForeignKey
+)  # fmt: skip
+Change = AddTable | DropTable | RenameTable | RenameColumn | Alteration | IndexChange | ObjectChange
+#: An object, or a part of a table, that becomes another of the same name or place.
+Modification = (
+    ModifyTableOptions | ModifyColumn | ModifyPrimaryKey | ModifyCheck | ModifyForeignKey | ModifyIndex | ModifyObject
+)
 
 
 def table_of(change: Change) -> str | None:
     """Return the name of the table that ``change`` alters; None if it adds, drops or renames a whole object."""
-    match change:
-        case ModifyTableOptions(new=m.Table(name=name)) | InTable(table=name):
-            return name
-        case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
-            return None
-        case _:
-            assert_never(change)
+    is_whole = isinstance(change, AddTable | DropTable | RenameTable | ObjectChange)
+    return None if is_whole else spelled_name(change)
 
 
 def object_of(change: Change) -> tuple[str, str]:
     """Return the kind and the folded name of the object that ``change`` is about, as in the catalog."""
-    kind, name = _named(change)
-    return kind, fold(name)
+    match change:
+        case AddIndex(new=index) | DropIndex(old=index) | ModifyIndex(new=index):
+            return "index", fold(index.name)
+        case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
+            return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], fold(item.name)
+        case _:
+            return "table", fold(spelled_name(change))
 
 
 def spelled_name(change: Change) -> str:
     """Return the name to report, as it is spelled: that of the table, or of the view, trigger or virtual table."""
-    return table_of(change) or _named(change)[1]
-
-
-def _named(change: Change) -> tuple[str, str]:
     match change:
-        case AddTable(table=m.Table(name=name)) | DropTable(table=m.Table(name=name)) | RenameTable(new=name):
-            return "table", name
-        case AddIndex(index=index) | DropIndex(index=index) | ModifyIndex(new=index):
-            return "index", index.name
-        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item):
-            return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], item.name
-        case ModifyTableOptions(new=m.Table(name=name)) | InTable(table=name):
-            return "table", name
+        case AddTable(new=item) | DropTable(old=item) | ModifyTableOptions(new=item):
+            return item.name
+        case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
+            return item.name
+        case RenameTable(new=name) | InTable(table=name):
+            return name
         case _:
             assert_never(change)
 
 
 def owner_of(change: Change) -> str | None:
     """Return the folded name of the table that owns the object: for a trigger, its table or view; None for a view."""
-    match change:
-        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item) if isinstance(item, m.Trigger):
-            return fold(item.table)
-        case AddObject(item=item) | DropObject(item=item) | ModifyObject(new=item) if isinstance(item, m.View):
-            return None
-        case _:
-            return fold(spelled_name(change))
+    item = (change.new or change.old) if isinstance(change, ObjectChange) else None
+    if isinstance(item, m.View):
+        return None
+    return fold(item.table if isinstance(item, m.Trigger) else spelled_name(change))
 
 
 def is_addition(change: Change) -> bool:
     """Return whether ``change`` adds a table, a virtual table or a view."""
-    return isinstance(change, AddTable) or (isinstance(change, AddObject) and not isinstance(change.item, m.Trigger))
+    return isinstance(change, AddTable) or (isinstance(change, AddObject) and not isinstance(change.new, m.Trigger))
 
 
 def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.ForeignKey]]:
@@ -269,19 +253,15 @@ def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.Fo
     one of them.
     """
     empty = {
-        (fold(change.table), fold(change.column.name))
+        (fold(change.table), fold(change.new.name))
         for change in changes
         if isinstance(change, AddColumn)
-        and change.column.default is None
-        and change.column.generated is None
-        and change.column.hints.backfill is None
+        and change.new.default is None
+        and change.new.generated is None
+        and change.new.hints.backfill is None
     }
     for change in changes:
-        if isinstance(change, AddForeignKey):
-            key = change.foreign_key
-        elif isinstance(change, ModifyForeignKey) and identity("", change.old) != identity("", change.new):
-            key = change.new
-        else:
-            continue
-        if not any((fold(change.table), fold(column)) in empty for column in key.columns):
-            yield change.table, key
+        if isinstance(change, AddForeignKey | ModifyForeignKey):
+            is_new = change.old is None or identity("", change.old) != identity("", change.new)
+            if is_new and not any((fold(change.table), fold(column)) in empty for column in change.new.columns):
+                yield change.table, change.new

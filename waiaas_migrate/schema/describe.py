@@ -6,72 +6,93 @@ from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import model as m
-from waiaas_migrate.schema.enum_lists import literal
+from waiaas_migrate.schema.enum_lists import lists, literal
+
+_Item = m.Table | m.Column | m.Unique | m.Check | m.ForeignKey | m.Index | c.StatementObject
 
 _MADE = {"add": "added", "drop": "dropped", "change": "changed", "rename": "renamed", "reorder": "reordered"}
 
 
-def describe(change: c.Change, *, brief: bool = False) -> str:  # noqa: PLR0911 — one return for each kind
+def describe(change: c.Change, *, brief: bool = False) -> str:
     """Return ``change`` in words, such as ``add column agents.nickname (TEXT)``.
 
     ``brief`` leaves out the text of a CHECK, for a comment above the SQL that shows it.
     """
     match change:
-        case c.AddCheck(table=table, check=check):
-            return f"add CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
-        case c.DropCheck(table=table, check=check):
-            return f"drop CHECK on {_checked(table, check)}" + ("" if brief else f": {check.expression.sql}")
-        case c.ModifyCheck(table=table, old=old, new=new):
-            words = f"change CHECK on {_checked(table, new)}"
-            full = words if brief else f"{words}: {old.expression.sql} becomes {new.expression.sql}"
-            return _allowed_values(table, old, new) or full
-        case c.AddIndex() | c.DropIndex() | c.ModifyIndex():
-            return _describe_index(change)
-        case c.AddObject() | c.DropObject() | c.ModifyObject():
-            return _describe_object(change)
-        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions():
-            return _describe_table(change)
-        case c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ModifyColumn() | c.ReorderColumns():
-            return _describe_column(change)
+        case (
+            c.AddTable() | c.AddColumn() | c.AddUnique() | c.AddCheck() | c.AddForeignKey() | c.AddIndex()
+            | c.AddObject()
+        ):  # fmt: skip
+            return f"add {_words(change.new, c.table_of(change), brief=brief, details=True)}"
+        case (
+            c.DropTable() | c.DropColumn() | c.DropUnique() | c.DropCheck() | c.DropForeignKey() | c.DropIndex()
+            | c.DropObject()
+        ):  # fmt: skip
+            return f"drop {_words(change.old, c.table_of(change), brief=brief)}"
+        case c.RenameTable(old=old, new=new):
+            return f"rename table {old} to {new}"
+        case c.RenameColumn(table=table, old=old, new=new):
+            return f"rename column {table}.{old} to {new}"
+        case c.ReorderColumns(table=table, old=before, new=after):
+            return f"reorder columns of {table}: {', '.join(before)} become {', '.join(after)}"
         case _:
-            return _describe_key(change)
+            return _modified(change, brief=brief)
 
 
 def describe_made(change: c.Change) -> str:
-    """Return a ``change`` that somebody made in words, such as ``added column agents.nickname (TEXT)``."""
+    """Return ``change`` in words that say it was made, such as ``added column agents.nickname (TEXT)``."""
     verb, _, rest = describe(change).partition(" ")
     return f"{_MADE.get(verb, verb)} {rest}"
 
 
-def _describe_table(change: c.TableChange) -> str:
+def _words(  # noqa: C901, PLR0911 — an arm for each kind
+    item: _Item, table: str | None, *, brief: bool = False, details: bool = False
+) -> str:
+    """Return an object, or a part of ``table``, in words; ``details`` say more about it than its name."""
+    match item:
+        case m.Table(name=name):
+            columns = len(item.columns)
+            return f"table {name}" + (f" ({columns} column{'' if columns == 1 else 's'})" if details else "")
+        case m.Column(name=name):
+            return f"column {table}.{name}" + (f" ({item.type})" if item.type and details else "")
+        case m.Unique():
+            return f"UNIQUE on {table} ({_terms(item.parts)})"
+        case m.Check():
+            return f"CHECK on {_checked(table, item)}" + ("" if brief else f": {item.expression.sql}")
+        case m.ForeignKey():
+            return f"foreign key on {table}: {foreign_key_words(item)}"
+        case m.Index(name=name):
+            return f"{_kind(item)} {name} on {table}" + (f" ({_terms(item.parts)})" if details else "")
+        case m.View(name=name):
+            return f"view {name}"
+        case m.Trigger(name=name):
+            return f"trigger {name} on {item.table}"
+        case m.VirtualTable(name=name):
+            return f"virtual table {name}" + (f" using {item.module}" if details else "")
+        case _:
+            assert_never(item)
+
+
+def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 — one return for each kind
     match change:
-        case c.AddTable(table=table):
-            columns = len(table.columns)
-            return f"add table {table.name} ({columns} column{'' if columns == 1 else 's'})"
-        case c.DropTable(table=table):
-            return f"drop table {table.name}"
-        case c.RenameTable(old=old, new=new):
-            return f"rename table {old} to {new}"
         case c.ModifyTableOptions(old=before, new=after):
             return f"change table {after.name}: {_options(before)} becomes {_options(after)}"
-        case _:
-            assert_never(change)
-
-
-def _describe_column(change: c.ColumnChange) -> str:
-    match change:
-        case c.AddColumn(table=table, column=column):
-            return f"add column {table}.{column.name}" + (f" ({column.type})" if column.type else "")
-        case c.DropColumn(table=table, column=column):
-            return f"drop column {table}.{column.name}"
-        case c.RenameColumn(table=table, old=old, new=new):
-            return f"rename column {table}.{old} to {new}"
-        case c.ModifyColumn(table=table, old=before, new=after):
-            pairs = zip(_properties(before), _properties(after), strict=True)
+        case c.ModifyColumn(table=table, new=column):
+            pairs = zip(_properties(change.old), _properties(column), strict=True)
             differences = [f"{old} becomes {new}" for old, new in pairs if old != new]
-            return f"change column {table}.{after.name}: {'; '.join(differences)}"
-        case c.ReorderColumns(table=table, old=old_order, new=new_order):
-            return f"reorder columns of {table}: {', '.join(old_order)} become {', '.join(new_order)}"
+            return f"change column {table}.{column.name}: {'; '.join(differences)}"
+        case c.ModifyPrimaryKey(table=table):
+            return f"change primary key of {table}: {_keyed(change.old)} becomes {_keyed(change.new)}"
+        case c.ModifyCheck(table=table, old=old, new=new):
+            words = f"change CHECK on {_checked(table, new)}"
+            full = words if brief else f"{words}: {old.expression.sql} becomes {new.expression.sql}"
+            return _allowed_values(table, old, new) or full
+        case c.ModifyForeignKey(table=table, old=old_key, new=key):
+            return f"change foreign key on {table}: {foreign_key_words(old_key)} becomes {foreign_key_words(key)}"
+        case c.ModifyIndex(table=table, new=index):
+            return f"change index {index.name} on {table}: {_indexed(change.old)} becomes {_indexed(index)}"
+        case c.ModifyObject():
+            return f"change {_words(change.new, None)}"
         case _:
             assert_never(change)
 
@@ -92,9 +113,9 @@ def _properties(column: m.Column) -> tuple[str, ...]:
 
 def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     """Return how two lists of values differ; None if one CHECK is more than a list, or both allow the same."""
-    before, after = old.allowed, new.allowed
-    if before is None or after is None or before.column != after.column:
+    if (both := lists(old, new)) is None:
         return None
+    before, after = both
     added = ", ".join(literal(value) for value in after.values if value not in before.values)
     removed = ", ".join(literal(value) for value in before.values if value not in after.values)
     if not (added or removed) or old.name != new.name:
@@ -103,20 +124,8 @@ def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     return f"{table}.{new.column or before.column}: {' and '.join(filter(None, words))}"
 
 
-def _checked(table: str, check: m.Check) -> str:
-    return (f"{table}.{check.column}" if check.column else table) + (f" ({check.name})" if check.name else "")
-
-
-def _describe_index(change: c.IndexChange) -> str:
-    match change:
-        case c.AddIndex(table=table, index=index):
-            return f"add {_kind(index)} {index.name} on {table} ({_terms(index.parts)})"
-        case c.DropIndex(table=table, index=index):
-            return f"drop {_kind(index)} {index.name} on {table}"
-        case c.ModifyIndex(table=table, old=old, new=new):
-            return f"change index {new.name} on {table}: {_indexed(old)} becomes {_indexed(new)}"
-        case _:
-            assert_never(change)
+def _checked(table: str | None, check: m.Check) -> str:
+    return (f"{table}.{check.column}" if check.column else str(table)) + (f" ({check.name})" if check.name else "")
 
 
 def index_words(index: m.Index) -> str:
@@ -145,24 +154,6 @@ def _terms(parts: tuple[m.IndexPart, ...]) -> str:
     )
 
 
-def _describe_key(change: c.KeyChange) -> str:
-    match change:
-        case c.ModifyPrimaryKey(table=table, old=before, new=after):
-            return f"change primary key of {table}: {_keyed(before)} becomes {_keyed(after)}"
-        case c.AddUnique(table=table, unique=unique):
-            return f"add UNIQUE on {table} ({_terms(unique.parts)})"
-        case c.DropUnique(table=table, unique=unique):
-            return f"drop UNIQUE on {table} ({_terms(unique.parts)})"
-        case c.AddForeignKey(table=table, foreign_key=key):
-            return f"add foreign key on {table}: {foreign_key_words(key)}"
-        case c.DropForeignKey(table=table, foreign_key=key):
-            return f"drop foreign key on {table}: {foreign_key_words(key)}"
-        case c.ModifyForeignKey(table=table, old=old, new=new):
-            return f"change foreign key on {table}: {foreign_key_words(old)} becomes {foreign_key_words(new)}"
-        case _:
-            assert_never(change)
-
-
 def _keyed(key: m.PrimaryKey | None) -> str:
     if key is None:
         return "none"
@@ -185,23 +176,6 @@ def foreign_key_words(key: m.ForeignKey) -> str:
 
 def _joined(*words: str | None) -> str:
     return " ".join(filter(None, words))
-
-
-def _describe_object(change: c.ObjectChange) -> str:
-    match change:
-        case c.AddObject(item=m.VirtualTable(name=name, module=module)):
-            return f"add virtual table {name} using {module}"
-        case c.AddObject(item=item):
-            verb = "add"
-        case c.DropObject(item=item):
-            verb = "drop"
-        case c.ModifyObject(new=item):
-            verb = "change"
-        case _:
-            assert_never(change)
-    if isinstance(item, m.Trigger):
-        return f"{verb} trigger {item.name} on {item.table}"
-    return f"{verb} {'view' if isinstance(item, m.View) else 'virtual table'} {item.name}"
 
 
 def _options(table: m.Table) -> str:

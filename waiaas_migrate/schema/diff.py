@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical
-from waiaas_migrate.schema.model import Check, Schema, Table
+from waiaas_migrate.schema.model import Check, Column, Index, Schema, Table
 from waiaas_migrate.schema.names import fold
 
 ItemT = TypeVar("ItemT")
@@ -26,72 +26,49 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[c.Chan
     before, after = old.by_name(), new.by_name()
     for name, table in before.items():
         if name not in after:
-            yield c.DropTable(table=table)
+            yield c.DropTable(old=table)
         elif table != after[name]:
             yield from diff_table(table, after[name], column_order=column_order)
-    yield from (c.AddTable(table=table) for name, table in after.items() if name not in before)
+    yield from (c.AddTable(new=table) for name, table in after.items() if name not in before)
     yield from _object_changes(old.virtual_tables, new.virtual_tables)
     yield from _object_changes(old.views, new.views)
     yield from _object_changes(old.triggers, new.triggers)
 
 
 def _object_changes(old: Sequence[c.StatementObject], new: Sequence[c.StatementObject]) -> Iterator[c.Change]:
-    return _compare(
-        (old, new),
-        lambda item: fold(item.name),
-        add=lambda item: c.AddObject(item=item),
-        drop=lambda item: c.DropObject(item=item),
-        modify=lambda before, after: c.ModifyObject(old=before, new=after),
-    )
+    return _compare(old, new, _name, c.AddObject, c.DropObject, c.ModifyObject)
 
 
 def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterator[c.Change]:
     """Yield the changes that turn one table into another of the same name."""
-    name = new.name
+    table = new.name
     if (old.strict, old.without_rowid) != (new.strict, new.without_rowid):
         yield c.ModifyTableOptions(old=old, new=new)
-    yield from _compare(
-        (old.columns, new.columns),
-        lambda column: fold(column.name),
-        add=lambda column: c.AddColumn(table=name, column=column),
-        drop=lambda column: c.DropColumn(table=name, column=column),
-        modify=lambda before, after: c.ModifyColumn(table=name, old=before, new=after),
-    )
-    before, after = (tuple(column.name for column in table.columns) for table in (old, new))
+    yield from _compare(old.columns, new.columns, _name, c.AddColumn, c.DropColumn, c.ModifyColumn, table=table)
+    before, after = (tuple(column.name for column in one.columns) for one in (old, new))
     if column_order and [*map(fold, before)] != [*map(fold, after)]:
-        yield c.ReorderColumns(table=name, old=before, new=after)
-    yield from _constraint_changes(old, new)
-    yield from _compare(
-        (old.indexes, new.indexes),
-        lambda index: fold(index.name),
-        add=lambda index: c.AddIndex(table=name, index=index),
-        drop=lambda index: c.DropIndex(table=name, index=index),
-        modify=lambda before, after: c.ModifyIndex(table=name, old=before, new=after),
-    )
-
-
-def _constraint_changes(old: Table, new: Table) -> Iterator[c.Change]:
-    name = new.name
+        yield c.ReorderColumns(table=table, old=before, new=after)
     if canonical(old.primary_key) != canonical(new.primary_key):
-        yield c.ModifyPrimaryKey(table=name, old=old.primary_key, new=new.primary_key)
+        yield c.ModifyPrimaryKey(table=table, old=old.primary_key, new=new.primary_key)
     # SQLite makes one index for equal UNIQUEs.
     dropped, added = _unmatched(tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques)))
-    yield from (c.DropUnique(table=name, unique=unique) for unique in dropped)
-    yield from (c.AddUnique(table=name, unique=unique) for unique in added)
+    yield from (c.DropUnique(table=table, old=unique) for unique in dropped)
+    yield from (c.AddUnique(table=table, new=unique) for unique in added)
+    yield from _compare(old.checks, new.checks, _name_or_column, c.AddCheck, c.DropCheck, c.ModifyCheck, table=table)
     yield from _compare(
-        (old.checks, new.checks),
-        _name_or_column,
-        add=lambda check: c.AddCheck(table=name, check=check),
-        drop=lambda check: c.DropCheck(table=name, check=check),
-        modify=lambda before, after: c.ModifyCheck(table=name, old=before, new=after),
-    )
-    yield from _compare(
-        (old.foreign_keys, new.foreign_keys),
+        old.foreign_keys,
+        new.foreign_keys,
         lambda key: tuple(map(fold, key.columns)),
-        add=lambda key: c.AddForeignKey(table=name, foreign_key=key),
-        drop=lambda key: c.DropForeignKey(table=name, foreign_key=key),
-        modify=lambda before, after: c.ModifyForeignKey(table=name, old=before, new=after),
+        c.AddForeignKey,
+        c.DropForeignKey,
+        c.ModifyForeignKey,
+        table=table,
     )
+    yield from _compare(old.indexes, new.indexes, _name, c.AddIndex, c.DropIndex, c.ModifyIndex, table=table)
+
+
+def _name(item: Column | Index | c.StatementObject) -> str:
+    return fold(item.name)
 
 
 def _name_or_column(check: Check) -> object:
@@ -102,30 +79,31 @@ def _name_or_column(check: Check) -> object:
 
 
 def _compare(
-    sides: tuple[Sequence[ItemT], Sequence[ItemT]],
+    old: Sequence[ItemT],
+    new: Sequence[ItemT],
     key: Callable[[ItemT], object],
-    *,
-    add: Callable[[ItemT], c.Change],
-    drop: Callable[[ItemT], c.Change],
-    modify: Callable[[ItemT, ItemT], c.Change],
+    add: Callable[..., c.Change],
+    drop: Callable[..., c.Change],
+    modify: Callable[..., c.Change],
+    **owner: str,
 ) -> Iterator[c.Change]:
     """Yield the changes between the old and the new side: those of old items in their order, then new items.
 
-    A new item replaces an old one with the same ``key``, unless the key is None.
+    A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` names their table.
     """
-    dropped, added = _unmatched(*sides)
-    successors: dict[object, list[ItemT]] = {}
+    dropped, added = _unmatched(old, new)
+    successors: dict[object, list[ItemT]] = defaultdict(list)
     for item in added:
-        successors.setdefault(key(item), []).append(item)
+        successors[key(item)].append(item)
     successors[None] = []
     replaced = []
     for item in dropped:
-        if same := successors.get(key(item)):
+        if same := successors[key(item)]:
             replaced.append(same.pop(0))
-            yield modify(item, replaced[-1])
+            yield modify(old=item, new=replaced[-1], **owner)
         else:
-            yield drop(item)
-    yield from map(add, _left_over(added, replaced))
+            yield drop(old=item, **owner)
+    yield from (add(new=item, **owner) for item in _left_over(added, replaced))
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:

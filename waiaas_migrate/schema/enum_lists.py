@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.model import AllowedValues, Check, Column, Table
 from waiaas_migrate.schema.names import fold
 
 
@@ -11,6 +11,12 @@ def values_held(table: Table, column: Column) -> frozenset[str | int] | None:
     name = fold(column.name)
     found = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
     return frozenset(value for values in found for value in values) if found else None
+
+
+def lists(old: Check | None, new: Check) -> tuple[AllowedValues, AllowedValues] | None:
+    """Return the values that both CHECKs allow; None unless both are lists for the same column."""
+    before, after = old.allowed if old else None, new.allowed
+    return (before, after) if before and after and before.column == after.column else None
 
 
 def literal(value: str | int | None) -> str:

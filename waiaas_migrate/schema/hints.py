@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import is_
 
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import literal, values_held
@@ -19,25 +18,15 @@ def with_hints(read_back: Schema, written: Schema) -> Schema:
     return replace(read_back, tables=tuple(tables))
 
 
-def _with_hints(table: Table, source: Table | None) -> Table:
-    hints = {fold(column.name): column.hints for column in source.columns if _has_hints(column)} if source else {}
-    if source is None or (not hints and source.renamed_from is None):
-        return table
-    columns = tuple(replace(column, hints=hints.get(fold(column.name), NO_HINTS)) for column in table.columns)
-    return replace(table, renamed_from=source.renamed_from, columns=columns)
-
-
-def _has_hints(column: Column) -> bool:
-    # Nearly all columns share this value, and dataclasses don't compare identity first.
-    return column.hints is not NO_HINTS and column.hints != NO_HINTS
-
-
 def without_hints(table: Table) -> Table:
     """Return ``table`` without hints, as read from a database."""
-    if table.renamed_from is None and not any(map(_has_hints, table.columns)):
-        return table
-    columns = tuple(replace(column, hints=NO_HINTS) for column in table.columns)
-    return replace(table, renamed_from=None, columns=columns)
+    return _with_hints(table, None)
+
+
+def _with_hints(table: Table, source: Table | None) -> Table:
+    hints = {fold(column.name): column.hints for column in source.columns} if source is not None else {}
+    columns = tuple(replace(column, hints=hints.get(fold(column.name), NO_HINTS)) for column in table.columns)
+    return replace(table, renamed_from=source.renamed_from if source is not None else None, columns=columns)
 
 
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
@@ -51,8 +40,8 @@ def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
         name = renames.table_after(table.name)
         successor = after.get(fold(name))
         columns = {fold(column.name): column for column in successor.columns} if successor is not None else {}
-        back = tuple(_back(table, c, columns.get(fold(renames.column_after(name, c.name)))) for c in table.columns)
-        tables.append(table if all(map(is_, back, table.columns)) else replace(table, columns=back))
+        back = (_back(table, c, columns.get(fold(renames.column_after(name, c.name)))) for c in table.columns)
+        tables.append(replace(table, columns=tuple(back)))
     return replace(start, tables=tuple(tables))
 
 

@@ -204,6 +204,23 @@ class ForeignKey:
     inline: bool = field(default=False, compare=False)
 
 
+Constraint = PrimaryKey | Unique | Check | ForeignKey
+
+
+def written_on(constraint: Constraint) -> str | None:
+    """Return the folded name of the column that ``constraint`` is written on; None if that is the table."""
+    match constraint:
+        case (
+            PrimaryKey(inline=True, parts=(IndexPart(collation=None, column=str(name)),))
+            | Unique(inline=True, parts=(IndexPart(collation=None, descending=False, column=str(name)),))
+            | ForeignKey(inline=True, columns=(name,))
+            | Check(column=str(name))
+        ):
+            return fold(name)
+        case _:
+            return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """An index made by CREATE INDEX; ``where`` makes it partial."""

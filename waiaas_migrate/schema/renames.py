@@ -44,11 +44,10 @@ class Renames:
 
         Each circle is a table's name and names of its columns, or an empty text and names of tables.
         """
-        found = [("", circle) for circle in _circles([(rename.old, rename.new) for rename in self.tables])]
-        for table in dict.fromkeys(rename.table for rename in self.columns):
-            steps = [(rename.old, rename.new) for rename in self.columns if rename.table == table]
-            found += [(table, circle) for circle in _circles(steps)]
-        return tuple(found)
+        steps = {"": [(rename.old, rename.new) for rename in self.tables]}
+        for rename in self.columns:
+            steps.setdefault(rename.table, []).append((rename.old, rename.new))
+        return tuple((table, circle) for table, renames in steps.items() for circle in _circles(renames))
 
     def reversed(self) -> Renames:
         """Return the renames that undo these."""
@@ -71,43 +70,35 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
     that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so
     that each new name is free; a circle, such as a swap, uses a temporary name.
     """
-    old_tables = old.by_name()
-    wanted = _undone("", {t.name: t.renamed_from for t in new.tables if t.renamed_from is not None}, old_tables, done)
-    tables, impossible = _steps(wanted, [table.name for table in old.tables], new.by_name(), ("tables",))
+    old_tables, new_tables = old.by_name(), new.by_name()
+    wanted = {table.name: table.renamed_from for table in new.tables if table.renamed_from is not None}
+    tables, impossible = _steps("", wanted, [table.name for table in old.tables], new_tables, done)
     came_from = {fold(target): source for source, target in _ends(tables).items()}
     columns: list[RenameColumn] = []
     for table in new.tables:
         before = old_tables.get(fold(came_from.get(fold(table.name), table.name)))
         hinted = {c.name: c.hints.renamed_from for c in table.columns if c.hints.renamed_from is not None}
-        if before is None or not hinted:
-            continue
-        existing = [column.name for column in before.columns]
-        hinted = _undone(table.name, hinted, {*map(fold, existing)}, done)
-        declared = {fold(column.name) for column in table.columns}
-        steps, problems = _steps(hinted, existing, declared, ("tables", table.name, "columns"))
-        columns += [RenameColumn(table=table.name, old=source, new=target) for source, target in steps]
-        impossible += problems
+        if before is not None and hinted:
+            existing = [column.name for column in before.columns]
+            declared = {fold(column.name) for column in table.columns}
+            steps, problems = _steps(table.name, hinted, existing, declared, done)
+            columns += [RenameColumn(table=table.name, old=source, new=target) for source, target in steps]
+            impossible += problems
     renamed = tuple(RenameTable(old=source, new=target) for source, target in tables)
     return Renames(tables=renamed, columns=tuple(columns), impossible=tuple(impossible))
 
 
 def hints(schema: Schema) -> tuple[str, ...]:
     """Return every rename hint of ``schema``, as ``new < old`` for tables and ``table.new < old`` for columns."""
-    tables = [_hint("", table.name, table.renamed_from) for table in schema.tables if table.renamed_from]
-    columns = [(t.name, column.name, column.hints.renamed_from) for t in schema.tables for column in t.columns]
-    return (*tables, *(_hint(table, new, old) for table, new, old in columns if old))
+    found = [("", table.name, table.renamed_from) for table in schema.tables]
+    found += [
+        (table.name, column.name, column.hints.renamed_from) for table in schema.tables for column in table.columns
+    ]
+    return tuple(_hint(owner, new, old) for owner, new, old in found if old)
 
 
 def _hint(owner: str, new: str, old: str) -> str:
     return fold(f"{owner}.{new} < {old}" if owner else f"{new} < {old}")
-
-
-def _undone(owner: str, wanted: Mapping[str, str], existing: Collection[str], done: Collection[str]) -> dict[str, str]:
-    return {
-        new: old
-        for new, old in wanted.items()
-        if fold(new) not in existing or fold(new) == fold(old) or _hint(owner, new, old) not in done
-    }
 
 
 def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -134,16 +125,18 @@ def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
 
 
 def _steps(
-    wanted: Mapping[str, str], existing: Sequence[str], declared: Collection[str], keys: tuple[str, ...]
+    owner: str, wanted: Mapping[str, str], existing: Sequence[str], declared: Collection[str], done: Collection[str]
 ) -> tuple[list[tuple[str, str]], list[Impossible]]:
     """Return ``wanted`` (new name to old name) as renames in order, and the hints that are impossible.
 
-    ``declared`` are the folded names in schema.yaml, and ``keys`` lead to them.
+    ``owner`` is the table whose columns are renamed, or empty. ``declared`` are the folded names in schema.yaml.
     """
     spelled = {fold(name): name for name in existing}
     problems: list[tuple[str, str]] = []  # the new name, and what is wrong with its hint
     waiting: dict[str, str] = {}  # new name to old name, both as they are spelled
     for target, source in wanted.items():
+        if fold(target) in spelled and fold(target) != fold(source) and _hint(owner, target, source) in done:
+            continue
         if fold(source) in spelled and spelled[fold(source)] != target:
             waiting[target] = spelled[fold(source)]
         elif fold(source) not in spelled and fold(target) not in spelled:
@@ -155,6 +148,7 @@ def _steps(
             fix = f"Drop {taken} in a separate migration first, or remove the hint to drop {source}."
             problems.append((taken, f"the migrations have both {source} and {taken}. {fix}"))
     problems += _contradictions(waiting, declared)
+    keys = ("tables", owner, "columns") if owner else ("tables",)
     return _ordered(waiting, spelled), [Impossible((*keys, new, "renamed_from"), what) for new, what in problems]
 
 

@@ -17,8 +17,8 @@ def rowid_column(table: Table) -> Column | None:
     key = table.primary_key
     if key is None or table.without_rowid or len(key.parts) != 1 or (key.inline and key.parts[0].descending):
         return None
-    name = fold(key.parts[0].column or "")
-    return next((c for c in table.columns if fold(c.name) == name and fold(c.type or "") == "integer"), None)
+    column = table.column(key.columns[0])
+    return column if column is not None and fold(column.type or "") == "integer" else None
 
 
 def rowid_alias(table: Table) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
-#: The operators whose other side isn't a whole value of the column: parts of texts, and steps of numbers.
-_OF_PARTS = frozenset(
+#: The operators whose other operand has the stored type, such as a pattern or a number of seconds.
+_WITH_STORED_TYPE = frozenset(
     {
         operators.add,
         operators.sub,
@@ -47,14 +47,33 @@ _OF_PARTS = frozenset(
 
 
 class _Decorated(TypeDecorator[_T]):
-    """A type that is stored as another; operators on parts of values, such as LIKE, are those of the stored type."""
+    """A type that is stored as another; operators such as LIKE are those of the stored type.
+
+    A subclass says how a value is stored and loaded, and what is wrong with one that can't be loaded. None is NULL.
+    """
 
     __abstract__ = True
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
     cache_ok = True
+    _fault: str
+
+    def _stored(self, value: Any) -> object:
+        raise NotImplementedError
+
+    def _loaded(self, value: Any) -> _T:
+        raise NotImplementedError
 
     def coerce_compared_value(self, op: operators.OperatorType | None, value: object) -> TypeEngine[Any]:
-        return self.impl_instance.coerce_compared_value(op, value) if op in _OF_PARTS else self
+        return self.impl_instance.coerce_compared_value(op, value) if op in _WITH_STORED_TYPE else self
+
+    def process_bind_param(self, value: _T | None, dialect: Dialect) -> object:
+        return None if value is None else self._stored(value)
+
+    def process_result_value(self, value: object, dialect: Dialect) -> _T | None:
+        try:
+            return None if value is None else self._loaded(value)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            raise ValueError(f"the database holds {value!r}, which {self._fault}") from None
 
 
 class _Seconds(TypeDecorator[timedelta]):
@@ -78,10 +97,10 @@ class Timestamp(_Decorated[datetime]):
     cache_ok = True
 
     class comparator_factory(TypeDecorator.Comparator[datetime]):  # noqa: D106, N801 — SQLAlchemy's name
-        def __sub__(self, other: Any) -> ColumnOperators:  # noqa: ANN401
+        def __sub__(self, other: Any) -> ColumnOperators:
             return _in_seconds(super().__sub__(other), other)
 
-        def __rsub__(self, other: Any) -> ColumnOperators:  # noqa: ANN401
+        def __rsub__(self, other: Any) -> ColumnOperators:
             return _in_seconds(super().__rsub__(other), other)
 
     def coerce_compared_value(self, op: operators.OperatorType | None, value: object) -> TypeEngine[Any]:
@@ -89,22 +108,17 @@ class Timestamp(_Decorated[datetime]):
             return _Seconds()
         return self if isinstance(value, datetime) else super().coerce_compared_value(op, value)
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        if value is None:
-            return None
+    _fault = "is not a time in Unix seconds."
+
+    def _stored(self, value: object) -> int:
         if not isinstance(value, datetime):
             raise TypeError(f"{value!r} is not a datetime. Use datetime.now(UTC), or datetime.fromtimestamp(…, UTC).")
         if value.utcoffset() is None:
             raise ValueError(f"{value!r} has no time zone. Use datetime.now(UTC), or add tzinfo=UTC if it is UTC.")
         return (value - _EPOCH) // _SECOND
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401
-        if value is None:
-            return None
-        try:
-            return _EPOCH + timedelta(seconds=value)
-        except (OverflowError, TypeError, ValueError):
-            raise ValueError(f"the database holds {value!r}, which is not a time in Unix seconds.") from None
+    def _loaded(self, value: Any) -> datetime:
+        return _EPOCH + timedelta(seconds=value)
 
 
 def _in_seconds(difference: ColumnOperators, other: object) -> ColumnOperators:
@@ -120,21 +134,15 @@ class BooleanInteger(_Decorated[bool]):
     cache_ok = True
     coerce_to_is_types = (type(None), bool)
 
-    def process_bind_param(self, value: bool | None, dialect: Dialect) -> int | None:  # noqa: FBT001
-        if value is None:
-            return None
+    _fault = "is neither 0 nor 1. For a sum, use cast(column, Integer)."
+
+    def _stored(self, value: Any) -> int:
         if value not in (False, True):
             raise ValueError(f"{value!r} is not a bool. Use True or False.")
         return int(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:  # noqa: ANN401
-        if value is None:
-            return None
-        if value not in (0, 1):
-            raise ValueError(
-                f"the database holds {value!r}, which is neither 0 nor 1. For a sum, use cast(column, Integer)."
-            )
-        return bool(value)
+    def _loaded(self, value: Any) -> bool:
+        return {0: False, 1: True}[value]
 
 
 class _EnumType(_Decorated[_T]):
@@ -147,7 +155,7 @@ class _EnumType(_Decorated[_T]):
         super().__init__()
         # SQLAlchemy makes its cache key of the attribute that has the parameter's name.
         self.allowed: type[_T] | tuple[_T, ...]
-        self._members: dict[Any, Any]
+        self._members: dict[Any, _T]
         if not isinstance(allowed, type):
             self.allowed = tuple(allowed)
             self._members = {value: value for value in self.allowed}
@@ -156,36 +164,23 @@ class _EnumType(_Decorated[_T]):
             self._members = {member.value: member for member in allowed}
         else:
             raise TypeError(f"{allowed!r} is not an enum. Give a subclass of Enum, or a list of values.")
+        name = allowed.__name__ if isinstance(allowed, type) else "this column"
+        self._fault = f"is not a value of {name}. Its values are: {', '.join(map(repr, self._members))}."
 
-    def process_bind_param(self, value: _T | None, dialect: Dialect) -> Any:  # noqa: ANN401
-        if value is None:
-            return None
+    def _stored(self, value: object) -> object:
         plain = value.value if isinstance(value, Enum) else value
         is_of_another = isinstance(value, Enum) and isinstance(self.allowed, type) and type(value) is not self.allowed
         if is_of_another or plain not in self._members:
-            raise ValueError(f"{value!r} is not a value of {self._name()}. {self._choices()}")
+            raise ValueError(f"{value!r} {self._fault}")
         return plain
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> _T | None:  # noqa: ANN401
-        if value is None:
-            return None
-        try:
-            return self._members[value]  # type: ignore[no-any-return]
-        except KeyError:
-            raise ValueError(
-                f"the database holds {value!r}, which is not a value of {self._name()}. {self._choices()}"
-            ) from None
+    def _loaded(self, value: object) -> _T:
+        return self._members[value]
 
     @property
     def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
         """Let SQLAlchemy sort rows by keys that are members of an enum, which have no order of their own."""
         return lambda value: value.value if isinstance(value, Enum) else value
-
-    def _name(self) -> str:
-        return self.allowed.__name__ if isinstance(self.allowed, type) else "this column"
-
-    def _choices(self) -> str:
-        return f"Its values are: {', '.join(map(repr, self._members))}."
 
 
 class EnumText(_EnumType[_T]):
@@ -245,27 +240,26 @@ class DecimalText(_Decorated[Decimal]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        number: object = value
-        if isinstance(number, bool) or not isinstance(number, Decimal | int):
+    _fault = "is not a decimal number."
+
+    def _stored(self, value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, Decimal | int):
             raise TypeError(f"{value!r} is not an exact number. Use Decimal('…') or an int.")
-        exact = Decimal(number)
+        exact = Decimal(value)
         if not exact.is_finite():
             raise ValueError(f"{value!r} is not a number.")
         return format(exact, "f")
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
+    def _loaded(self, value: Any) -> Decimal:
+        return Decimal(value)
+
+    def process_result_value(self, value: object, dialect: Dialect) -> Decimal | None:
         if isinstance(value, float):  # no column of TEXT holds one
             raise ValueError(  # noqa: TRY004 — the value is at fault, not the caller
                 f"SQLite computed {value!r} in floating point, which is not exact. Compute with Decimals in Python, or "
                 f"use cast(column, Float)."
             )
-        try:
-            return None if value is None else Decimal(value)
-        except (InvalidOperation, TypeError):
-            raise ValueError(f"the database holds {value!r}, which is not a decimal number.") from None
+        return super().process_result_value(value, dialect)
 
 
 class UuidText(_Decorated[uuid.UUID]):
@@ -279,15 +273,13 @@ class UuidText(_Decorated[uuid.UUID]):
         """Let SQLAlchemy sort rows by keys that are UUIDs or texts."""
         return str
 
-    def process_bind_param(self, value: uuid.UUID | str | None, dialect: Dialect) -> str | None:
-        return None if value is None else str(self._uuid(value, f"{value!r}"))
+    _fault = "is not a UUID."
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:  # noqa: ANN401
-        return None if value is None else self._uuid(value, f"the database holds {value!r}, which")
-
-    @staticmethod
-    def _uuid(value: object, what: str) -> uuid.UUID:
+    def _stored(self, value: object) -> str:
         try:
-            return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+            return str(self._loaded(value))
         except ValueError:
-            raise ValueError(f"{what} is not a UUID.") from None
+            raise ValueError(f"{value!r} {self._fault}") from None
+
+    def _loaded(self, value: object) -> uuid.UUID:
+        return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import sqlalchemy
@@ -59,9 +59,9 @@ def create_engine(
             :func:`waiaas_migrate.connect` does.
         UsageError: an option is decided here.
     """
-    _refuse_unknown(begin)
-    source = _migrate(path, migrations, backup, setup, options)
-    engine = sqlalchemy.create_engine(source.url, creator=source.connect, **source.options(QueuePool))
+    _check_begin(begin)
+    url, open_another, others = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
+    engine = sqlalchemy.create_engine(url, creator=open_another, **others)
     _begin_explicitly(engine, begin, options.get("isolation_level"))
     reflect_inline_keys(engine)
     return engine
@@ -88,48 +88,41 @@ def create_async_engine(
         raise ModuleNotFoundError(what, name="aiosqlite") from error
     from sqlalchemy.ext import asyncio
 
-    _refuse_unknown(begin)
-    source = _migrate(path, migrations, backup, setup, options)
+    _check_begin(begin)
+    url, open_another, others = _migrate(path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup)
 
     async def connect() -> aiosqlite.Connection:
-        connection = aiosqlite.Connection(source.connect, iter_chunk_size=64)
+        connection = aiosqlite.Connection(open_another, iter_chunk_size=64)
         # As SQLAlchemy does: a connection that was not closed must not keep the process alive.
         thread: Any = getattr(connection, "_thread", connection)
         thread.daemon = True
         return await connection
 
-    url = source.url.set(drivername="sqlite+aiosqlite")
-    engine = asyncio.create_async_engine(url, async_creator=connect, **source.options(AsyncAdaptedQueuePool))
+    engine = asyncio.create_async_engine(url.set(drivername="sqlite+aiosqlite"), async_creator=connect, **others)
     _begin_explicitly(engine.sync_engine, begin, options.get("isolation_level"))
     reflect_inline_keys(engine.sync_engine)
     return engine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """A migrated database: what opens another connection to it, its URL, and SQLAlchemy's options."""
-
-    connect: Callable[[], sqlite3.Connection]
-    url: URL
-    given: dict[str, Any]
-
-    def options(self, pool: type[Pool]) -> dict[str, Any]:
-        """Return SQLAlchemy's options; those given come first."""
-        # JSON has no NaN; SQLite and other programs couldn't read it.
-        options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False), **self.given}
-        if self.url.database is None and "poolclass" not in self.given:
-            # Each connection would have another database, so threads use one connection in turn.
-            options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
-        return options
-
-
 def _migrate(
-    path: StrPath, migrations: StrPath, backup: BackupWhen, setup: Setup | None, options: dict[str, Any]
-) -> _Source:
-    """Apply pending migrations; return how to open more connections."""
-    given = {**options}
-    connect_args: dict[str, Any] = given.pop("connect_args", {})
-    for name in _DECIDED & (connect_args.keys() | (given.keys() - {"isolation_level"})):
+    path: StrPath,
+    migrations: StrPath,
+    given: dict[str, Any],
+    pool: type[Pool],
+    *,
+    backup: BackupWhen,
+    setup: Setup | None,
+) -> tuple[URL, Callable[[], sqlite3.Connection], dict[str, Any]]:
+    """Apply pending migrations.
+
+    Returns:
+        The URL of the database, a function that opens another connection to it, and SQLAlchemy's options: those
+        ``given``, and what they leave open.
+    """
+    # JSON has no NaN; SQLite and other programs couldn't read it.
+    options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False), **given}
+    connect_args: dict[str, Any] = options.pop("connect_args", {})
+    for name in _DECIDED & (connect_args.keys() | (options.keys() - {"isolation_level"})):
         raise UsageError(f"{name}: an engine for a migrated database sets this itself. Leave it out.")
     arguments: ConnectOptions = {**connect_args, "check_same_thread": False, "isolation_level": None}  # type: ignore[typeddict-item]
     check_options({**arguments})
@@ -138,11 +131,14 @@ def _migrate(
     migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
     migrated().close()
     if database.file is None:
-        return _Source(connect=functools.partial(migrated, **arguments), url=URL.create("sqlite"), given=given)
+        if "poolclass" not in options:
+            # Each connection would have another database, so threads use one connection in turn.
+            options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
+        return URL.create("sqlite"), functools.partial(migrated, **arguments), options
     file = os.path.abspath(database.file)  # noqa: PTH100 — likewise, and a link stays a link
     again = replace(database, file=file, was_there=True)
-    connect = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)
-    return _Source(connect=connect, url=URL.create("sqlite", database=file), given=given)
+    open_another = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)
+    return URL.create("sqlite", database=file), open_another, options
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
@@ -155,14 +151,14 @@ def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
             return
         how = options.get("begin", begin)
         try:
-            _refuse_unknown(how)
+            _check_begin(how)
             connection.exec_driver_sql(f"BEGIN {how}")
         except BaseException:
-            # SQLAlchemy would take the transaction for begun, and run what comes next without one.
+            # SQLAlchemy would consider the transaction begun, and run the next statements without one.
             connection.close()
             raise
 
 
-def _refuse_unknown(begin: str) -> None:
+def _check_begin(begin: str) -> None:
     if begin not in get_args(Begin):
         raise UsageError(f"begin={begin!r}: unknown value. Use 'IMMEDIATE' or 'DEFERRED'.")

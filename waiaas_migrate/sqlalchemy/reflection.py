@@ -47,7 +47,7 @@ def reflect_inline_keys(engine: Engine) -> None:
                     key["options"] = _options(found)
         return keys
 
-    dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # the dialect is this engine's alone
+    dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # only this engine uses the dialect
 
 
 def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ...]:
@@ -68,14 +68,11 @@ def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey,
 
 
 def _options(key: ForeignKey) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if key.on_delete is not None:
-        options["ondelete"] = key.on_delete.value
-    if key.on_update is not None:
-        options["onupdate"] = key.on_update.value
-    if key.deferral is not None:
-        kind, _, initially = key.deferral.value.partition(" INITIALLY ")
-        options["deferrable"] = kind == "DEFERRABLE"
-        if initially:
-            options["initially"] = initially
-    return options
+    kind, _, initially = (key.deferral or "").partition(" INITIALLY ")
+    options = {
+        "ondelete": key.on_delete,
+        "onupdate": key.on_update,
+        "deferrable": kind == "DEFERRABLE" if kind else None,
+        "initially": initially or None,
+    }
+    return {name: value for name, value in options.items() if value is not None}

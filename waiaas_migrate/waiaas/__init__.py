@@ -20,9 +20,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from waiaas_migrate.runner.open import close_database
     from waiaas_migrate.waiaas.database import (
         MIGRATIONS,
-        close_database,
         connect,
         create_async_engine,
         create_engine,
@@ -55,10 +55,9 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of the pac
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        is_table = name[0].isupper() and not name.isupper()
-        where = "tables" if is_table else "ids" if name == "generate_id" else "database"
-        if is_table:
+        home = {"close_database": "runner.open", "generate_id": "waiaas.ids"}.get(name, "waiaas.database")
+        if name[0].isupper() and not name.isupper():
             importlib.import_module("waiaas_migrate.sqlalchemy")  # which says how to install SQLAlchemy
-        module = importlib.import_module(f"{__name__}.{where}")
-        value = globals()[name] = getattr(module, name)
+            home = "waiaas.tables"
+        value = globals()[name] = getattr(importlib.import_module(f"waiaas_migrate.{home}"), name)
         return value

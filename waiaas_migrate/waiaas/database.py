@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.runner import open as runner
-from waiaas_migrate.runner.open import close_database
 from waiaas_migrate.sqlite.database.setup import Setup
 from waiaas_migrate.sqlite.database.url import StrPath
 
@@ -17,16 +16,6 @@ if TYPE_CHECKING:
 
     from waiaas_migrate.runner.options import BackupWhen
     from waiaas_migrate.sqlite.database.connect_options import ConnectOptions
-
-__all__ = [
-    "MIGRATIONS",
-    "close_database",
-    "connect",
-    "create_async_engine",
-    "create_engine",
-    "open_database",
-    "push_schema",
-]
 
 #: The folder of the shipped migrations.
 MIGRATIONS = bundled("migrations")

@@ -41,8 +41,6 @@ _STEP_POOL_BYTES: Final = 1024
 _LOW_BITS: Final = 62
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1
 _HIGH_MASK: Final = (1 << (_COUNTER_BITS - _LOW_BITS)) - 1
-_VERSION: Final = 7 << 76
-_VARIANT: Final = 0b10 << 62
 
 
 class IdGenerator:
@@ -68,15 +66,8 @@ class IdGenerator:
             if not 0 <= (made >> _COUNTER_BITS) - now <= MAX_LEAD_MS:
                 made = now << _COUNTER_BITS | secrets.randbits(_START_BITS)
             self._last = made
-        return str(
-            UUID(
-                int=made >> _COUNTER_BITS << 80
-                | _VERSION
-                | (made >> _LOW_BITS & _HIGH_MASK) << 64
-                | _VARIANT
-                | made & _LOW_MASK
-            )
-        )
+        time_bits, high, low = made >> _COUNTER_BITS, made >> _LOW_BITS & _HIGH_MASK, made & _LOW_MASK
+        return str(UUID(int=time_bits << 80 | high << 64 | low, version=7))
 
     def continue_after_fork(self) -> None:
         """Move away from the parent's ids; call it in a forked child before its first id.

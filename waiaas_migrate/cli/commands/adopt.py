@@ -10,7 +10,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, print_interrupted, say
+from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.fleet_options
 @options.as_json
 @options.in_migrations
+@options.reports_interruption
 def adopt(
     project: Project, databases: tuple[str, ...], *, at: str | None, dry_run: bool, fleet: Fleet, as_json: bool
 ) -> int:
@@ -45,20 +46,16 @@ def adopt(
     report = Report(
         show=functools.partial(_show, dry_run=dry_run),
         line=functools.partial(_line, dry_run=dry_run),
-        word=functools.partial(_word, dry_run=dry_run),
+        outcome=functools.partial(_outcome, dry_run=dry_run),
         row=_row,
-        status=_exit_status,
     )
-    try:
-        return report_on(
-            databases,
-            report,
-            one=lambda database: library.adopt(project, database, at=at, dry_run=dry_run),
-            each=lambda names: library.adopt_all(project, names, fleet, at=at, dry_run=dry_run),
-            as_json=as_json,
-        )
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=databases[0])
+    return report_on(
+        databases,
+        report,
+        one=lambda database: library.adopt(project, database, at=at, dry_run=dry_run),
+        each=lambda names: library.adopt_all(project, names, fleet, at=at, dry_run=dry_run),
+        as_json=as_json,
+    )
 
 
 def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
@@ -113,13 +110,9 @@ def _row(result: Adoption) -> dict[str, object]:
     }
 
 
-def _word(result: Adoption, *, dry_run: bool) -> str:
+def _outcome(result: Adoption, *, dry_run: bool) -> tuple[str, int]:
     if result.differences:
-        return "different"
+        return "different", FINDINGS
     if result.changes_nothing:
-        return "already adopted"
-    return "to be adopted" if dry_run else "adopted"
-
-
-def _exit_status(result: Adoption) -> int:
-    return FINDINGS if result.differences else 0
+        return "already adopted", 0
+    return "to be adopted" if dry_run else "adopted", 0

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.outcomes import Report, report_on
-from waiaas_migrate.cli.output import (
-    CHANGED_BY_HAND,
-    FINDINGS,
-    print_interrupted,
-    print_run,
-    say,
-    up_to_date_line,
-)
+from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, print_json, print_run, say, up_to_date_line
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.apply import ApplyResult
-    from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+    from waiaas_migrate.runner.fleet.fleet import Fleet
     from waiaas_migrate.runner.options import RunOptions
+    from waiaas_migrate.runner.redo import RedoResult
 
 
 @click.command()
@@ -39,6 +33,7 @@ if TYPE_CHECKING:
 @options.fleet_options
 @options.as_json
 @options.in_migrations
+@options.reports_interruption
 def apply(  # noqa: PLR0913 — one for each option
     project: Project,
     databases: tuple[str, ...],
@@ -65,9 +60,11 @@ def apply(  # noqa: PLR0913 — one for each option
       waiaas-migrate apply "tenants/*.db" --jobs 8
     """  # noqa: D301
     if redo:
-        from waiaas_migrate.cli.redo import redo as run_redo
-
-        return run_redo(project, databases, run_options, dry_run=dry_run, yes=yes, as_json=as_json)
+        if dry_run:
+            raise UsageError("--dry-run and --redo contradict each other. Give only one of them.")
+        if len(databases) != 1:
+            raise UsageError("--redo takes one DATABASE.")
+        return _redo(project, databases[0], run_options, yes=yes, as_json=as_json)
     if yes:
         raise UsageError("--yes only affects --redo. Add --redo, or leave it out.")
     if dry_run:
@@ -78,57 +75,50 @@ def apply(  # noqa: PLR0913 — one for each option
 
 
 def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
-    report = Report(
-        show=_show, line=_line, word=_word, row=_row, status=lambda result: FINDINGS if result.manual_changes else 0
-    )
-    try:
-        return report_on(
-            databases,
-            report,
-            one=lambda database: _apply(project, database, run_options),
-            each=lambda names: _apply_to_all(project, names, run_options, fleet, databases),
-            as_json=as_json,
-        )
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=databases[0])
-
-
-def _apply(project: Project, database: str, run_options: RunOptions) -> ApplyResult:
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.apply import apply_to
-
-    with progress_line() as listener:
-        return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
-
-
-def _apply_to_all(
-    project: Project, names: tuple[str, ...], run_options: RunOptions, fleet: Fleet, arguments: tuple[str, ...]
-) -> Iterable[Outcome[ApplyResult]]:
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
     from waiaas_migrate.runner.fleet.patterns import without_patterns
 
-    may_make = without_patterns(arguments)
-    return apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
+    def apply_one(database: str) -> ApplyResult:
+        with progress_line() as listener:
+            return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
+
+    may_make = without_patterns(databases)
+    return report_on(
+        databases,
+        Report(show=_show, line=_line, outcome=_outcome, row=asdict),
+        one=apply_one,
+        each=lambda names: apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
+        as_json=as_json,
+    )
 
 
-def _show(database: str, result: ApplyResult) -> None:
+def _redo(project: Project, database: str, run_options: RunOptions, *, yes: bool, as_json: bool) -> int:
+    from waiaas_migrate.cli.confirm import confirm_losses
+    from waiaas_migrate.cli.progress_line import progress_line
+    from waiaas_migrate.runner.redo import redo
+
+    with progress_line() as listener:
+        confirm = partial(confirm_losses, database, yes=yes)
+        options = replace(run_options, listener=listener)
+        result = redo(database, project.migrations, options=options, confirm=confirm)
+    if as_json:
+        print_json({"database": database, **asdict(result)})
+    else:
+        _show(database, result)
+    return FINDINGS if result.manual_changes else 0
+
+
+def _show(database: str, result: ApplyResult | RedoResult) -> None:
     if not print_run(result):
         say(f"{database}: {up_to_date_line(result.manual_changes)}")
 
 
-def _word(result: ApplyResult) -> str:
+def _outcome(result: ApplyResult) -> tuple[str, int]:
     if result.manual_changes:
-        return CHANGED_BY_HAND
-    return "migrated" if result.applied else "up to date"
-
-
-def _row(result: ApplyResult) -> dict[str, object]:
-    return {
-        "applied": result.applied,
-        "notices": result.notices,
-        "backup": result.backup,
-        "manual_changes": result.manual_changes,
-    }
+        return CHANGED_BY_HAND, FINDINGS
+    return "migrated" if result.applied else "up to date", 0
 
 
 def _line(result: ApplyResult) -> str:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
+from waiaas_migrate.cli.formats.printing import Found, Style, print_found
 from waiaas_migrate.cli.output import FINDINGS, print_findings, say
 
 if TYPE_CHECKING:
-    from waiaas_migrate.cli.formats.printing import Style
     from waiaas_migrate.files.project import Project
 
 
@@ -32,11 +32,7 @@ def check(project: Project, *, column_order: bool, style: Style) -> int:
     findings = run(project, column_order=column_order)
     agrees = all(finding.severity == "info" for finding in findings)
     if style != "text":
-        from waiaas_migrate.cli.formats.printing import Found, print_found
-        from waiaas_migrate.commands.lint.rule import explanations
-
-        found = Found(command="check", root=project.root, findings=findings, explanations=explanations())
-        print_found(found, style)
+        print_found(Found(command="check", root=project.root, findings=findings), style)
     else:
         print_findings(findings)
         if agrees:

@@ -22,7 +22,7 @@ _HINTS = {
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--install", is_flag=True, help="Write the script where the shell finds it, instead of printing it.")
-def completion(shell: str, *, install: bool) -> int:
+def completion(shell: str, *, install: bool) -> None:
     """Print a completion script for a shell.
 
     It completes commands, options, files, hazard codes, and the names of migrations.
@@ -31,19 +31,17 @@ def completion(shell: str, *, install: bool) -> int:
     Example:
       waiaas-migrate completion bash --install
     """  # noqa: D301
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
     from waiaas_migrate.cli.main import group
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise UsageError(f"{shell}: no completion. Use bash, zsh or fish.")
-    text = kind(group, {}, _NAME, COMPLETING).source()
+    kinds: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+    text = kinds[shell](group, {}, _NAME, COMPLETING).source()
     path = _paths()[shell]
     if not install:
         print_document(text)
         note(f"To install it, run `waiaas-migrate completion {shell} --install`.")
-        return 0
+        return
     from waiaas_migrate.files.text_file import write_text
 
     try:
@@ -53,7 +51,6 @@ def completion(shell: str, *, install: bool) -> int:
         raise UsageError(f"{path}: cannot be written: {error.strerror or error}. Leave out --install.") from None
     note(f"wrote {path}")
     note(_HINTS[shell])
-    return 0
 
 
 def _paths() -> dict[str, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 )
 @force
 @options.in_project
-def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> int:
+def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> None:
     """Draw the schema of schema.yaml, or of DATABASE.
 
     `html` is one self-contained page with search and a view of what each migration changed. `svg` is a
@@ -41,11 +40,10 @@ def diagram(project: Project, source: str | None, output: str | None, form: Form
       waiaas-migrate diagram -o schema.html
     """  # noqa: D301
     from waiaas_migrate.commands.diagram import diagram as run
-    from waiaas_migrate.commands.diagram import format_of, write_diagram
+    from waiaas_migrate.commands.diagram import format_of
 
     path = output_path(output)
     if path is None and form is None:
         raise UsageError("No format was given. Add `-o schema.html` or `--format`.")
     chosen = form or format_of(path or Path())
-    write_generated(path, run(project, source, form=chosen), partial(write_diagram, force=force))
-    return 0
+    write_generated(path, run(project, source, form=chosen), command="diagram", force=force)

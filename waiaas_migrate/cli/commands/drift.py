@@ -67,24 +67,23 @@ def drift(  # noqa: PLR0913 — one for each option
     from waiaas_migrate.commands import drift as library
 
     if as_migration is not None:
-        database = _single(databases, is_both=fix)
-        return _take_over(project, database, as_migration, allow, as_json=as_json)
+        if fix:
+            raise UsageError("--as-migration and --fix contradict each other. Give only one of them.")
+        return _take_over(project, _single(databases), as_migration, allow, as_json=as_json)
     if fix:
         return _print_fix(project, _single(databases), as_json=as_json)
     return report_on(
         databases,
-        _report(),
+        Report(show=_show, line=_line, outcome=_outcome, row=_row),
         one=lambda database: library.drift(project, database, column_order=column_order),
         each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
         as_json=as_json,
     )
 
 
-def _single(databases: tuple[str, ...], *, is_both: bool = False) -> str:
+def _single(databases: tuple[str, ...]) -> str:
     from waiaas_migrate.runner.fleet.patterns import is_single
 
-    if is_both:
-        raise UsageError("--as-migration and --fix contradict each other. Give only one of them.")
     if not is_single(databases):
         raise UsageError("--as-migration and --fix take one DATABASE. Name the one with the manual change.")
     return databases[0]
@@ -118,7 +117,7 @@ def _print_taken_over(result: TakenOver) -> None:
     for change in result.changes:
         note(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     for notice in result.notices:
         note(f"Note: {notice}")
     if result.refused:
@@ -131,14 +130,8 @@ def _print_taken_over(result: TakenOver) -> None:
         print_document(f"{edit}\n")
 
 
-def _report() -> Report[Drift]:
-    return Report(
-        show=_show,
-        line=_line,
-        word=lambda found: "with drift" if found.findings else "without drift",
-        row=_row,
-        status=lambda found: FINDINGS if found.findings else 0,
-    )
+def _outcome(result: Drift) -> tuple[str, int]:
+    return ("with drift", FINDINGS) if result.findings else ("without drift", 0)
 
 
 def _show(database: str, result: Drift) -> None:

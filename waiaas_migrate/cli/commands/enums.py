@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @options.in_project
 def enums(
     project: Project, sources: tuple[str, ...], language: EnumLanguage | None, output: str | None, *, force: bool
-) -> int:
+) -> None:
     """Write enums as a Python or TypeScript module.
 
     SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: those of schema.yaml]
@@ -39,7 +39,7 @@ def enums(
     Example:
       waiaas-migrate enums --python -o app/enums.py
     """  # noqa: D301
-    from waiaas_migrate.commands.enums import enum_outputs, write_enums
+    from waiaas_migrate.commands.enums import enum_outputs, is_same_module
     from waiaas_migrate.commands.enums import enums as run
 
     configured: dict[EnumLanguage, Path] = {} if sources else enum_outputs(project)
@@ -49,5 +49,4 @@ def enums(
     for one in languages:
         path = output_path(output, setting=configured.get(one))
         text = run(project, language=one, sources=sources)
-        write_generated(path, text, partial(write_enums, language=one, force=force))
-    return 0
+        write_generated(path, text, command="enums", force=force, is_same=partial(is_same_module, language=one))

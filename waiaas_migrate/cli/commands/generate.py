@@ -12,12 +12,8 @@ from waiaas_migrate.cli.output import FINDINGS, Color, hazard_row, note, plural,
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
-    from waiaas_migrate.authoring.generate import Generated
-    from waiaas_migrate.authoring.rebase import Rebased
-    from waiaas_migrate.commands.take_over import TakenOver
+    from waiaas_migrate.authoring.generate import Generated, Planned
     from waiaas_migrate.files.project import Project
-
-    Planned = Generated | Rebased | TakenOver
 
 
 @click.command()
@@ -65,7 +61,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     for change in result.changes:
         say(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
@@ -76,14 +72,10 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     elif amend:
         say("Nothing to amend: the last migration makes the schema in schema.yaml.")
     elif not result.changes:
-        say(_no_changes(result))
+        first = "No migration is needed" if result.written else "Nothing to generate"
+        say(f"{first}: the migrations build the schema in schema.yaml.")
     for migration in result.unrecorded if result.written else ():
         say(f"recorded {migration}")
-
-
-def _no_changes(result: Generated) -> str:
-    first = "No migration is needed" if result.written else "Nothing to generate"
-    return f"{first}: the migrations build the schema in schema.yaml."
 
 
 def redo_hint(*migrations: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import json_only, note, print_json, say, short
+from waiaas_migrate.cli.output import json_only, note, print_json, print_written, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.init.init import Initialized
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--from", "source", metavar="DATABASE", help="Take the schema from DATABASE, and adopt it.")
 @click.option("--from-models", metavar="NAME", help="Take it from SQLAlchemy models, such as `app.tables:Base`.")
 @options.as_json
-def init(source: str | None, from_models: str | None, *, as_json: bool) -> int:
+def init(source: str | None, from_models: str | None, *, as_json: bool) -> None:
     """Start a project in the current folder.
 
     Writes schema.yaml and its JSON Schema for editors, a module for enums, the settings in pyproject.toml, a CI
@@ -42,12 +42,10 @@ def init(source: str | None, from_models: str | None, *, as_json: bool) -> int:
             print_json(asdict(result))
         else:
             _print(result)
-    return 0
 
 
 def _print(result: Initialized) -> None:
-    for path in result.written:
-        note(f"wrote {short(path)}")
+    print_written(result.written)
     if result.adopted is not None:
         note(f"adopted the database at {result.adopted}")
     for notice in result.notices:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
 @options.in_migrations
-def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> int:
+def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> None:
     """Write the schema of DATABASE as a schema.yaml.
 
     Opens the database read-only and changes nothing in it. Reports lists that differ from an enum by one value.
@@ -50,4 +50,3 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     for remark in found.remarks:
         note(remark)
     write_document(path, found.text)
-    return 0

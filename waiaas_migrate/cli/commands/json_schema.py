@@ -9,7 +9,7 @@ from waiaas_migrate.cli.output_file import output, output_path, write_document
 
 @click.command("json-schema")
 @output
-def json_schema(output: str | None) -> int:
+def json_schema(output: str | None) -> None:
     """Print the JSON Schema of schema.yaml, for editors.
 
     Editors use it to complete and check schema.yaml if the first line of schema.yaml is
@@ -22,4 +22,3 @@ def json_schema(output: str | None) -> int:
     from waiaas_migrate.files.schema_file.json_schema import json_schema_text
 
     write_document(output_path(output), json_schema_text())
-    return 0

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import FINDINGS, plural, say
+from waiaas_migrate.cli.formats.printing import Found, Style, print_found
+from waiaas_migrate.cli.output import FINDINGS, Color, plural, say
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from waiaas_migrate.cli.formats.printing import Style
-    from waiaas_migrate.cli.output import Color
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.files.project import Project
 
@@ -55,17 +54,10 @@ def lint(project: Project, linted: str | None, *, since: str | None, severity: s
     found = run(project, since=since) if linted is None else lint_database(project, linted)
     findings = [one for one in found if _LEVELS.index(one.severity) >= _LEVELS.index(severity)]
     if style != "text":
-        _print_as(project, findings, style)
+        print_found(Found(command="lint", root=project.root, findings=findings), style)
     else:
         _print(findings)
     return FINDINGS if any(one.severity != "info" for one in findings) else 0
-
-
-def _print_as(project: Project, findings: Sequence[Finding], style: Style) -> None:
-    from waiaas_migrate.cli.formats.printing import Found, print_found
-    from waiaas_migrate.commands.lint.rule import explanations
-
-    print_found(Found(command="lint", root=project.root, findings=findings, explanations=explanations()), style)
 
 
 def _print(findings: Sequence[Finding]) -> None:
@@ -77,6 +69,6 @@ def _print(findings: Sequence[Finding]) -> None:
         say("no findings.")
         return
     counts = Counter(str(one.severity) for one in findings)
-    worse = [plural(counts[level], level) for level in ("error", "warning") if counts[level]]
-    listed = ", ".join([*worse, *([f"{counts['info']} for information"] if counts["info"] else [])])
-    say(f"{plural(len(findings), 'finding')}: {listed}.")
+    words = {level: plural(counts[level], level) for level in ("error", "warning")}
+    words["info"] = f"{counts['info']} for information"
+    say(f"{plural(len(findings), 'finding')}: {', '.join(words[level] for level in words if counts[level])}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 )
 @force
 @options.in_project
-def models(project: Project, output: str | None, style: Literal["declarative", "core"] | None, *, force: bool) -> int:
+def models(project: Project, output: str | None, style: Literal["declarative", "core"] | None, *, force: bool) -> None:
     """Write the tables of schema.yaml as typed SQLAlchemy classes.
 
     Enums are imported from the modules that schema.yaml names. If pyproject.toml sets `models`, `check` reports a file
@@ -36,9 +35,9 @@ def models(project: Project, output: str | None, style: Literal["declarative", "
     Example:
       waiaas-migrate models -o app/tables.py
     """  # noqa: D301
+    from waiaas_migrate.commands.models import is_same_code
     from waiaas_migrate.commands.models import models as run
-    from waiaas_migrate.commands.models import write_models
 
     path = output_path(output, setting=project.models)
-    write_generated(path, run(project, style=style), partial(write_models, force=force))
-    return 0
+    text = run(project, style=style)
+    write_generated(path, text, command="models", force=force, is_same=is_same_code)

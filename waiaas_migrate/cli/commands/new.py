@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--python", is_flag=True, help="Write a Python migration instead of SQL.")
 @options.as_json
 @options.in_migrations
-def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
+def new(project: Project, name: str, *, python: bool, as_json: bool) -> None:
     """Write an empty migration to complete by hand.
 
     It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file, too. Complete
@@ -34,7 +34,6 @@ def new(project: Project, name: str, *, python: bool, as_json: bool) -> int:
     result = run(project, name=name, python=python)
     if as_json:
         print_json(asdict(result))
-        return 0
-    print_written(result)
-    note("Complete it, then run `waiaas-migrate record`.")
-    return 0
+    else:
+        print_written(result.written, result.removed)
+        note("Complete it, then run `waiaas-migrate record`.")

@@ -49,7 +49,7 @@ def _print_rebased(result: Rebased) -> None:
     for change in result.changes:
         say(change)
     print_hazards(result)
-    print_written(result)
+    print_written(result.written, result.removed)
     if result.refused:
         note_refused(result)
         return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @options.released
 @options.as_json
 @options.in_migrations
-def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int:
+def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> None:
     """Record migrations written, edited or deleted by hand.
 
     Replays the migrations in memory, then writes manifest.json. An edited or deleted migration must not be released. It
@@ -35,13 +35,12 @@ def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> int
     result = run(project, released=released)
     if as_json:
         print_json(asdict(result))
-        return 0
-    _print_recorded(result)
-    return 0
+    else:
+        _print_recorded(result)
 
 
 def _print_recorded(result: Recorded) -> None:
-    print_written(result)
+    print_written(result.written, result.removed)
     for notice in result.notices:
         note(f"Note: {notice}")
     changes = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import note, print_interrupted, print_json, say
+from waiaas_migrate.cli.output import note, print_json, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--list", "only_list", is_flag=True, help="List the backups, oldest first, and change nothing.")
 @options.as_json
 @options.in_settings
-def restore(_project: Project, database: str, backup: str | None, *, only_list: bool, as_json: bool) -> int:
+@options.reports_interruption
+def restore(_project: Project, database: str, backup: str | None, *, only_list: bool, as_json: bool) -> None:
     """Replace DATABASE with BACKUP, or with its newest backup.
 
     Checks the backup first. Refuses while a process has the database open. Keeps the replaced file beside the new one.
@@ -37,12 +38,9 @@ def restore(_project: Project, database: str, backup: str | None, *, only_list: 
     from waiaas_migrate.runner.backups.restore import restore as run
 
     if only_list:
-        return _print_list(database, backups_of(database_file(database)), as_json=as_json)
-    try:
+        _print_list(database, backups_of(database_file(database)), as_json=as_json)
+    else:
         run(database, backup, report=partial(_report, as_json=as_json))
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=database)
-    return 0
 
 
 def _report(done: Restored, *, as_json: bool) -> None:
@@ -56,15 +54,14 @@ def _report(done: Restored, *, as_json: bool) -> None:
         note(f"Note: {notice}")
 
 
-def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> int:
+def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> None:
     from waiaas_migrate.runner.backups.verified_copy import byte_count
 
     if as_json:
         rows = [{**asdict(one), "made_at": one.made_at.isoformat()} for one in backups]
         print_json({"database": database, "backups": rows})
-        return 0
+        return
     for one in backups:
         say(f"{one.made_at:%Y-%m-%d %H:%M:%S} UTC  {byte_count(one.bytes):>10}  {one.path}")
     if not backups:
         say(f"{database}: no backups.")
-    return 0

@@ -10,7 +10,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.confirm import confirm_losses
-from waiaas_migrate.cli.output import print_interrupted, print_json, print_run, say
+from waiaas_migrate.cli.output import print_json, print_run, say
 from waiaas_migrate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @options.run_options
 @options.as_json
 @options.in_migrations
+@options.reports_interruption
 def rollback(  # noqa: PLR0913 — one for each option
     project: Project,
     database: str,
@@ -59,13 +60,10 @@ def rollback(  # noqa: PLR0913 — one for each option
     if count is not None and to is not None:
         raise UsageError("--count and --to contradict each other. Give only one of them.")
     extent = Extent(count=count or 1, to=to)
-    try:
-        with progress_line() as listener:
-            agreed = partial(confirm_losses, database, yes=yes)
-            chosen = replace(run_options, listener=listener)
-            result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
-    except KeyboardInterrupt as error:
-        return print_interrupted(error, as_json=as_json, database=database)
+    with progress_line() as listener:
+        agreed = partial(confirm_losses, database, yes=yes)
+        chosen = replace(run_options, listener=listener)
+        result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
     if as_json:
         print_json({"database": database, **asdict(result)})
     elif not print_run(result):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="ID", help="The last migration to replace.  [default: the last of the folder]")
 @options.as_json
 @options.in_migrations
-def squash(project: Project, to: str | None, *, as_json: bool) -> int:
+def squash(project: Project, to: str | None, *, as_json: bool) -> None:
     """Replace the first migrations with a single equivalent one.
 
     It builds the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
@@ -34,10 +34,9 @@ def squash(project: Project, to: str | None, *, as_json: bool) -> int:
     result = run(project, to=to)
     if as_json:
         print_json({**asdict(result), "rows": dict(result.rows)})
-        return 0
+        return
     say(f"Squashed {plural(len(result.replaced), 'migration')} into {result.migration}.")
     for table, rows in result.rows:
         note(f"inserts {plural(rows, 'row')} into {table}, as the old migrations did")
-    print_written(result)
+    print_written(result.written, result.removed)
     note(f"deleted {plural(len(result.deleted), 'file')}")
-    return 0

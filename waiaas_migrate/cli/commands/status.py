@@ -40,7 +40,7 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
 
     return report_on(
         databases,
-        Report(show=_show, line=_line, word=_word, row=_row, status=_exit_status),
+        Report(show=_show, line=_line, outcome=_outcome, row=_row),
         one=lambda database: library.status(project, database),
         each=lambda names: library.status_of_all(project, names, fleet),
         as_json=as_json,
@@ -88,13 +88,9 @@ def _state(result: Status) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
 
 
-def _word(result: Status) -> str:
+def _outcome(result: Status) -> tuple[str, int]:
     if not result.is_at_head:
-        return "not at head" if result.mismatch is None else "refused"
+        return "not at head" if result.mismatch is None else "refused", FINDINGS
     if result.manual_changes:
-        return CHANGED_BY_HAND
-    return "not as recorded" if result.problems else "up to date"
-
-
-def _exit_status(result: Status) -> int:
-    return 0 if result.is_at_head and not result.problems and not result.manual_changes else FINDINGS
+        return CHANGED_BY_HAND, FINDINGS
+    return ("not as recorded", FINDINGS) if result.problems else ("up to date", 0)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree import ElementTree as ET
 
 from waiaas_migrate.cli.formats.printing import Found
 from waiaas_migrate.commands.findings import Finding, Severity
-
-#: Characters that XML 1.0 can't hold, even escaped.
-_UNHOLDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from waiaas_migrate.drawing.plain_text import printable
 
 
 def junit(found: Found) -> str:
@@ -34,22 +31,18 @@ def _fails(finding: Finding) -> bool:
 def _add_case(suite: ET.Element, finding: Finding, found: Found) -> None:
     attributes = {
         "classname": f"waiaas-migrate.{found.command}.{finding.code}",
-        "name": _holdable(f"{finding.where}: {finding.what}"),
+        "name": printable(f"{finding.where}: {finding.what}"),
     }
     place = ""
     if finding.file:
-        attributes["file"] = place = _holdable(found.path_of(finding))
+        attributes["file"] = place = printable(found.path_of(finding))
     if finding.line is not None:
         attributes["line"] = str(finding.line)
         place = f"{place}:{finding.line}"
     case = ET.SubElement(suite, "testcase", attributes)
-    text = _holdable("\n".join(part for part in (place, finding.what, finding.fix) if part))
+    text = printable("\n".join(part for part in (place, finding.what, finding.fix) if part))
     if not _fails(finding):
         ET.SubElement(case, "system-out").text = text
         return
     kind = "error" if found.failed else "failure"
-    ET.SubElement(case, kind, {"message": _holdable(finding.what), "type": finding.code}).text = text
-
-
-def _holdable(text: str) -> str:
-    return _UNHOLDABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    ET.SubElement(case, kind, {"message": printable(finding.what), "type": finding.code}).text = text

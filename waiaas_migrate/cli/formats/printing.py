@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -25,14 +25,12 @@ class Found:
         command: its name.
         root: the folder that the files of the findings are relative to.
         findings: what it found.
-        explanations: what each code means.
         failed: whether it could not complete; then the findings are the reasons.
     """
 
     command: str
     root: Path
     findings: Sequence[Finding]
-    explanations: Mapping[str, str]
     failed: bool = False
 
     def path_of(self, finding: Finding) -> str:
@@ -67,9 +65,8 @@ def print_failure_as(failure: Failure, style: Style, *, command: str) -> None:
         return
     from waiaas_migrate.commands.findings import failure_findings
 
-    explanations = {failure.kind: "The command could not complete."}
-    found = failure_findings(failure)
-    print_found(Found(command=command, root=_root(), findings=found, explanations=explanations, failed=True), style)
+    findings = failure_findings(failure)
+    print_found(Found(command=command, root=_root(), findings=findings, failed=True), style)
 
 
 def _root() -> Path:

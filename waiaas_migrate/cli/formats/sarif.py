@@ -15,13 +15,14 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 def sarif(found: Found) -> dict[str, object]:
     """Return a SARIF log; a failure is a notification of the run rather than a result."""
+    from waiaas_migrate.commands.lint.rule import explanations
+
     codes = tuple(dict.fromkeys(finding.code for finding in found.findings))
-    rules = [_rule(code, found) for code in codes]
+    meanings = explanations()
+    rules = [] if found.failed else [_rule(code, meanings[code]) for code in codes]
     entries = [_entry(finding, found, codes) for finding in found.findings]
     run: dict[str, object] = {
-        "tool": {
-            "driver": {"name": "waiaas-migrate", "semanticVersion": __version__, "rules": [] if found.failed else rules}
-        },
+        "tool": {"driver": {"name": "waiaas-migrate", "semanticVersion": __version__, "rules": rules}},
         "automationDetails": {"id": f"waiaas-migrate/{found.command}/"},
         "columnKind": "unicodeCodePoints",
         "results": [] if found.failed else entries,
@@ -32,13 +33,11 @@ def sarif(found: Found) -> dict[str, object]:
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _rule(code: str, found: Found) -> dict[str, object]:
-    explanation = found.explanations.get(code, code)
-    first = explanation.partition("\n")[0]
+def _rule(code: str, explanation: str) -> dict[str, object]:
     return {
         "id": code,
         "name": "".join(word.capitalize() for word in code.split("_")),
-        "shortDescription": {"text": first},
+        "shortDescription": {"text": explanation.partition("\n")[0]},
         "fullDescription": {"text": explanation},
         "help": {"text": explanation, "markdown": explanation},
     }

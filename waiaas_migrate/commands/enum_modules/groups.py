@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.commands.typed_tables.names import singular
@@ -57,8 +57,16 @@ def _with_type(group: EnumGroup, taken: set[str]) -> EnumGroup:
     return replace(group, type_name=name)
 
 
+def wrapped(opening: str, items: Sequence[str], closing: str, *, indent: str, longest: int) -> str:
+    """Return a list on one line, or on several if that is longer than ``longest``."""
+    line = f"{opening}{', '.join(items)}{closing}"
+    if len(line) <= longest:
+        return line
+    return "\n".join([opening, *(f"{indent}{item}," for item in items), closing.lstrip(",")])
+
+
 def unique(names: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return ``names``; each that another has already gets a number."""
+    """Return ``names``; a name that is taken already gets a number."""
     seen = set(taken)
     found: list[str] = []
     for name in names:

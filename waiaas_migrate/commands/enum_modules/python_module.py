@@ -6,11 +6,12 @@ import json
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
-from waiaas_migrate.commands.enum_modules.groups import EnumGroup, unique
+from waiaas_migrate.commands.enum_modules.groups import EnumGroup, unique, wrapped
 
-#: As long as a line of the usual formatters may be.
-_LONGEST_LINE = 88
+#: Indents by four spaces, and breaks a line that is longer than the usual formatters allow.
+_wrapped = partial(wrapped, indent="    ", longest=88)
 
 
 def python_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
@@ -48,13 +49,6 @@ def _plain(group: EnumGroup) -> Iterator[str]:
         yield f"{group.list_name} = tuple({group.type_name})"
     elif group.list_name:
         yield _wrapped(f"{group.list_name} = (", items, ",)" if len(items) == 1 else ")")
-
-
-def _wrapped(opening: str, items: list[str], closing: str) -> str:
-    line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) <= _LONGEST_LINE:
-        return line
-    return "\n".join([opening, *(f"    {item}," for item in items), closing.lstrip(",")])
 
 
 def _members(group: EnumGroup) -> tuple[str, ...]:

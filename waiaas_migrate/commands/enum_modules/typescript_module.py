@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from waiaas_migrate.commands.enum_modules.groups import EnumGroup
+from waiaas_migrate.commands.enum_modules.groups import EnumGroup, wrapped
 
 #: As long as a line of the usual formatter may be.
 _LONGEST_LINE = 80
@@ -22,11 +22,13 @@ def typescript_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
 def _declarations(group: EnumGroup) -> Iterator[str]:
     items, name = [_literal(value) for value in group.values], group.type_name
     if group.list_name:
-        yield _wrapped(f"export const {group.list_name} = [", items, "] as const;")
+        opening = f"export const {group.list_name} = ["
+        yield wrapped(opening, items, "] as const;", indent="  ", longest=_LONGEST_LINE)
         if name:
             yield f"export type {name} = (typeof {group.list_name})[number];"
     elif group.members:
-        entries = [f"{_key(key)}: {value}" for key, value in zip(group.members, items, strict=True)]
+        keys = (key if _IDENTIFIER.match(key) else _literal(key) for key in group.members)
+        entries = [f"{key}: {value}" for key, value in zip(keys, items, strict=True)]
         yield "\n".join([f"export const {name} = {{", *(f"  {entry}," for entry in entries), "} as const;"])
         type_line = f"export type {name} = (typeof {name})[keyof typeof {name}];"
         yield type_line if len(type_line) <= _LONGEST_LINE else type_line.replace(" = ", " =\n  ")
@@ -34,15 +36,6 @@ def _declarations(group: EnumGroup) -> Iterator[str]:
         line = f"export type {name} = {' | '.join(items)};"
         parts = [f"export type {name} =", *(f"  | {item}" for item in items)]
         yield line if len(line) <= _LONGEST_LINE else "\n".join(parts) + ";"
-
-
-def _wrapped(opening: str, items: list[str], closing: str) -> str:
-    line = f"{opening}{', '.join(items)}{closing}"
-    return line if len(line) <= _LONGEST_LINE else "\n".join([opening, *(f"  {item}," for item in items), closing])
-
-
-def _key(name: str) -> str:
-    return name if _IDENTIFIER.match(name) else _literal(name)
 
 
 def _literal(value: str | int) -> str:

@@ -87,19 +87,16 @@ def _from_nothing(around: Surroundings) -> Start:
 
 def _add_integrations(files: dict[Path, str], around: Surroundings) -> list[str]:
     """Add the CI workflow and the pre-commit hook to ``files``; return a notice for each file that exists."""
+    workflow, hook = start_files.workflow(around.below, around.packages), start_files.hook(around.below)
     wanted = {
-        _WORKFLOW: start_files.workflow(around.below, around.packages),
-        _HOOKS: start_files.hooks_file(around.below),
-    }
-    hints = {
-        _WORKFLOW: "It was left alone. To check migrations there, run `waiaas-migrate check --format github`.",
-        _HOOKS: f"It was left alone. To check migrations there, add below `repos:`\n{start_files.hook(around.below)}",
+        _WORKFLOW: (workflow, "run `waiaas-migrate check --format github`."),
+        _HOOKS: (f"repos:\n{hook}", f"add below `repos:`\n{hook}"),
     }
     notices: list[str] = []
-    for name, text in wanted.items():
+    for name, (text, hint) in wanted.items():
         path = around.repository / name
         if os.path.lexists(path):
-            notices.append(f"{name} exists. {hints[name]}".rstrip())
+            notices.append(f"{name} exists. It was left alone. To check migrations there, {hint}".rstrip())
         else:
             files[path] = text
     return notices

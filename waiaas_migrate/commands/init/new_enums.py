@@ -19,7 +19,10 @@ _BOOLEAN = frozenset({0, 1})
 
 
 def new_enums(database: StrPath, shown: str) -> str:
-    """Return a module with the enums that ``database``, called ``shown``, has lists of; empty if it has none."""
+    """Return a module with an enum for each list of values in ``database``; empty if there are none.
+
+    ``shown`` is the database's name in the module.
+    """
     with live_connection(database) as (connection, _):
         schema = introspect(connection, others=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}

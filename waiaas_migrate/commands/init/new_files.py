@@ -32,14 +32,17 @@ def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None
     created: list[Path] = []
     try:
         for path, text in missing.items():
-            _make_folder(path.parent, created)
+            created += [folder for folder in reversed(path.parents) if not folder.exists()]
+            path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", newline="") as file:
                 created.append(path)
                 file.write(text)
         if appended is not None:
             write_text(*appended)
     except BaseException as error:
-        _remove(created)
+        for path in reversed(created):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
         if not isinstance(error, OSError):
             raise
         what = f"{error.filename or ''}: can't be written: {error.strerror or error}."
@@ -52,16 +55,3 @@ def _has(path: Path, text: str) -> bool:
         return path.read_bytes() == text.encode()
     except OSError:
         return False
-
-
-def _make_folder(folder: Path, created: list[Path]) -> None:
-    if not folder.exists():
-        _make_folder(folder.parent, created)
-        folder.mkdir()
-        created.append(folder)
-
-
-def _remove(created: list[Path]) -> None:
-    for path in reversed(created):
-        with suppress(OSError):
-            path.rmdir() if path.is_dir() else path.unlink()

@@ -103,8 +103,3 @@ def hook(folder: str) -> str:
     if folder:
         entry = json.dumps(f"bash -c {shlex.quote(f'cd {shlex.quote(folder)} && {entry}')}")
     return _HOOK.format(entry=entry)
-
-
-def hooks_file(folder: str) -> str:
-    """Return a .pre-commit-config.yaml."""
-    return f"repos:\n{hook(folder)}"

@@ -88,17 +88,16 @@ def look_around(folder: Path) -> Surroundings:
 def _pyproject(path: Path) -> str | None:
     if not path.exists() and not path.is_symlink():
         return None
-    text = read_text(path, display_name(path, Path.cwd()), missing="")
+    name = display_name(path, Path.cwd())
+    text = read_text(path, name, missing="")
     if isinstance(text, Problem):
         raise ProjectError([text])
     try:
-        document = _parsed(text)
+        tool = _parsed(text).get("tool", {})
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         what = f"this is not TOML: {str(error).rstrip('.')}."
-        raise ProjectError([Problem(file=display_name(path, Path.cwd()), what=what, fix="Correct it.")]) from None
-    tool = document.get("tool", {})
+        raise ProjectError([Problem(file=name, what=what, fix="Correct it.")]) from None
     if isinstance(tool, dict) and "waiaas-migrate" in tool:
-        name = display_name(path, Path.cwd())
         raise UsageError(
             f"{name}: already has [tool.waiaas-migrate], so this is a project. Edit its schema.yaml, then run "
             f"`waiaas-migrate generate`."

@@ -83,6 +83,7 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
 
 
 def _in_migration(one: Finding, migration: MigrationFile, project: Project) -> Finding:
+    """Return a finding with the migration's name and file, and the severity that the settings give it."""
     severity = Severity(project.lint.severity_of(one.code, one.severity))
     fix = one.fix or ("" if severity is Severity.INFO else _ALLOWED.format(one.code))
     where, file = f"{migration.id}, {one.where}", display_name(migration.path, project.root)
@@ -140,14 +141,14 @@ def _names(schema: Schema) -> set[str]:
 
 
 def _rename(before: sqlite3.Connection, migration: MigrationFile, after: Mapping[str, Table]) -> None:
-    """Rename in ``before`` what ``migration`` renames for good, so that it doesn't seem dropped."""
+    """Rename in ``before`` what ``migration`` renames, so that it doesn't seem dropped."""
     for statement in migration.statements:
-        if _renames_for_good(statement, after):
-            with suppress(sqlite3.Error):  # it renames something that the migration has made itself
+        if _is_lasting_rename(statement, after):
+            with suppress(sqlite3.Error):  # the migration renames something that it made itself
                 execute(before, statement)
 
 
-def _renames_for_good(statement: str, after: Mapping[str, Table]) -> bool:
+def _is_lasting_rename(statement: str, after: Mapping[str, Table]) -> bool:
     """Return whether ``statement`` renames a table or a column, and ``after`` has the new name and not the old one."""
     if (one := rename_in(statement)) is None:
         return False

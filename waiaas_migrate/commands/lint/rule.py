@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, TypeAlias
 
 from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
-from waiaas_migrate.commands.findings import EXPLANATIONS, Finding, Severity, Subject
+from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
 from waiaas_migrate.commands.lint import rules as modules
 from waiaas_migrate.files.problem_report import listed, suggestion
 from waiaas_migrate.files.schema_file.locate import Steps
@@ -79,23 +80,18 @@ class Rule:
     good: str
     find: Find
 
-    @property
-    def summary(self) -> str:
-        """The first sentence of the explanation."""
-        return self.explanation.partition("\n")[0]
 
-
-def rule(severity: Severity, *, bad: str, corrections: Mapping[str, str]) -> Callable[[Find], Rule]:
+def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Callable[[Find], Rule]:
     """Return a decorator that makes a function a rule.
 
     Args:
         severity: how bad its findings are.
-        bad: an example in which it finds something: a schema in YAML or SQL, or a statement.
-        corrections: pieces of the example, with what to write instead, so that it finds nothing.
+        good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
+        mistakes: pieces of the example, with the text that replaces them, so that it finds something.
     """
-    bad = good = inspect.cleandoc(bad) + "\n"
-    for wrong, right in corrections.items():
-        good = good.replace(wrong, right)
+    good = bad = textwrap.dedent(good).strip() + "\n"
+    for right, wrong in mistakes.items():
+        bad = bad.replace(right, wrong)
 
     def make(find: Find) -> Rule:
         explanation = inspect.cleandoc(find.__doc__ or "")
@@ -103,6 +99,21 @@ def rule(severity: Severity, *, bad: str, corrections: Mapping[str, str]) -> Cal
         return Rule(code=code, severity=severity, explanation=explanation, bad=bad, good=good, find=find)
 
     return make
+
+
+#: An example for rules about foreign keys.
+AUTHORS_AND_BOOKS = """\
+tables:
+  authors:
+    columns:
+      id: {type: integer, primary_key: true}
+  books:
+    columns:
+      id: {type: integer, primary_key: true}
+      author_id: {type: integer, references: authors.id}
+    indexes:
+      idx_books_author_id: [author_id]
+"""
 
 
 @cache
@@ -125,7 +136,8 @@ def findings_of(linted: Linted, rules: Iterable[Rule]) -> Iterator[tuple[Finding
 def explanations() -> dict[str, str]:
     """Return what each code of ``check`` and ``lint`` means."""
     hazards = dict.fromkeys(map(str, Code), "A hazard of a migration; docs/hazards.md explains it.")
-    return {**hazards, **EXPLANATIONS, **{one.code: one.explanation for one in all_rules()}}
+    findings: dict[str, str] = {code: code.explanation for code in FindingCode}
+    return {**hazards, **findings, **{one.code: one.explanation for one in all_rules()}}
 
 
 def unknown_code(code: str) -> tuple[str, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,22 +52,16 @@ def migration_waivers(migration: MigrationFile, *, root: Path) -> frozenset[str]
     Raises:
         MigrationsError: a code is unknown, or the reason is missing.
     """
-    if (comments := tuple(_comments(migration.sql))) == ():
-        return frozenset()
     report = Report()
     codes = set()
-    for line, code, reason in comments:
-        codes.add(code)
+    for match in _COMMENT.finditer(migration.sql):
+        code, line = match["code"].upper(), migration.sql.count("\n", 0, match.start("code")) + 1
         origin = Origin(file=display_name(migration.path, root), line=line)
         if problem := unknown_code(code):
             report.add(origin, *problem)
-        elif not reason:
+        elif not match["reason"]:
             report.add(origin, "the waiver has no reason.", f"Write `-- lint ignore {code}: REASON`.")
+        codes.add(code)
     if problems := report.problems():
         raise MigrationsError(problems)
     return frozenset(codes)
-
-
-def _comments(text: str) -> Iterator[tuple[int, str, str]]:
-    for match in _COMMENT.finditer(text):
-        yield text.count("\n", 0, match.start("code")) + 1, match["code"].upper(), match["reason"]

@@ -12,14 +12,18 @@ from waiaas_migrate.schema.model import Column, ForeignKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 
-#: The names that the code of a module uses itself.
-USED = frozenset(
-    """
-    Any Base BooleanInteger Declared DeclarativeBase EnumInteger EnumText JsonText Literal Mapped MappedAsDataclass
-    Timestamp UUID UuidText annotations bool bytes date datetime dict float int list mapped_column
-    relationship sa str time
-    """.split()
-)
+#: What a module may import, and from which module.
+IMPORTS = {
+    **dict.fromkeys(("Any", "Literal"), "typing"),
+    **dict.fromkeys(("date", "datetime", "time"), "datetime"),
+    "UUID": "uuid",
+    **dict.fromkeys("DeclarativeBase Mapped MappedAsDataclass mapped_column relationship".split(), "sqlalchemy.orm"),
+    **dict.fromkeys(
+        "BooleanInteger Declared EnumInteger EnumText JsonText Timestamp UuidText".split(), "waiaas_migrate.sqlalchemy"
+    ),
+}
+#: The names that a written module uses itself.
+USED = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int list sa str".split()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +38,13 @@ class Attribute:
 
     @property
     def accepts_none(self) -> bool:
-        """Return whether a row may have no value here. SQLite allows NULL in most primary keys; nobody means it."""
+        """Return whether the attribute may be None. SQLite allows NULL in most primary keys, but nobody stores it."""
         return self.column.not_null is None and not self.in_key
+
+    @property
+    def annotation(self) -> str:
+        """Return the type of the attribute."""
+        return f"{self.values.annotation}{' | None' if self.accepts_none else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +60,8 @@ class Model:
         """Return the attribute for a column, whose name is in any case."""
         return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
 
-    def referred(self, key: ForeignKey) -> tuple[Attribute, ...]:
-        """Return what a foreign key to this table refers to; empty if SQLAlchemy has no words for it."""
+    def targets(self, key: ForeignKey) -> tuple[Attribute, ...]:
+        """Return what a foreign key to this table refers to; empty if SQLAlchemy can't express it."""
         found = tuple(map(self.attribute, targets_of(self.table, key)))
         known = tuple(one for one in found if one is not None)
         # A reference is written as "table.column".
@@ -64,13 +73,13 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
     """Return the tables of a schema under their Python names, in their order."""
     tables = source.declared.schema.tables
     names = _names(tables, source, classes=classes)
-    taken = {*USED, *names.values(), *(one.name for one in source.enums)}
+    taken = {*USED, *names.values(), *source.enums}
     return tuple(
-        _model(table, names[table.name], source, taken, is_class=classes and _has_rows(table)) for table in tables
+        _model(table, names[table.name], source, taken, is_class=classes and _can_be_class(table)) for table in tables
     )
 
 
-def _has_rows(table: Table) -> bool:
+def _can_be_class(table: Table) -> bool:
     """Return whether a class can stand for the rows: SQLAlchemy finds them by a key that doesn't refer to itself."""
     own = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
     return table.primary_key is not None and not any(_refers_to_itself(table, key) for key in own)
@@ -85,26 +94,23 @@ def _refers_to_itself(table: Table, key: ForeignKey) -> bool:
 
 def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
     """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
-    enums = {one.name for one in source.enums}
     names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
     for table in tables:
-        if table.name not in names:
-            taken = {*USED, "metadata", *enums, *names.values()}
-            names[table.name] = _name(table, taken, classes=classes)
+        taken = {*USED, "metadata", *source.enums, *names.values()}
+        if table.name in names:
+            continue
+        if classes and _can_be_class(table):
+            names[table.name] = free_name(class_name(table.name), taken)
+        else:
+            names[table.name] = attribute_name(f"t_{table.name}" if classes else table.name, taken)
     return names
-
-
-def _name(table: Table, taken: set[str], *, classes: bool) -> str:
-    if classes and _has_rows(table):
-        return free_name(class_name(table.name), taken)
-    return attribute_name(f"t_{table.name}" if classes else table.name, taken)
 
 
 def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class: bool) -> Model:
     """Return ``table`` under the name ``name``; add the names of its lists of values to ``taken``."""
     own = set(taken)
     attributes = []
-    keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key is not None else set()
+    keys = set(map(fold, table.primary_key.columns)) if table.primary_key is not None else set()
     referring = {fold(name) for key in table.foreign_keys for name in key.columns}
     numbered = {rowid_alias(table)} - referring
     for column in table.columns:

@@ -67,7 +67,7 @@ def attribute_name(name: str, taken: Container[str]) -> str:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return ``name`` with as many trailing underscores as it takes for it not to be ``taken``."""
+    """Return ``name``, with trailing underscores until it is not ``taken``."""
     while name in taken:
         name += "_"
     return name

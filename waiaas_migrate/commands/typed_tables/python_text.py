@@ -6,14 +6,14 @@ A call that fits in 88 columns is one line. Otherwise each argument has its own 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 #: The default of both formatters.
 _COLUMNS = 88
-#: Formatters join the pieces of a text that would fit on one line, so only longer texts are split. Projects set up to
-#: 120 columns; in this range nothing changes.
+#: Formatters join the pieces of a text if they fit on one line. Projects allow up to 120 columns, so only longer texts
+#: are split.
 _LONGEST_TEXT = 120
 
 
@@ -34,12 +34,21 @@ class Text:
 
 
 Code: TypeAlias = str | Text | Call
+#: The options of a call by name; those that are None are left out.
+Options: TypeAlias = Mapping[str, Code | bool | None]
 
 
-def call(function: str, /, *arguments: Code, **options: Code | None) -> Call:
+def call(function: str, /, *arguments: Code, **options: Code | bool | None) -> Call:
     """Return the call of ``function``, without the options that are None."""
-    keywords = [(f"{key}=", value) for key, value in options.items() if value is not None]
+    keywords = [(f"{name}=", code) for name, code in given(options).items()]
     return Call(opening=f"{function}(", items=(*(("", argument) for argument in arguments), *keywords))
+
+
+def given(options: Options) -> dict[str, Code]:
+    """Return the code of ``options``, without those that are None."""
+    return {
+        name: str(value) if isinstance(value, bool) else value for name, value in options.items() if value is not None
+    }
 
 
 def quoted(value: str) -> str:
@@ -66,9 +75,9 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case str():
             return [line]
         case Text(value=value):
-            # Where a label would make a text too long, formatters put the text in brackets, on its own line.
-            alone = len(margin) + len(quoted(value)) + (4 if before else len(after))
-            return [line] if alone <= _LONGEST_TEXT else _pieces(value, margin, before, after)
+            # If a label makes a text too long, formatters put the text in brackets, on its own line.
+            width = len(margin) + len(quoted(value)) + (4 if before else len(after))
+            return [line] if width <= _LONGEST_TEXT else _pieces(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS and not split):
             return [line]
         case Call() if before.endswith("= ") and len(margin + before + code.opening) > _COLUMNS:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from waiaas_migrate.commands.typed_tables.models import USED, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
@@ -41,13 +42,14 @@ class _Link:
         return self.child is self.parent
 
     @property
+    def classes(self) -> frozenset[str]:
+        return frozenset((self.child.name, self.parent.name))
+
+    @property
     def is_one_to_one(self) -> bool:
         """Return whether the child's columns contain a unique key, so that a parent has one child at most."""
-        table = self.child.table
         own = {fold(one.column.name) for one in self.columns}
-        keys = [key.parts for key in (table.primary_key, *table.uniques) if key is not None]
-        keys += [index.parts for index in table.indexes if index.unique and index.where is None]
-        return any({fold(part.column or "?") for part in parts} <= own for parts in keys)
+        return any({fold(part.column or "") for part in parts} <= own for parts in self.child.table.unique_keys)
 
     @property
     def stem(self) -> str:
@@ -65,12 +67,9 @@ class _Link:
 def relationships(models: Iterable[Model]) -> tuple[Relationship, ...]:
     """Return both sides of every foreign key between classes."""
     links = _named(tuple(_links(tuple(model for model in models if model.is_class))))
-    pairs = Counter(frozenset((link.child.name, link.parent.name)) for link in links)
-    found: list[Relationship] = []
-    for link in links:
-        is_ambiguous = pairs[frozenset((link.child.name, link.parent.name))] > 1
-        found += _both_sides(link, links, is_ambiguous=is_ambiguous)
-    return tuple(found)
+    pairs = Counter(link.classes for link in links)
+    sides = (_both_sides(link, links, is_ambiguous=pairs[link.classes] > 1) for link in links)
+    return tuple(chain.from_iterable(sides))
 
 
 def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
@@ -82,7 +81,7 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
             if parent is None:
                 continue
             columns = tuple(filter(None, map(child.attribute, key.columns)))
-            targets = parent.referred(key)
+            targets = parent.targets(key)
             identity = (child.name, parent.name, tuple(one.name for one in columns))
             if targets and identity not in seen:
                 seen.add(identity)
@@ -96,14 +95,12 @@ def _named(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
     several = Counter((link.child.name, link.parent.name) for link in links)
     found = []
     for link in links:
-        parent = snake_case(link.parent.name)
-        forward = _free([link.stem or parent, f"{link.stem or link.columns[0].name}_{parent}"], taken[link.child.name])
+        parent, prefix = snake_case(link.parent.name), link.stem or link.columns[0].name
+        forward = _free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
         taken[link.child.name].add(forward)
         children = snake_case(link.child.name if link.is_one_to_one else link.child.table.name)
-        qualified = f"{link.stem or link.columns[0].name}_{children}"
-        choices = (
-            [qualified] if several[link.child.name, link.parent.name] > 1 or link.is_own else [children, qualified]
-        )
+        is_ambiguous = several[link.child.name, link.parent.name] > 1 or link.is_own
+        choices = [*([] if is_ambiguous else [children]), f"{prefix}_{children}"]
         if link.is_own and link.stem == "parent":
             choices = ["child" if link.is_one_to_one else "children", *choices]
         backward = _free(choices, taken[link.parent.name])
@@ -120,33 +117,26 @@ def _free(choices: list[str], taken: set[str]) -> str:
 def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> Iterator[Relationship]:
     keys = _attributes(link.child, link.columns) if is_ambiguous else None
     overlaps = _overlaps(link, links)
+
+    def side(owner: Model, name: str, annotation: str, **options: Code | None) -> Relationship:
+        code = call("relationship", foreign_keys=keys, **options, overlaps=overlaps, init=False)
+        return Relationship(owner=owner.name, name=name, annotation=annotation, code=code)
+
     child, parent = link.child.name, link.parent.name
-    yield Relationship(
-        owner=child,
-        name=link.forward,
-        annotation=f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
-        code=call(
-            "relationship",
-            foreign_keys=keys,
-            remote_side=_attributes(link.parent, link.targets) if link.is_own else None,
-            back_populates=quoted(link.backward),
-            overlaps=overlaps,
-            init="False",
-        ),
+    yield side(
+        link.child,
+        link.forward,
+        f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
+        remote_side=_attributes(link.parent, link.targets) if link.is_own else None,
+        back_populates=quoted(link.backward),
     )
-    yield Relationship(
-        owner=parent,
-        name=link.backward,
-        annotation=f"{child} | None" if link.is_one_to_one else f"list[{child}]",
-        code=call(
-            "relationship",
-            foreign_keys=keys,
-            back_populates=quoted(link.forward),
-            # The database does what ON DELETE says; SQLAlchemy must not set keys to NULL first.
-            passive_deletes='"all"',
-            overlaps=overlaps,
-            init="False",
-        ),
+    yield side(
+        link.parent,
+        link.backward,
+        f"{child} | None" if link.is_one_to_one else f"list[{child}]",
+        back_populates=quoted(link.forward),
+        # The database does what ON DELETE says; SQLAlchemy must not set keys to NULL first.
+        passive_deletes='"all"',
     )
 
 

@@ -44,7 +44,3 @@ def _constant(node: Node) -> Expression:
     if isinstance(node, ScalarNode) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
         return Constant(node.value, at)
     return Computed(at)
-
-
-def locate_nothing(_module: str, _importer: Path, _root: Path) -> None:
-    """Return None: data imports nothing."""

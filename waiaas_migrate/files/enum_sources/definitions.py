@@ -20,15 +20,11 @@ class EnumDefinition:
     """A name in a source of enums. ``problem`` says why it can't be used as an enum; it is empty if it can.
 
     Args:
-        name: its name.
         source: the module or file, as schema.yaml spells it.
         module: the Python module to import it from; empty in other languages.
         at: its place, or that of the problem.
-        values: its values, in order.
         places: the places of the values; empty if they are not known.
         members: the names of the members of an enum class, which SQLAlchemy stores by default.
-        shape: how it is defined.
-        problem: why it can't be used.
         fix: what to do about the problem.
     """
 

@@ -94,7 +94,7 @@ class Evaluator:
         return self._modules[path]
 
     def names(self, module: Module) -> Iterator[str]:
-        """Yield the names that ``module`` means for others, also those of other modules."""
+        """Yield the names that ``module`` exports, and those that it re-exports from other modules."""
         for one in self._parts(module, {}):
             for name, found in one.names.items():
                 is_module = isinstance(found, Import) and not found.name
@@ -102,7 +102,7 @@ class Evaluator:
                     yield name
 
     def _parts(self, module: Module, seen: dict[Path, Module]) -> Iterator[Module]:
-        """Yield ``module`` and the modules that are part of it, without those that can't be read."""
+        """Yield ``module`` and those that it re-exports as a whole, but none that can't be read."""
         if module.path in seen:
             return
         seen[module.path] = module
@@ -249,7 +249,7 @@ class Evaluator:
                 return None
 
     def _lookup(self, module: Module, name: str) -> _Target | None:
-        """Return what ``name`` is in ``module``, or in a module whose names are all part of it."""
+        """Return what ``name`` is in ``module``, or in a module that it re-exports as a whole."""
         parts = [module] if name in module.names else self._parts(module, {})
         found = {id(one.names[name]): _Target(one.names[name], one) for one in parts if name in one.names}
         if len(found) > 1:

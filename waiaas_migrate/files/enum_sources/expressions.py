@@ -1,4 +1,4 @@
-"""What an enum may be written as, in any language.
+"""The forms in which an enum may be written, in any language.
 
 Named tuples, since an enum may have many values, and a frozen dataclass takes three times as long.
 """
@@ -75,7 +75,7 @@ class Module:
         path: the file.
         file: the file in messages.
         names: every name at the top level.
-        exported: those that are meant for others; None for all.
+        exported: the names it exports; None for all.
         types: those that are types rather than lists.
         stars: modules whose names are all part of this one.
         is_complete: whether ``names`` and ``stars`` are all that the file can define.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.enum_sources.data_text import locate_nothing, mapping_module, parse_data
+from waiaas_migrate.files.enum_sources.data_text import mapping_module, parse_data
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums
 from waiaas_migrate.files.enum_sources.evaluate import Evaluator, Language
 from waiaas_migrate.files.enum_sources.expressions import Constant, Module
@@ -22,7 +22,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
 _LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
 _DATA = Language(
     parse_data,
-    locate_nothing,
+    lambda *_: None,  # data imports nothing
     lists=("a list of values", "Write it as `[a, b]`."),
     values=("text or a whole number", "Put it in quotes."),
 )
@@ -111,14 +111,14 @@ def _is_computed(
 ) -> bool:
     """Return whether a module must be imported to find the enums that are used."""
     problems = [one.name for one in own if one.problem and (used is None or one.name in used)]
-    # An import would make nothing else of a single value.
+    # Importing can't turn a single value into a list.
     is_unread = any(not isinstance(text.names.get(name), Constant) for name in problems)
     return is_unread or (is_missing and not text.is_complete)
 
 
 def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
     if source.mapping is not None:
-        # The suffix says how it is read.
+        # The suffix chooses the language.
         return _Opened(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
@@ -162,12 +162,12 @@ def _module_of(path: Path, root: Path) -> str:
 
 def same_enums(one: str, other: str, *, suffix: str) -> bool:
     """Return whether two texts of a language, whose files end in ``suffix``, define the same enums."""
-    return _all_in(one, suffix) == _all_in(other, suffix)
-
-
-def _all_in(text: str, suffix: str) -> set[tuple[object, ...]]:
-    found = enums_in(text, Path(f"enums{suffix}"), root=Path())
-    return {(one.name, one.shape, one.values, one.members, one.problem) for one in found}
+    path = Path(f"enums{suffix}")
+    first, second = (
+        {(enum.name, enum.shape, enum.values, enum.members, enum.problem) for enum in enums_in(text, path, root=Path())}
+        for text in (one, other)
+    )
+    return first == second
 
 
 def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]:

@@ -31,10 +31,10 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 
 
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
-    """Yield everything in ``modules`` that a program could take for an enum, each with a problem if it is none.
+    """Yield every name in ``modules``, with a problem if it can't be an enum.
 
-    Each of ``modules`` is the name of a source, its module, and the place that names it. Those that can't be imported
-    are reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names it. A module that can't be
+    imported is reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
     if not modules:
         return
@@ -75,17 +75,15 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
         }
 
     before = own_modules()
-    path, finder, bytecode = list(sys.path), _SourceFinder(folder), sys.dont_write_bytecode
+    path, finder = list(sys.path), _SourceFinder(folder)
     try:
         for name in before:
             del sys.modules[name]
-        sys.path[:0] = [str(folder), *([str(folder / "src")] if (folder / "src").is_dir() else [])]
+        sys.path[:0] = map(str, places)
         sys.meta_path.insert(0, finder)
-        sys.dont_write_bytecode = True
         importlib.invalidate_caches()
         yield
     finally:
-        sys.dont_write_bytecode = bytecode
         sys.path[:] = path
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
@@ -109,9 +107,8 @@ def _is_own_file(place: str, folder: Path) -> bool:
 class _SourceLoader(SourceFileLoader):
     """Compiles the source each time: a cached .pyc of the same second and size would hide an edit."""
 
-    def get_code(self, fullname: str) -> typing.Any:  # noqa: ANN401 — as the base class has it
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+    def path_stats(self, path: str) -> typing.Never:
+        raise OSError(path)  # without the time of the source, no cache is read or written
 
 
 class _SourceFinder:
@@ -124,12 +121,10 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
-            return None
-        if not _is_own_file(spec.origin, self._folder):
-            return None
-        spec.loader = _SourceLoader(name, spec.origin)
-        return spec
+        if spec and isinstance(spec.loader, SourceFileLoader) and _is_own_file(spec.loader.path, self._folder):
+            spec.loader = _SourceLoader(name, spec.loader.path)
+            return spec
+        return None
 
 
 class _NotUsable(ApplicationError):
@@ -139,29 +134,26 @@ class _NotUsable(ApplicationError):
 def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDefinition]:
     places = _places(module, root)
     for name, thing in list(vars(module).items()):
-        if name.startswith("__") or isinstance(thing, ModuleType):
-            continue
-        values: tuple[str | int, ...] = ()
-        members: tuple[str, ...] = ()
-        problem = ""
-        shape: Shape = "other"
-        try:
-            with application_code():  # a lazy alias or a metaclass may raise anything
-                members, shape = _members(thing), _shape(thing)
-                values = _plain_values(_raw_values(thing))
-        except _NotUsable as error:
-            problem = str(error)
-        except ApplicationError as error:
-            problem = f"it can't be read: {error}"
-        yield EnumDefinition(
-            name=name,
-            source=source,
-            at=places.get(name, Origin(file=source)),
-            values=values,
-            members=members,
-            shape=shape,
-            problem=problem,
-        )
+        if not name.startswith("__") and not isinstance(thing, ModuleType):
+            at = places.get(name, Origin(file=source))
+            yield _read(thing, EnumDefinition(name=name, source=source, at=at, shape="other"))
+
+
+def _read(thing: object, found: EnumDefinition) -> EnumDefinition:
+    """Return ``found`` with what ``thing`` has, or with the problem."""
+    try:
+        with application_code():  # a lazy alias or a metaclass may raise anything
+            if type(thing).__name__ == "TypeAliasType":  # `type X = Literal[…]` of Python 3.12, evaluated only now
+                thing = getattr(thing, "__value__", thing)
+            found = replace(found, shape=_shape(thing))
+            values = _raw_values(thing)
+            members: list[enum.Enum] = list(thing) if isinstance(thing, enum.EnumMeta) else []
+            found = replace(found, members=tuple(member.name for member in members))
+            return replace(found, values=_plain_values(values))
+    except _NotUsable as error:
+        return replace(found, problem=str(error))
+    except ApplicationError as error:
+        return replace(found, problem=f"it can't be read: {error}")
 
 
 def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
@@ -176,26 +168,14 @@ def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
 
 
 def _shape(thing: object) -> Shape:
-    if isinstance(thing, type):
-        return "class" if issubclass(thing, enum.Enum) else "other"
+    if isinstance(thing, enum.EnumMeta):
+        return "class"
     if isinstance(thing, tuple | list):
         return "list"
-    return "type" if typing.get_origin(_unaliased(thing)) is typing.Literal else "other"
-
-
-def _members(thing: object) -> tuple[str, ...]:
-    """Return the names of the members of an ``enum.Enum`` whose members can't be combined."""
-    is_enum = isinstance(thing, type) and issubclass(thing, enum.Enum) and not issubclass(thing, enum.Flag)
-    return tuple(member.name for member in thing) if is_enum else ()  # type: ignore[attr-defined]
-
-
-def _unaliased(thing: object) -> object:
-    """Return what a ``type X = Literal[…]`` of Python 3.12 stands for, which is evaluated when first asked."""
-    return getattr(thing, "__value__", thing) if type(thing).__name__ == "TypeAliasType" else thing
+    return "type" if typing.get_origin(thing) is typing.Literal else "other"
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:
-    thing = _unaliased(thing)
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
         raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):

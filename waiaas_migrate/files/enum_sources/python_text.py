@@ -1,7 +1,7 @@
 """Read enums from Python without importing it.
 
-Only what Python would certainly make of it counts: a name that is bound once, at the top level of its module, to
-literals. Everything else is computed, and then the module is imported.
+Only names whose values are certain are read: those that the top level of the module binds once, to literals. Any other
+value is computed, and then the module is imported.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _File:
                 return
 
     def _is_inert(self, statement: ast.stmt) -> bool:
-        """Return whether a statement binds nothing when the module runs."""
+        """Return whether a statement binds no name when the module runs."""
         match statement:
             case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.AnnAssign(target=ast.Name(), value=None):
                 return True

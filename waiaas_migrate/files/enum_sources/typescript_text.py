@@ -26,23 +26,12 @@ from waiaas_migrate.files.problem_report import Origin
 Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
-#: What an import may leave out of a file's name, or spell as the file that the compiler writes.
-_ENDINGS = (
-    "",
-    ".ts",
-    ".tsx",
-    ".mts",
-    ".cts",
-    ".d.ts",
-    ".js",
-    ".mjs",
-    "/index.ts",
-    "/index.tsx",
-    "/index.d.ts",
-    "/index.js",
-)
+#: Endings of a file's name that an import may leave out.
+_ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
+_INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
+#: The sources of a compiled file, which an import may name instead.
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
-#: Expressions that say something about the type of the one that they begin with.
+#: Expressions that only add a type to their first child.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
 _SYNTAX = "there is a syntax error here"
@@ -86,7 +75,7 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
         return None
     path = importer.parent / module
     compiled = [path.with_suffix(ending) for ending in _COMPILED.get(path.suffix, ())]
-    candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS))
+    candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS + _INDEXES))
     return next((Path(*one.parts) for one in candidates if one.is_file()), None)
 
 
@@ -126,18 +115,18 @@ class _File:
 
     def _declare(self, statement: Node) -> list[str]:
         is_constant = statement.children[0].type == "const"
-        found: dict[str, Expression] = {}
+        names: list[str] = []
         for one in statement.named_children:
             name, value = one.child_by_field_name("name"), one.child_by_field_name("value")
             if one.type != "variable_declarator" or name.type != "identifier":
                 continue
-            at = _position(one)
+            names.append(_text(name))
             if not is_constant:
-                found[_text(name)] = Computed(at, "it can change, since it is not a `const`")
+                found: Expression = Computed(_position(one), "it can change, since it is not a `const`")
             else:
-                found[_text(name)] = Computed(at) if value is None else _checked(value, _expression)
-        self.values |= found
-        return list(found)
+                found = Computed(_position(one)) if value is None else _checked(value, _expression)
+            self.values[names[-1]] = found
+        return names
 
     def _export(self, statement: Node) -> None:
         source = statement.child_by_field_name("source")
@@ -156,7 +145,7 @@ class _File:
             self.stars.append(Import(module, "", at))
 
     def _export_names(self, clause: Node, module: str) -> None:
-        for name, alias, at in _specifiers(clause, "export_specifier"):
+        for name, alias, at in _specifiers(clause):
             self.exported.add(alias)
             if module:
                 self.values[alias] = Import(module, name, at)
@@ -175,16 +164,15 @@ class _File:
             elif part.type == "namespace_import":
                 self.values[_text(part.named_children[0])] = Import(module, "", at)
             elif part.type == "named_imports":
-                for name, alias, place in _specifiers(part, "import_specifier"):
+                for name, alias, place in _specifiers(part):
                     self.values[alias] = Import(module, name, place)
 
 
-def _specifiers(clause: Node, kind: str) -> Iterator[tuple[str, str, Position]]:
+def _specifiers(clause: Node) -> Iterator[tuple[str, str, Position]]:
     """Yield each name of an import or export, the name it gets, and its place."""
     for one in clause.named_children:
-        if one.type == kind:
-            name, alias = one.child_by_field_name("name"), one.child_by_field_name("alias")
-            yield _text(name), _text(alias or name), _position(one)
+        if (name := one.child_by_field_name("name")) is not None:
+            yield _text(name), _text(one.child_by_field_name("alias") or name), _position(one)
 
 
 def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
@@ -222,11 +210,9 @@ def _expression(node: Node) -> Expression:
 
 
 def _element(node: Node) -> Expression:
-    return (
-        Spread(_expression(node.named_children[0]), _position(node))
-        if node.type == "spread_element"
-        else _expression(node)
-    )
+    if node.type == "spread_element":
+        return Spread(_expression(node.named_children[0]), _position(node))
+    return _expression(node)
 
 
 def _entry(node: Node) -> tuple[str, Expression]:
@@ -287,10 +273,11 @@ def _enum(node: Node) -> Expression:
 
 
 def _type(node: Node) -> Expression:
-    at = _position(node)
-    items = tuple(_union(node))
-    is_alias = len(items) == 1 and isinstance(items[0], Spread) and isinstance(items[0].of, Name)
-    return items[0].of if is_alias and isinstance(items[0], Spread) else Items(items, at)
+    match tuple(_union(node)):
+        case (Spread(of=Name() as alias),):
+            return alias
+        case items:
+            return Items(items, _position(node))
 
 
 def _union(node: Node) -> Iterator[Expression]:

@@ -65,7 +65,7 @@ def written(facts: Facts) -> dict[str, Any]:
 
 
 def _written(effects: Effects, *, loses: bool) -> str:
-    """Return words, some with a list after ``=`` of names, which are percent-encoded."""
+    """Return the effects as words; a list of percent-encoded names may follow a word after ``=``."""
     words = [_ANY] if effects.tables is None else []
     names: dict[str, list[str]] = {}
     for name, cost in effects.tables or ():
@@ -78,19 +78,18 @@ def _written(effects: Effects, *, loses: bool) -> str:
     return " ".join(words)
 
 
-def read(entry: dict[str, Any]) -> Facts | None:
-    """Return the facts in an entry of the manifest; None if it has none, as those of old versions.
+def read(entry: dict[str, Any]) -> Facts:
+    """Return the facts in an entry of the manifest.
 
     Raises:
-        AttributeError, TypeError, ValueError: the entry is not what :func:`written` returns.
+        AttributeError, KeyError, TypeError, ValueError: the entry is not what :func:`written` returns.
     """
-    if "facts" not in entry:
-        return None
     catalog = entry.get("catalog")
     if not isinstance(catalog, str | None):
         raise TypeError(f"{catalog!r} is not text")
     forward, bar, back = entry["facts"].partition("|")
     rollback = _read(back, always_loses=True) if bar else WORST_CASE
+    replaced = (text.partition(" ") for text in entry.get("replaces", ()))
     by_hand = entry.get("by_hand", False)
     if not isinstance(by_hand, bool):
         raise TypeError(f"{by_hand!r} is neither true nor false")
@@ -99,13 +98,8 @@ def read(entry: dict[str, Any]) -> Facts | None:
         rollback=rollback,
         catalog=catalog,
         by_hand=by_hand,
-        replaces=tuple(map(_replaced, entry.get("replaces", ()))),
+        replaces=tuple(Replaced(id=name, text_hash=text_hash) for text_hash, _, name in replaced),
     )
-
-
-def _replaced(text: str) -> Replaced:
-    text_hash, _, name = text.partition(" ")
-    return Replaced(id=name, text_hash=text_hash)
 
 
 def _read(text: str, *, always_loses: bool) -> Effects:

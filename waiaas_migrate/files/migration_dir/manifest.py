@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir import facts as facts_text
-from waiaas_migrate.files.migration_dir.facts import Facts
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
 from waiaas_migrate.files.migration_dir.unfinished import Unfinished, unfinished
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
@@ -29,8 +27,6 @@ MANIFEST = "manifest.json"
 #: The most times that a folder is read again because it changed meanwhile.
 _ATTEMPTS = 10
 _VERSION = 2
-#: Version 1 recorded no facts.
-_KNOWN_VERSIONS = (1, _VERSION)
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
@@ -43,12 +39,12 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 class Entry:
     """One migration as it was recorded.
 
-    ``hash`` covers the entry before it, its content and its facts. ``facts`` are None if an old version recorded it.
+    ``hash`` covers the entry before it, its content and its facts.
     """
 
     id: str
     hash: str
-    facts: Facts | None = None
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +71,7 @@ class Manifest:
         return tuple(entry.id for entry in self.migrations)
 
     @property
-    def facts(self) -> dict[str, Facts | None]:
+    def facts(self) -> dict[str, Facts]:
         """Return the recorded facts by id."""
         return {entry.id: entry.facts for entry in self.migrations}
 
@@ -93,29 +89,24 @@ class Summary:
     pragmas: tuple[Pragma, ...]
 
 
-def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts | None] | None = None) -> tuple[Entry, ...]:
-    """Return the entries that record ``migrations``, with the ``facts`` by id."""
+def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts]) -> tuple[Entry, ...]:
+    """Return the entries that record ``migrations``, with the ``facts`` by id; missing facts are unknown."""
     entries: list[Entry] = []
     for migration in migrations:
-        known = None if facts is None else facts.get(migration.id)
+        known = facts.get(migration.id, UNKNOWN)
         link = _link(entries[-1].hash if entries else "", migration, known)
         entries.append(Entry(id=migration.id, hash=link, facts=known))
     return tuple(entries)
 
 
-def _link(previous: str, migration: MigrationFile, facts: Facts | None) -> str:
-    covered: list[object] = [previous, migration.id, migration.content_hash]
-    if facts is not None:
-        covered.append(facts_text.written(facts))
+def _link(previous: str, migration: MigrationFile, facts: Facts) -> str:
+    covered = [previous, migration.id, migration.content_hash, facts_text.written(facts)]
     return "sha256:" + hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
 
 def manifest_text(manifest: Manifest) -> str:
     """Return the file's text: one migration on each line, and the same for equal manifests."""
-    entries = [
-        {"id": entry.id, **({} if entry.facts is None else facts_text.written(entry.facts)), "hash": entry.hash}
-        for entry in manifest.migrations
-    ]
+    entries = [{"id": entry.id, **facts_text.written(entry.facts), "hash": entry.hash} for entry in manifest.migrations]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
         f'"version": {_VERSION}',
@@ -214,10 +205,7 @@ def read_summary(path: str) -> Summary | None:
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
-        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise _broken(path, "is not a regular file.")
-            text = file.read().decode()
+        text = Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -248,11 +236,6 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
     return {} if content is None else content
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting for the other end of a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
     return MigrationsError([Problem(file=str(path), line=line, what=what, fix=fix)])
 
@@ -260,7 +243,7 @@ def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | Non
 def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — likewise
     """Return the ids, the hashes and the PRAGMAs, if everything in ``content`` has the right type."""
     try:
-        if content["version"] not in _KNOWN_VERSIONS:
+        if content["version"] != _VERSION:
             what = f"has version {content['version']}; this program knows version {_VERSION}."
             raise _broken(path, what, fix="Use the version of waiaas-migrate that wrote it, or a newer one.")
         ids = [entry["id"] for entry in content["migrations"]]

@@ -64,6 +64,12 @@ class MigrationFile:
         return hash((self.id, self.content_hash))
 
     @property
+    def files(self) -> dict[str, str]:
+        """Return the texts of its files by name."""
+        rollback = {} if self.rollback is None else {f"{self.id}{_ROLLBACK}": self.rollback}
+        return {**rollback, self.path.name: self.sql}
+
+    @property
     def statements(self) -> tuple[str, ...]:
         """Return the statements of an SQL migration; a Python migration has none here."""
         return split_statements(self.sql, file=str(self.path)) if self.kind == "sql" else ()

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.durable import sync
+from waiaas_migrate.files.durable import sync, write_durably
 from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
-from waiaas_migrate.files.migration_dir.manifest import MANIFEST
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
 
 #: The time to wait for another command that is writing, in seconds; it takes milliseconds.
 _TIMEOUT = 10.0
@@ -53,6 +53,18 @@ def recover(folder: Path) -> tuple[Path, ...]:
 
 def _error(path: Path, what: str, fix: str) -> MigrationsError:
     return MigrationsError([Problem(file=str(path), what=what, fix=fix)])
+
+
+def write_history(
+    folder: Path, manifest: Manifest, *, old: Mapping[str, str], new: Mapping[str, str], seen: FolderState
+) -> tuple[Path, ...]:
+    """Replace the files ``old`` by ``new`` (name to text), and write ``manifest``; files that stay are not written.
+
+    Otherwise like :func:`write_files`.
+    """
+    changed = {name: text for name, text in new.items() if old.get(name) != text}
+    removed = [name for name in old if name not in new or name in changed]
+    return write_files(folder, {**changed, MANIFEST: manifest_text(manifest)}, removed=removed, seen=seen)
 
 
 def write_files(
@@ -98,13 +110,13 @@ def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> No
 
 
 def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
-    _write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
+    write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
     for name, text in files.items():
-        _write_durably(u.temporary(folder / name), text.encode())
+        write_durably(u.temporary(folder / name), text.encode())
     if replaced := [name for name in removed if name in files]:
         (folder / u.KEPT).mkdir()
         for name in replaced:
-            _write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
+            write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
         sync(folder / u.KEPT)
     sync(folder)
     for path in (folder / name for name in files if name != MANIFEST):
@@ -124,18 +136,11 @@ def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str])
         raise _error(folder / list(files)[-1], what, "Check the disk, then run `waiaas-migrate check`.") from None
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Hold the journal; delete files that don't count before and after, yield the former.
+    """Lock the journal and delete leftovers; yield the names of deleted migrations. Delete new leftovers afterwards.
 
-    The journal is deleted last. If something can't be deleted, it stays, and the next run tries again.
+    The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next run tries again.
     """
     with _locked(folder / u.JOURNAL):
         removed = u.remove_unfinished(folder)
@@ -155,9 +160,8 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
-    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
-        with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666), "rb", buffering=0) as file:
             if lock_file(file.fileno()) and is_at(file.fileno(), path):
                 if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file

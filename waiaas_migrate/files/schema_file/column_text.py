@@ -9,6 +9,7 @@ from typing import NamedTuple
 from waiaas_migrate.files.enum_sources.definitions import value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.value_kinds import write_expression, write_name
+from waiaas_migrate.files.yaml_text.scalars import Scalar, ScalarError, resolve
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Check, Column, ForeignKey, SqlText
 from waiaas_migrate.schema.names import fold
@@ -31,7 +32,7 @@ class EnumReference(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The table of a column: its name and columns, the enums by folded column, and its foreign keys to other files."""
+    """The table of a column: its name, its columns, enums by folded column name, and keys to tables not in the file."""
 
     table: str
     columns: tuple[str, ...]
@@ -116,18 +117,14 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     return {"default": literal} if is_listed else {"default_sql": sql}
 
 
-def _literal(sql: str) -> str | int | float | None:
+def _literal(sql: str) -> Scalar:
     """Return the value that ``sql`` may be the literal of."""
     if sql[:1] == "'":
         return sql[1:-1].replace("''", "'")
     try:
-        value = int(sql)
-    except ValueError:
-        try:
-            return float(sql) if "e" not in sql.lower() and "n" not in sql.lower() else None
-        except ValueError:
-            return None
-    return value if -(2**63) <= value < 2**63 else None
+        return resolve(sql, plain=True)
+    except ScalarError:
+        return None
 
 
 def _keys(place: ColumnLayout, where: str) -> dict[str, Data]:
@@ -151,7 +148,7 @@ def _constraints(place: ColumnLayout, lists: _Lists, around: Surroundings, where
     if place.foreign_keys:
         key = place.foreign_keys[0]
         options = k.REFERENCE_OPTIONS.write(key, around.columns, where)
-        fields["references"] = reference_data(parent_data(key, around, where) | options)
+        fields["references"] = reference_data(key, around, where, options)
     return fields
 
 
@@ -169,17 +166,9 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
     return {"on_conflict": next(iter(said.values())) if len(there) == 1 else said}
 
 
-def parent_data(key: ForeignKey, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return the table and the columns that ``key`` refers to."""
-    fields: dict[str, Data] = {"table": write_name(key.table, (), where)}
-    targets: list[Data] = [write_name(target, (), where) for target in key.targets]
-    if targets:
-        fields |= {"column": targets[0]} if len(targets) == 1 else {"columns": targets}
-    return fields | ({"external": True} if key in around.external else {})
-
-
-def reference_data(fields: dict[str, Data]) -> Data:
-    """Return ``fields`` as ``table.column`` or ``table`` if they say no more than that."""
+def reference_data(key: ForeignKey, around: Surroundings, where: str, more: Mapping[str, Data] | None = None) -> Data:
+    """Return what ``key`` refers to, and ``more`` keys; as ``table.column`` or ``table`` if that says everything."""
+    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(more or {})
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:
         return fields

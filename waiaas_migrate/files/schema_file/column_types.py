@@ -51,8 +51,10 @@ _KNOWN_TYPES |= {name: ColumnType(declared=declared, logical=name) for name, dec
 
 def _read_type(value: Value, _: Columns) -> ColumnType | None:
     text = None if value.is_null else value.text("a type, such as `text`")
-    if text is None or text in _KNOWN_TYPES:
-        return _KNOWN_TYPES[text] if text is not None else None
+    if text is None:
+        return None
+    if text in _KNOWN_TYPES:
+        return _KNOWN_TYPES[text]
     if problem := _problem(text):
         value.problem(*problem)
         return None

@@ -18,7 +18,6 @@ from waiaas_migrate.sqlite.quoting import membership
 
 #: The attributes of a column that are copied from its keys.
 _ATTRIBUTES = frozenset(m.Column.__dataclass_fields__) - {"type"}
-_HINT_KEYS = frozenset({"renamed_from", "backfill", "enum_values"})
 
 Fields = Mapping[str, Value]
 Conflicts = Mapping[str, m.Conflict | None]
@@ -117,9 +116,8 @@ def _conflicts(fields: Fields) -> Conflicts:
     if not present:
         value.key_problem("the column has no NOT NULL, PRIMARY KEY or UNIQUE constraint.", "Remove `on_conflict`.")
     elif len(present) > 1:
-        value.problem(
-            "`on_conflict` must name one of the column's constraints.", f"Write `{{{present[0]}: {value.scalar}}}`."
-        )
+        fix = f"Write `{{{present[0]}: {value.scalar}}}`."
+        value.problem("`on_conflict` must name one of the column's constraints.", fix)
     return {present[0]: conflict} if len(present) == 1 else {}
 
 
@@ -248,8 +246,6 @@ def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | N
 
 
 def _hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
-    if _HINT_KEYS.isdisjoint(fields):
-        return m.NO_HINTS
     value = fields.get("enum_values")
     replaced = k.ENUM_VALUES.fields(value) if value is not None else {}
     if value is not None and "enum" not in fields:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.forms import Columns, Form
-from waiaas_migrate.files.schema_file.terms import list_of_columns
-from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, name_problem
+from waiaas_migrate.files.schema_file.value_kinds import EXPRESSION, NAME, items, name_problem, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Unique
 
@@ -40,17 +39,15 @@ def read_check(value: Value, columns: Columns, *, column: str | None = None) -> 
     return None if found is None else Check(column=column, **found)
 
 
-def read_checks(value: Value, columns: Columns) -> tuple[Check, ...]:
-    """Return the ``checks`` of a table: a list, or a mapping of names to expressions."""
-    found: list[Check | None] = []
-    if not value.is_mapping:
-        found += [read_check(item, columns) for item in value.items("a list of expressions, such as `[a > b]`")]
-    for name, item in value.entries("`name: expression`") if value.is_mapping else ():
-        if problem := name_problem(name):
-            item.key_problem(problem, "Choose another name.")
-        expression = EXPRESSION.read(item, columns)
-        found.append(None if expression is None else Check(expression=expression, name=name))
-    return tuple(check for check in found if check is not None)
+def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check | None]:
+    """Yield the ``checks`` of a table: a list, or a mapping of names to expressions."""
+    if "checks" in fields and fields["checks"].is_mapping:
+        for name, item in named_entries(fields, "checks", "`name: expression`", name_problem):
+            expression = EXPRESSION.read(item, columns)
+            yield None if expression is None else Check(expression=expression, name=name)
+    else:
+        for item in items(fields, "checks", "a list of expressions, such as `[a > b]`"):
+            yield read_check(item, columns)
 
 
 def read_foreign_key(value: Value) -> ReadForeignKey | None:
@@ -59,13 +56,12 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
         return None
     fields = k.FOREIGN_KEY.fields(value)
-    columns = _column_names(fields)
     parent = _read_parent(fields["references"], k.PARENT) if "references" in fields else None
-    if parent is None or not columns:
+    own = k.FOREIGN_KEY.contents(fields, ())
+    if parent is None or "columns" not in own:
         return None
-    options = k.FOREIGN_KEY.contents(fields, ())
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(columns=columns, **parent, **options), at=value, external=external)
+    return ReadKey(key=ForeignKey(**own, **parent), at=value, external=external)
 
 
 def read_references(value: Value, column: str) -> ReadForeignKey | None:
@@ -80,20 +76,10 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
     """Return the contents of a ``references``; None if it names no table."""
     if value.is_mapping:
-        fields = form.fields(value)
-        found = form.contents(fields, ()) | {"targets": _column_names(fields)}
+        found = form.contents(form.fields(value), ())
         return found if "table" in found else None
     text = NAME.read(value, ())
     if text is None:
         return None
     table, dot, column = text.rpartition(".")
     return {"table": table, "targets": (column,)} if dot and table and column else {"table": text}
-
-
-def _column_names(fields: Mapping[str, Value]) -> tuple[str, ...]:
-    """Return the names in ``columns`` or ``column``."""
-    values = [fields["column"]] if "column" in fields else []
-    if "columns" in fields:
-        values = list_of_columns(fields["columns"])
-    names = [NAME.read(item, ()) for item in values]
-    return tuple(name for name in names if name is not None)

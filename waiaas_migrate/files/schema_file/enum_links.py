@@ -56,7 +56,7 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def likeness(self, enum: _Candidate) -> tuple[int, int]:
-        """Return how many words of the enum's name the list's names share, and minus how many they lack."""
+        """Return how many words of the enum's name the list's names have, and minus how many they don't have."""
         own = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
         return len(words & own), -len(words - own)
@@ -73,7 +73,7 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     remarks: list[str] = []
     for one in value_lists(schema):
         same = [enum for enum in enums if enum.values == one.values]
-        if one.values == _BOOLEAN:  # which has the values of many an enum by chance
+        if one.values == _BOOLEAN:  # many enums have these two values by chance
             same = [enum for enum in same if one.likeness(enum)[0]]
         chosen = _most_alike(one, same)
         if len(chosen) == 1:

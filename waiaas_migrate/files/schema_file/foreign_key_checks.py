@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.constraints import ReadForeignKey
-from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.objects import ReadObject
 from waiaas_migrate.files.schema_file.tables import ReadTable
+from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.foreign_keys import is_enforceable
 from waiaas_migrate.schema.model import ForeignKey
 from waiaas_migrate.schema.names import fold
 
 
-def check_foreign_keys(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
     """Report foreign keys without a unique parent, unless they are ``external``."""
     parents = {fold(read.table.name): read for read in tables}
-    others = {fold(name): kind for kind, name, _ in objects.names if kind != "trigger"}
+    others = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for read in tables:
         for foreign_key in read.foreign_keys:
             key = foreign_key.key
+            report_unknown_columns(key.columns, foreign_key.at, read)
             if key.targets and len(key.targets) != len(key.columns):
-                what = f"{_refer(len(key.columns))} to {_count(len(key.targets))}."
+                what = _other_number(key, len(key.targets), "`references`")
                 foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
             elif not foreign_key.external:
                 _check_parent(foreign_key, parents, others)
@@ -32,23 +36,27 @@ def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], ot
         if parent.columns:
             _check_targets(foreign_key, parent)
     elif fold(key.table) in others:
-        at.problem(
-            f"`{name}` is a {others[fold(key.table)]}; a foreign key can refer only to a table.", "Name a table."
-        )
+        what = f"`{name}` is a {others[fold(key.table)]}; a foreign key can refer only to a table."
+        at.problem(what, "Name a table.")
     else:
         known = suggestion(key.table, [read.table.name for read in parents.values()])
         external = f"If it is not part of this file, write {_external(key)}."
         at.problem(f"there is no table `{name}`.", f"{known} {external}".strip())
 
 
+def report_unknown_columns(names: Iterable[str], at: Value, read: ReadTable) -> bool:
+    """Report each of ``names`` that is not a column of the table; return whether there is one."""
+    unknown = [name for name in names if read.columns and read.column(name) is None]
+    known = [column.column.name for column in read.columns]
+    for name in unknown:
+        fix = suggestion(name, known, f"Known columns: {listed(known[:12])}.")
+        at.problem(f"the table `{shown(read.table.name)}` has no column `{shown(name)}`.", fix)
+    return bool(unknown)
+
+
 def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
     key, at, name = foreign_key.key, foreign_key.at, shown(parent.table.name)
-    unknown = [target for target in key.targets if parent.column(target) is None]
-    names = [column.column.name for column in parent.columns]
-    for target in unknown:
-        fix = suggestion(target, names, f"Known columns: {listed(names[:12])}.")
-        at.problem(f"the table `{name}` has no column `{shown(target)}`.", fix)
-    if unknown or is_enforceable(parent.table, key):
+    if report_unknown_columns(key.targets, at, parent) or is_enforceable(parent.table, key):
         return
     primary = parent.table.primary_key
     if key.targets:
@@ -59,7 +67,7 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
     elif primary is None:
         at.problem(f"the table `{name}` has no primary key to refer to.", "Name a column: `table.column`.")
     else:
-        what = f"{_refer(len(key.columns))} to the primary key of `{name}`: {_count(len(primary.parts))}."
+        what = _other_number(key, len(primary.parts), f"the primary key of `{name}`")
         at.problem(what, "Name the columns in `references`.")
 
 
@@ -68,9 +76,5 @@ def _external(key: ForeignKey) -> str:
     return f"`references: {{table: {shown(key.table)}{targets}, external: true}}`"
 
 
-def _refer(columns: int) -> str:
-    return f"{_count(columns)} {'refers' if columns == 1 else 'refer'}"
-
-
-def _count(number: int) -> str:
-    return f"{number} column" if number == 1 else f"{number} columns"
+def _other_number(key: ForeignKey, number: int, where: str) -> str:
+    return f"the numbers of columns differ: {len(key.columns)} here, {number} in {where}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -18,28 +19,39 @@ class KeyPlaces:
 
     def __init__(self, path: Path, *, root: Path) -> None:
         self._path, self._root = path, root
+        self.file = display_name(path, root)
 
     @cached_property
     def _known(self) -> dict[Steps, Origin]:
-        return {tuple(map(fold, steps)): at for steps, at, text in places(self._path, self._root) if text is None}
+        return {_folded(steps): at for steps, at, text in places(self._path, self._root) if text is None}
+
+    def at(self, steps: Steps) -> Origin | None:
+        """Return the place of the key at ``steps``; None if the file lacks it."""
+        return self._known.get(_folded(steps))
+
+    def below(self, steps: Steps) -> Iterator[Origin]:
+        """Yield the places of the keys directly below ``steps``."""
+        folded = _folded(steps)
+        return (at for key, at in self._known.items() if key[:-1] == folded and key)
 
     def find(self, steps: Steps) -> Origin:
         """Return the place of the key at ``steps``; that of the nearest key above it if the file lacks it."""
-        folded = tuple(map(fold, steps))
         # Above a missing column is its table: a section, such as `columns`, says nothing about one of its members.
-        for length in (len(folded), *range(len(folded) // 2 * 2, 0, -2)):
-            if (at := self._known.get(folded[:length])) is not None:
-                return at
-        return Origin(file=display_name(self._path, self._root))
+        above = (steps[:length] for length in (len(steps), *range(len(steps) // 2 * 2, 0, -2)))
+        return next((at for one in above if (at := self.at(one)) is not None), Origin(file=self.file))
+
+
+def _folded(steps: Steps) -> Steps:
+    return tuple(map(fold, steps))
 
 
 def key_path(change: c.Change) -> Steps:
     """Return the keys that lead to what ``change`` is about in schema.yaml."""
     match change:
-        case c.AddObject(item=item) | c.DropObject(item=item) | c.ModifyObject(new=item):
+        case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
             return sections.get(type(item), "virtual_tables"), item.name
-        case c.AddIndex(table=table, index=index) | c.DropIndex(table=table, index=index):
+        case c.AddIndex(table=table, new=index) | c.DropIndex(table=table, old=index):
             return "tables", table, "indexes", index.name
         case c.ModifyIndex(table=table, new=index):
             return "tables", table, "indexes", index.name
@@ -51,15 +63,15 @@ def key_path(change: c.Change) -> Steps:
 def _column_of(change: c.Change) -> str | None:
     """Return the column that declares what ``change`` is about; None if the table does."""
     match change:
-        case c.AddColumn(column=column) | c.DropColumn(column=column) | c.ModifyColumn(new=column):
+        case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return column.name
         case c.RenameColumn(new=name):
             return name
-        case c.AddCheck(check=check) | c.DropCheck(check=check) | c.ModifyCheck(new=check):
+        case c.AddCheck(new=check) | c.DropCheck(old=check) | c.ModifyCheck(new=check):
             return check.column
-        case c.AddForeignKey(foreign_key=key) | c.DropForeignKey(foreign_key=key) | c.ModifyForeignKey(new=key):
+        case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             return key.columns[0] if len(key.columns) == 1 else None
-        case c.AddUnique(unique=unique) | c.DropUnique(unique=unique):
+        case c.AddUnique(new=unique) | c.DropUnique(old=unique):
             return unique.parts[0].column if len(unique.parts) == 1 else None
         case _:
             return None

@@ -19,12 +19,13 @@ from waiaas_migrate.files.schema_file.enum_keys import read_sources, referenced_
 from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.schema_checks import check_schema
 from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
+from waiaas_migrate.files.schema_file.value_kinds import named_entries
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
-from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, pragma_problem, words_of
+from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, WORDS, pragma_problem
 
 #: The version of the format.
 VERSION = 1
@@ -83,15 +84,15 @@ def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
     k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
     pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _enums(fields.get("enums"), fields.get("tables"), report, root)
-    entries = fields["tables"].entries("a table's name and `columns:`") if "tables" in fields else ()
+    entries = named_entries(fields, "tables", "a table's name and `columns:`")
     tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
     check_schema(tables, objects)
     schema = Schema(
         tables=tuple(read.table for read in tables),
-        views=tuple(view for view, _ in objects.views),
-        triggers=tuple(trigger for trigger, _ in objects.triggers),
-        virtual_tables=tuple(table for table, _ in objects.virtual_tables),
+        views=tuple(one.item for one in objects if isinstance(one.item, View)),
+        triggers=tuple(one.item for one in objects if isinstance(one.item, Trigger)),
+        virtual_tables=tuple(one.item for one in objects if isinstance(one.item, VirtualTable)),
     )
     return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 
@@ -122,7 +123,7 @@ def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            known = words_of(name)
+            known = WORDS.get(name.lower(), ())
             item.problem(problem, suggestion(str(setting), known, "Change it, or remove it."))
         elif setting is not None:
             found.append((name, setting))

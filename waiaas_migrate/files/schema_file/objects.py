@@ -3,60 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple
 
 from waiaas_migrate.files.problem_report import shown
-from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, object_name_problem
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Trigger, View, VirtualTable
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
 
-T = TypeVar("T")
+Item = View | Trigger | VirtualTable
 
 _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadObjects:
-    """The views, triggers and virtual tables; ``names`` include unreadable ones."""
+class ReadObject(NamedTuple):
+    """A view, trigger or virtual table, and its place; ``item`` is None if its statement can't be read."""
 
-    views: tuple[tuple[View, Value], ...] = ()
-    triggers: tuple[tuple[Trigger, Value], ...] = ()
-    virtual_tables: tuple[tuple[VirtualTable, Value], ...] = ()
-    names: tuple[tuple[str, str, Value], ...] = ()
+    kind: str
+    name: str
+    at: Value
+    item: Item | None
 
 
-def read_objects(fields: dict[str, Value], names: Iterable[str]) -> ReadObjects:
+def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
     """Return the views, triggers and virtual tables; ``names`` are the names that double quotes may mean."""
     known = frozenset(names)
-    entries = {section: fields[section].entries("`name: CREATE …`") if section in fields else [] for section in _KINDS}
-    return ReadObjects(
-        views=_read(entries["views"], lambda name, sql: ddl.view(name, sql, known)),
-        triggers=_read(entries["triggers"], lambda name, sql: ddl.trigger(name, sql, known)),
-        virtual_tables=_read(entries["virtual_tables"], ddl.virtual_table),
-        names=tuple((_KINDS[section], name, value) for section, found in entries.items() for name, value in found),
+    readers: dict[str, Callable[[str, str], Item]] = {
+        "views": lambda name, sql: ddl.view(name, sql, known),
+        "triggers": lambda name, sql: ddl.trigger(name, sql, known),
+        "virtual_tables": ddl.virtual_table,
+    }
+    return tuple(
+        ReadObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
+        for section, reader in readers.items()
+        for name, value in named_entries(fields, section, "`name: CREATE …`")
     )
 
 
-def _read(entries: Iterable[tuple[str, Value]], reader: Callable[[str, str], T]) -> tuple[tuple[T, Value], ...]:
-    found = []
-    for name, value in entries:
-        if problem := object_name_problem(name):
-            value.key_problem(problem, "Choose another name.")
-        sql = value.text("the whole CREATE statement")
-        if sql is None:
-            continue
-        if ddl.has_carriage_return(sql):
-            value.problem(*CARRIAGE_RETURN)
-        # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
-        sql = sql.replace("\r\n", "\n").replace("\r", " ")
-        try:
-            found.append((reader(name, sql), value))
-        except ddl.OtherNameError as error:
-            fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
-            value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
-        except SqlError as error:
-            value.problem(f"can't read the statement: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
-    return tuple(found)
+def _read(name: str, value: Value, reader: Callable[[str, str], Item]) -> Item | None:
+    sql = value.text("the whole CREATE statement")
+    if sql is None:
+        return None
+    if ddl.has_carriage_return(sql):
+        value.problem(*CARRIAGE_RETURN)
+    # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
+    sql = sql.replace("\r\n", "\n").replace("\r", " ")
+    try:
+        return reader(name, sql)
+    except ddl.OtherNameError as error:
+        fix = f"Write `{shown(error.found)}` as the key, or correct the name in the statement."
+        value.problem(f"the statement creates `{shown(error.found)}`, but the key is `{shown(name)}`.", fix)
+    except SqlError as error:
+        value.problem(f"can't read the statement: {str(error).rstrip('.')}.", "Write the whole CREATE statement.")
+    return None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
 from waiaas_migrate.files.schema_file.columns import ReadColumn
-from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys
-from waiaas_migrate.files.schema_file.objects import ReadObjects
+from waiaas_migrate.files.schema_file.constraints import ReadKey
+from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys, report_unknown_columns
+from waiaas_migrate.files.schema_file.objects import ReadObject
 from waiaas_migrate.files.schema_file.tables import ReadTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
-from waiaas_migrate.schema.model import PrimaryKey
+from waiaas_migrate.schema.model import PrimaryKey, Trigger
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
@@ -21,17 +23,13 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
-def check_schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
-    """Report everything about a schema that SQLite would refuse, or that can't be meant."""
+def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
+    """Report what SQLite would refuse in a schema, and keys that contradict each other."""
     _check_names(tables, objects)
     for read in tables:
-        keys = [(one.key.parts, one.at) for one in read.primary_keys]
-        keys += [(one.key.parts, one.at) for one in read.uniques]
-        keys += [(one.key.parts, one.at) for one in read.indexes]
-        for parts, at in keys:
-            _check_column_names((part.column for part in parts if part.column is not None), at, read)
-        for foreign_key in read.foreign_keys:
-            _check_column_names(foreign_key.key.columns, foreign_key.at, read)
+        keys: list[ReadKey[Any]] = [*read.primary_keys, *read.uniques, *read.indexes]
+        for key, at, _ in keys:
+            report_unknown_columns((part.column for part in key.parts if part.column is not None), at, read)
         _check_primary_key(read)
         if read.table.strict:
             _check_strict_types(read)
@@ -45,22 +43,12 @@ def check_schema(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
 
 
 def _check_classes(tables: tuple[ReadTable, ...]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, ReadTable] = {}
     for read in tables:
         name = read.table.class_name
-        if name is not None and name in seen:
-            what = f"the table `{shown(seen[name])}` has this class, too."
+        if name is not None and (first := seen.setdefault(name, read)) is not read:
+            what = f"the table `{shown(first.table.name)}` has this class, too."
             read.fields["class"].problem(what, "Choose another name.")
-        elif name is not None:
-            seen[name] = read.table.name
-
-
-def _check_column_names(names: Iterable[str], at: Value, read: ReadTable) -> None:
-    for name in names:
-        if read.columns and read.column(name) is None:
-            known = [column.column.name for column in read.columns]
-            fix = suggestion(name, known, f"Known columns: {listed(known[:12])}.")
-            at.problem(f"the table `{shown(read.table.name)}` has no column `{shown(name)}`.", fix)
 
 
 def _check_primary_key(read: ReadTable) -> None:
@@ -172,18 +160,18 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
         yield f"{_shown(old)} is both renamed and removed.", "Keep one of the two."
 
 
-def _check_names(tables: tuple[ReadTable, ...], objects: ReadObjects) -> None:
+def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
     """Report duplicate names, triggers on missing tables, and renames that can't work."""
     relations = [("table", read.table.name, read.at) for read in tables]
-    relations += [named for named in objects.names if named[0] != "trigger"]
+    relations += [(kind, name, at) for kind, name, at, _ in objects if kind != "trigger"]
     indexes = [("index", index.key.name, index.at) for read in tables for index in read.indexes]
     _check_unique([*relations, *indexes])
-    _check_unique(named for named in objects.names if named[0] == "trigger")
+    _check_unique((kind, name, at) for kind, name, at, _ in objects if kind == "trigger")
     owners = {fold(name): name for _, name, _ in relations}
-    for trigger, value in objects.triggers:
-        if fold(trigger.table) not in owners:
-            fix = suggestion(trigger.table, owners.values(), "Correct the name, or add the table.")
-            value.problem(f"the trigger is on `{shown(trigger.table)}`, which is not a table or view here.", fix)
+    for _, _, at, item in objects:
+        if isinstance(item, Trigger) and fold(item.table) not in owners:
+            fix = suggestion(item.table, owners.values(), "Correct the name, or add the table.")
+            at.problem(f"the trigger is on `{shown(item.table)}`, which is not a table or view here.", fix)
     _check_renames((read.table.renamed_from, read.table.name, read.fields) for read in tables)
     for read in tables:
         _check_renames((one.column.hints.renamed_from, one.column.name, one.fields) for one in read.columns)

@@ -9,10 +9,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.files.schema_file.key_places import KeyPlaces
+from waiaas_migrate.files.schema_file.locate import Steps
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
-from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import join
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
 from waiaas_migrate.schema.model import Schema
@@ -56,54 +55,27 @@ def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Lin
         root: the folder of the project.
         enums: the columns whose list is written as the name of an enum.
     """
-    source = _Source(path, root)
     before, after = (schema_data(schema, enums=enums) for schema in (old, new))
-    return tuple(_edits(source, before, after, ()))
+    return tuple(_edits(KeyPlaces(path, root=root), before, after, ()))
 
 
-class _Source:
-    """Where the keys of schema.yaml stand."""
-
-    def __init__(self, path: Path, root: Path) -> None:
-        self.file = display_name(path, root)
-        self._keys = {tuple(map(fold, steps)): at for steps, at, text in places(path, root) if text is None}
-
-    def at(self, steps: Steps) -> Origin | None:
-        """Return the place of a key; None if it isn't in the file."""
-        return self._keys.get(tuple(map(fold, steps)))
-
-    def indent(self, steps: Steps) -> int:
-        """Return by how many blanks the keys below ``steps`` are indented."""
-        depth, below = len(steps), tuple(map(fold, steps))
-        children = (at for keys, at in self._keys.items() if len(keys) == depth + 1 and keys[:depth] == below)
-        own = self.at(steps)
-        start = (own.column or 1) - 1 + _INDENT if own is not None else 0
-        return next(((at.column or 1) - 1 for at in children), start)
-
-    def is_block(self, steps: Steps) -> bool:
-        """Return whether the entries below a key have lines of their own, so that more can be added."""
-        depth, own, below = len(steps), self.at(steps), tuple(map(fold, steps))
-        children = [at for keys, at in self._keys.items() if len(keys) == depth + 1 and keys[:depth] == below]
-        return own is not None and all(at.line != own.line for at in children)
-
-
-def _edits(source: _Source, old: Mapping[str, Data], new: Mapping[str, Data], steps: Steps) -> Iterator[SchemaEdit]:
+def _edits(places: KeyPlaces, old: Mapping[str, Data], new: Mapping[str, Data], steps: Steps) -> Iterator[SchemaEdit]:
     before = {fold(key): value for key, value in old.items()}
     added = Lines({key: value for key, value in new.items() if fold(key) not in before})
     if added:
-        yield _edit(source, "add", steps, added)
+        yield _edit(places, "add", steps, added)
     for key, value in new.items():
         here, was = (*steps, key), before.get(fold(key), value)
         if was == value:
             continue
-        if _has_entries(here) and isinstance(was, Mapping) and isinstance(value, Mapping) and source.is_block(here):
-            yield from _edits(source, was, value, here)
+        if _has_entries(here) and isinstance(was, Mapping) and isinstance(value, Mapping) and _is_block(places, here):
+            yield from _edits(places, was, value, here)
         else:
-            yield _edit(source, "replace", here, Lines({key: value}))
+            yield _edit(places, "replace", here, Lines({key: value}))
     after = set(map(fold, new))
     for key in old:
         if fold(key) not in after:
-            yield _edit(source, "remove", (*steps, key), Lines())
+            yield _edit(places, "remove", (*steps, key), Lines())
 
 
 def _has_entries(steps: Steps) -> bool:
@@ -117,9 +89,22 @@ def _has_entries(steps: Steps) -> bool:
             return False
 
 
-def _edit(source: _Source, action: Action, steps: Steps, entries: Lines) -> SchemaEdit:
-    at = source.at(steps)
-    indent = source.indent(steps) if action == "add" else source.indent(steps[:-1])
+def _is_block(places: KeyPlaces, steps: Steps) -> bool:
+    """Return whether the entries below a key have lines of their own, so that more can be added."""
+    own = places.at(steps)
+    return own is not None and all(at.line != own.line for at in places.below(steps))
+
+
+def _edit(places: KeyPlaces, action: Action, steps: Steps, entries: Lines) -> SchemaEdit:
+    at = places.at(steps)
+    indent = _indent(places, steps if action == "add" else steps[:-1])
     text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
-    place = source.file if at is None else f"{source.file}:{at.line}"
+    place = places.file if at is None else f"{at.file}:{at.line}"
     return SchemaEdit(place=place, path=reduce(join, steps, ""), action=action, text=text)
+
+
+def _indent(places: KeyPlaces, steps: Steps) -> int:
+    """Return by how many blanks the keys below ``steps`` are indented."""
+    own = places.at(steps)
+    first = own.column - 1 + _INDENT if own is not None and own.column is not None else 0
+    return next((at.column - 1 for at in places.below(steps) if at.column is not None), first)

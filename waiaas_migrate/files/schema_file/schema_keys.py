@@ -10,16 +10,14 @@ from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
 from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
-from waiaas_migrate.files.schema_file.terms import INDEX_TERM, INDEX_TERMS, TERM, TERMS
+from waiaas_migrate.files.schema_file.terms import COLUMN_NAME, COLUMN_NAMES, INDEX_TERM, INDEX_TERMS, TERM, TERMS
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 from waiaas_migrate.schema.model import Generated
-from waiaas_migrate.sqlite.database.pragmas import REFUSED, SAFE_JOURNALS, known_words
+from waiaas_migrate.sqlite.database.pragmas import REFUSED, SAFE_JOURNALS, WORDS
 
 _ON_CONFLICT = Key(v.CONFLICT, "What to do with a row that breaks the constraint.", "on_conflict")
 _NAME = Key(v.NAME, "The name of the constraint.")
-#: A column of a list, and the list: the code of their mapping reads them together.
-_COLUMN_NAME, _COLUMN_NAMES = Kind(s.NAME), Kind(s.list_of(s.NAME, at_least=1))
 
 
 def _read_codes(value: Value, _: Columns) -> None:
@@ -46,13 +44,13 @@ _SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
-        "version": Key(Kind(s.constant(1)), "Required; `1`."),
+        "version": Key(Kind({"const": 1}), "Required; `1`."),
         "enums": Key(
             Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
         "pragmas": Key(
-            Kind(s.pragmas(known_words(), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
+            Kind(s.pragmas(dict(sorted(WORDS.items())), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
             "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
         ),
         "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),
@@ -163,8 +161,8 @@ REFERENCE_OPTIONS = Form(
 PARENT = Form(
     keys={
         "table": Key(v.NAME, "The table that is referred to."),
-        "column": Key(_COLUMN_NAME, "The column that is referred to; the primary key if left out."),
-        "columns": Key(_COLUMN_NAMES, "The columns that are referred to; the primary key if left out."),
+        "column": Key(COLUMN_NAME, "The column that is referred to; the primary key if left out.", "targets"),
+        "columns": Key(COLUMN_NAMES, "The columns that are referred to; the primary key if left out.", "targets"),
         "external": Key(v.FLAG, "Whether the table or its unique key may be missing from this file."),
     },
     required={"table": "Write `{table: t, column: b}`."},
@@ -174,8 +172,8 @@ PARENT = Form(
 REFERENCES = Form(keys={**PARENT.keys, **REFERENCE_OPTIONS.keys}, required=PARENT.required, exclusive=PARENT.exclusive)
 FOREIGN_KEY = Form(
     keys={
-        "columns": Key(_COLUMN_NAMES, "The columns that refer to another table."),
-        "column": Key(_COLUMN_NAME, "The column that refers to another table."),
+        "columns": Key(COLUMN_NAMES, "The columns that refer to another table."),
+        "column": Key(COLUMN_NAME, "The column that refers to another table.", "columns"),
         "references": Key(Kind(s.any_of(s.NAME, s.ref("parent"))), "`table.column`, `table`, or a mapping."),
         **REFERENCE_OPTIONS.keys,
     },

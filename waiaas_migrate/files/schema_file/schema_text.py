@@ -17,7 +17,6 @@ from waiaas_migrate.files.schema_file.column_text import (
     Surroundings,
     column_data,
     is_usable_list,
-    parent_data,
     reference_data,
 )
 from waiaas_migrate.files.schema_file.forms import unsupported
@@ -143,10 +142,9 @@ def _checks(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Da
 
 
 def _foreign_key(key: ForeignKey, around: Surroundings, where: str) -> Data:
-    columns: list[Data] = [write_name(column, (), where) for column in key.columns]
-    fields: dict[str, Data] = {"column": columns[0]} if len(columns) == 1 else {"columns": columns}
-    fields["references"] = reference_data(parent_data(key, around, where))
-    return fields | k.REFERENCE_OPTIONS.write(key, around.columns, where)
+    fields = k.FOREIGN_KEY.write(key, around.columns, where)
+    fields["references"] = reference_data(key, around, where)
+    return {name: fields[name] for name in k.FOREIGN_KEY.keys if name in fields}
 
 
 def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines:

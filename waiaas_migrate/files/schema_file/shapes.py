@@ -13,7 +13,8 @@ Shape: TypeAlias = Mapping[str, Any]
 
 _NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"
 _STORABLE = r"[^\x00\r]*$"
-_RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
+#: Patterns for the names of SQLite's, yoyo's and this package's own tables.
+RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
 
 
 def any_case(words: str) -> str:
@@ -29,18 +30,13 @@ OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
 #: A name in Python.
 CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
-OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in _RESERVED)}){_NAME}"}
+OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in RESERVED)}){_NAME}"}
 STATEMENT: Shape = {"type": "string", "pattern": rf"^(?=[\s\S]*\S){_STORABLE}"}
 #: An SQL expression; YAML reads some as numbers, booleans or null.
 SQL: Shape = {**STATEMENT, "type": ["string", "number", "boolean", "null"]}
 LITERAL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": f"^{_STORABLE}"}
 ENUM_VALUE: Shape = {"type": ["string", "integer"], "pattern": f"^{_STORABLE}"}
 ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
-
-
-def constant(value: object) -> Shape:
-    """Return the shape of a single value."""
-    return {"const": value}
 
 
 def word(words: Iterable[str]) -> Shape:

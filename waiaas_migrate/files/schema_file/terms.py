@@ -38,6 +38,29 @@ def list_of_columns(value: Value) -> list[Value]:
     return values
 
 
+def _read_columns(value: Value, _: Columns) -> tuple[str, ...] | None:
+    names = [v.NAME.read(item, ()) for item in list_of_columns(value)]
+    return tuple(name for name in names if name is not None) or None
+
+
+def _read_column(value: Value, _: Columns) -> tuple[str, ...] | None:
+    name = v.NAME.read(value, ())
+    return None if name is None else (name,)
+
+
+def _write_columns(names: tuple[str, ...], columns: Columns, where: str) -> list[str] | None:
+    return [v.write_name(name, columns, where) for name in names] if len(names) > 1 else None
+
+
+def _write_column(names: tuple[str, ...], columns: Columns, where: str) -> str | None:
+    return v.write_name(names[0], columns, where) if len(names) == 1 else None
+
+
+#: The columns of a foreign key: a list of several, or one.
+COLUMN_NAMES = Kind(s.list_of(s.NAME, at_least=1), _read_columns, _write_columns)
+COLUMN_NAME = Kind(s.NAME, _read_column, _write_column)
+
+
 def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     if not value.is_mapping:
         name = v.NAME.read(value, columns)

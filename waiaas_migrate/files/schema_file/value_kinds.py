@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from waiaas_migrate.files.problem_report import shown
@@ -22,8 +22,7 @@ from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 T = TypeVar("T")
 
-#: The names of SQLite's, yoyo's and this package's own tables.
-_RESERVED_NAMES = re.compile(r"sqlite_|_yoyo_|yoyo_lock\Z|yoyo_tmp_|_waiaas_", re.ASCII)
+_RESERVED_NAMES = re.compile("|".join(s.RESERVED))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 #: The problem with a carriage return in a text, and its fix.
@@ -35,8 +34,6 @@ CARRIAGE_RETURN = (
 
 def name_problem(name: str) -> str:
     """Return the problem with ``name`` for a column or a constraint, or "" if valid."""
-    if name.isidentifier():
-        return ""
     if not name.strip():
         return "the name is empty."
     return "the name contains a control character." if _CONTROL.search(name) else ""
@@ -47,6 +44,22 @@ def object_name_problem(name: str) -> str:
     if _RESERVED_NAMES.match(fold(name)):
         return f"the name `{shown(name)}` is reserved for SQLite, yoyo or waiaas-migrate."
     return name_problem(name)
+
+
+def items(fields: Mapping[str, Value], key: str, example: str) -> list[Value]:
+    """Return the items of the list at ``key``; none if it is missing."""
+    return fields[key].items(example) if key in fields else []
+
+
+def named_entries(
+    fields: Mapping[str, Value], key: str, example: str, problem_of: Callable[[str], str] = object_name_problem
+) -> list[tuple[str, Value]]:
+    """Return the entries of the mapping at ``key``, none if it is missing; report each name with a problem."""
+    entries = fields[key].entries(example) if key in fields else []
+    for name, value in entries:
+        if problem := problem_of(name):
+            value.key_problem(problem, "Choose another name.")
+    return entries
 
 
 def _read_name(value: Value, _: Columns = ()) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,11 +22,11 @@ from waiaas_migrate.files.templates.template_cache import TemplateCache, user_ca
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
-from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
+from waiaas_migrate.sqlite.planning.layout import layout
 from waiaas_migrate.sqlite.planning.table_text import Item
-from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
+from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading.ddl import is_bare
-from waiaas_migrate.sqlite.reading.spelling import resynchronized, spelled_name
+from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 #: The options that affect the compiled templates.
 _OPTIONS: Mapping[str, Any] = {
@@ -56,18 +56,6 @@ class RenderedStep:
     sql: str
 
 
-class _Environment(jinja2.Environment):
-    """Jinja's environment, with the globals of a template in a plain dictionary.
-
-    Jinja chains two dictionaries, so that a template sees later changes to the environment. Each rendering copies the
-    chain key by key, which takes as long as rendering a short statement.
-    """
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> dict[str, Any]:
-        """Return the environment's globals and ``d``."""
-        return {**self.globals, **(d or {})}
-
-
 def replaced_templates(folder: Path) -> tuple[str, ...]:
     """Return the names of the shipped templates that ``folder`` replaces."""
     shipped = bundled("templates")
@@ -87,7 +75,7 @@ class Renderer:
         self.is_customized = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
         folder = None if own else user_cache()
-        self._environment = _Environment(
+        self._environment = jinja2.Environment(  # noqa: S701 — SQL, not HTML
             loader=jinja2.ChoiceLoader(loaders),
             bytecode_cache=TemplateCache(folder, _OPTIONS) if folder is not None else None,
             auto_reload=False,
@@ -96,7 +84,7 @@ class Renderer:
         self._environment.filters.update(
             above=_above,
             beside=_beside,
-            has_constraints=_has_constraints,
+            has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
             layout=layout,
             literal=_literal,
             name=_name,
@@ -104,7 +92,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = _is_bare
+        self._environment.tests["bare"] = is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
@@ -121,13 +109,11 @@ class Renderer:
         guard = next(iter(columns.values()), None)
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
-    def item(self, item: Item) -> str:
-        """Return a column with its constraints, or a constraint of a table, as CREATE TABLE has it."""
+    def clause(self, item: Table | Item) -> str:
+        """Return a CREATE TABLE without a semicolon, or a column or constraint as CREATE TABLE has it."""
+        if isinstance(item, Table):
+            return self._render("create_table.sql.j2", action=CreateTable(table=item)).strip().removesuffix(";")
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
-
-    def table(self, table: Table) -> str:
-        """Return the CREATE TABLE of ``table``, without a semicolon."""
-        return self._render("create_table.sql.j2", action=CreateTable(table=table)).strip().removesuffix(";")
 
     def migration(self, head: Head, steps: Sequence[Step]) -> str:
         """Return the text of a migration file: its head, its guards, and each step below its description."""
@@ -141,14 +127,13 @@ class Renderer:
         try:
             return self._environment.get_template(template).render(**values)
         except jinja2.TemplateSyntaxError as error:
-            where = error.filename or template
-            raise TemplateError([_problem(where, error.lineno, error.message)]) from None
+            raise _broken(error.filename or template, error.message, error.lineno) from None
         except jinja2.TemplateError as error:
-            raise TemplateError([_problem(template, None, error.message)]) from None
+            raise _broken(template, error.message) from None
         except UnicodeDecodeError as error:
-            raise TemplateError([_problem(template, None, f"it is not UTF-8: {error.reason}")]) from None
+            raise _broken(template, f"it is not UTF-8: {error.reason}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise TemplateError([_problem(template, None, f"{type(error).__name__}: {error}")]) from None
+            raise _broken(template, f"{type(error).__name__}: {error}") from None
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
@@ -156,28 +141,18 @@ def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
-        label = label if spelled_name(label) == label else f"table_{label}"
+        label = label if sql_name(label) == label else f"table_{label}"
         names = itertools.chain([label], (f"{label}{number}" for number in itertools.count(2)))
         named[guard] = next(name for name in names if name not in named.values())
     return named
 
 
-def _problem(file: str, line: int | None, message: str | None) -> Problem:
-    return Problem(
-        file=file,
-        line=line,
-        what=f"can't use the template: {message}.",
-        fix="Correct it, or delete it to use the one that ships with waiaas-migrate.",
-    )
+def _broken(file: str, message: str | None, line: int | None = None) -> TemplateError:
+    fix = "Correct it, or delete it to use the one that ships with waiaas-migrate."
+    return TemplateError([Problem(file=file, line=line, what=f"can't use the template: {message}.", fix=fix)])
 
 
-@lru_cache(maxsize=4096)
-def _name(name: str) -> str:
-    return resynchronized(quote_name(name))
-
-
-def _is_bare(sql: str) -> bool:
-    return is_bare(sql)  # Jinja's types don't accept a cached function
+_name = lru_cache(maxsize=4096)(sql_name)
 
 
 def _literal(value: str) -> str:
@@ -188,10 +163,6 @@ def _literal(value: str) -> str:
 def _quoted(message: str) -> str:
     """Return ``message`` as a name in double quotes, without a backslash before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
-
-
-def _has_constraints(place: TableLayout) -> bool:
-    return bool(place.primary_key or place.uniques or place.checks or place.foreign_keys)
 
 
 def _beside(comment: str | None) -> str:

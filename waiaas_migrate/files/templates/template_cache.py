@@ -10,49 +10,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
 from jinja2.bccache import Bucket
 
-_DIGEST = hashlib.sha256().digest_size
 
-
-class TemplateCache(jinja2.BytecodeCache):
+class TemplateCache(jinja2.FileSystemBytecodeCache):
     """Compiled templates in ``folder``, one file each, for an environment that was made with ``options``."""
 
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
-        self._folder = folder
-        self._made_by = repr((jinja2.__version__, sys.version, sorted(options.items())))
+        super().__init__(str(folder), "%s")
+        self._made_by = repr((jinja2.__version__, sorted(options.items())))
 
     def get_source_checksum(self, source: str) -> str:
         """Return a hash of everything that affects the compiled template."""
         # Jinja would compile in the result of a filter or test on a constant; the shipped templates have none.
         return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
 
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill ``bucket`` if its file exists and is undamaged."""
-        with contextlib.suppress(OSError):
-            content = (self._folder / bucket.key).read_bytes()
-            # The interpreter does not check bytecode, so a damaged file must be rejected here.
-            if hashlib.sha256(content[_DIGEST:]).digest() == content[:_DIGEST]:
-                bucket.bytecode_from_string(content[_DIGEST:])
-
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Write the file of ``bucket`` if possible."""
-        code = bucket.bytecode_to_string()
         with contextlib.suppress(OSError):
-            descriptor, written = tempfile.mkstemp(dir=self._folder)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(hashlib.sha256(code).digest() + code)
-                Path(written).replace(self._folder / bucket.key)
-            except OSError:
-                Path(written).unlink(missing_ok=True)
-                raise
+            super().dump_bytecode(bucket)
 
 
 def user_cache() -> Path | None:

@@ -28,8 +28,6 @@ LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 64
 #: The number of values in one file, with aliases written out.
 MOST_VALUES = 1_000_000
-#: Aliases may multiply the values of a file this many times; a small file is always fine.
-_MOST_EXPANSION, _FREE_VALUES = 10, 10_000
 #: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 does not have.
 _UNHOLDABLE = re.compile("[\\0\ud800-\udfff]")
 
@@ -146,8 +144,8 @@ class _Reader:
         self._depth = 0
         #: The nodes by anchor, with the number of values in each; None while the node is being read.
         self._anchors: dict[str, tuple[Node, int] | None] = {}
-        #: The number of values so far, with aliases written out, and the number of those that aliases added.
-        self._values = self._added = 0
+        #: The number of values so far, with aliases written out.
+        self._values = 0
 
     def document(self) -> Node | None:
         """Read the whole stream, which may hold one document."""
@@ -203,10 +201,7 @@ class _Reader:
         if anchor is None:
             self._stop(mark, f"the alias `*{name}` is inside the value that it repeats.", "Write the value out.")
         node, size = anchor
-        self._added += size - 1
         self._count(size, mark)
-        if size > 1 and self._values > max(_FREE_VALUES, _MOST_EXPANSION * (self._values - self._added)):
-            self._stop(mark, "aliases multiply the values of this file too often.", "Write the values out.")
         return node
 
     def _collection(self, event: Event) -> Node:
@@ -217,7 +212,7 @@ class _Reader:
             self._stop(event.start_mark, what, "Look for brackets that are not closed.")
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "", "!", scalars.MAPPING_TAG if is_mapping else scalars.SEQUENCE_TAG):
-            error = scalars.unknown_tag(event.tag)
+            error = scalars.refused_tag(event.tag)
             self._add(event.start_mark, str(error), error.fix)
         self._depth += 1
         node = self._mapping(event.start_mark) if is_mapping else self._sequence(event.start_mark)

@@ -65,12 +65,7 @@ def _node(data: Data, used: int) -> yaml.Node:
 
 
 def _fits(data: Data, used: int) -> bool:
-    width = used
-    for piece in _widths(data):
-        width += piece
-        if width > _LONGEST_LINE:
-            return False
-    return True
+    return used + sum(_widths(data)) <= _LONGEST_LINE
 
 
 def _widths(data: Data) -> Iterator[int]:

@@ -72,7 +72,7 @@ def restore(
         RestoreInterrupted: Ctrl-C; it says whether the backup is in place.
     """
     target = database_file(database)
-    source = _chosen(target, None if backup is None else os.fspath(backup))
+    source = _choose(target, None if backup is None else os.fspath(backup))
     with partial_file(target, "restore") as arriving:
         swap = Swap(target, arriving)
         try:
@@ -115,7 +115,7 @@ def database_file(database: StrPath) -> Path:
     return Path(os.path.realpath(place.path))
 
 
-def _chosen(target: Path, backup: str | None) -> Path:
+def _choose(target: Path, backup: str | None) -> Path:
     if backup is None:
         found = backups_of(target)
         if not found:

@@ -59,7 +59,7 @@ class Swap:
                     self._move_content(self._keep(open_files))
                     self._arriving.replace(self.target)
                 else:
-                    self._appear()
+                    self._take_missing_name()
             except BaseException:
                 if not self.is_done():
                     self._undo()
@@ -80,7 +80,7 @@ class Swap:
                     if path.samefile(self.target):
                         path.unlink()
 
-    def _appear(self) -> None:
+    def _take_missing_name(self) -> None:
         """Take the name of the missing database, unless another process has created one meanwhile."""
         self._move_content(next(name for name in stamped_names(self.target, "replaced") if not os.path.lexists(name)))
         try:

@@ -26,7 +26,7 @@ from waiaas_migrate.runner.fleet.patterns import refuse_single_name
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.watching.events import StopRequest
-from waiaas_migrate.runner.watching.interruption import Interrupted, ReplayInterrupted, interruption_of
+from waiaas_migrate.runner.watching.interruption import Interrupted, ReplayInterrupted
 from waiaas_migrate.sqlite.database.memory import IS_STOPPED
 from waiaas_migrate.sqlite.database.url import StrPath, database_text
 
@@ -85,7 +85,6 @@ def apply_to_all(
         MigrationsError: the folder cannot be used; no database was started.
         UsageError: ``databases`` is a single name, whose letters would be taken for databases.
     """
-    refuse_single_name(databases)
     folder, stamp = Path(migrations).absolute(), time.time_ns()
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None
@@ -223,9 +222,7 @@ def outcome_of(work: Callable[[str], ResultT], database: str) -> Outcome[ResultT
 
 
 def _failure(error: BaseException) -> Failure:
-    if isinstance(error, KeyboardInterrupt):
-        return interruption_of(error)
-    if isinstance(error, MigrateError):
+    if isinstance(error, MigrateError | KeyboardInterrupt):
         return failure_of(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, BrokenExecutor):
@@ -234,8 +231,8 @@ def _failure(error: BaseException) -> Failure:
 
 
 def default_jobs() -> int:
-    """Return how many databases to process at once: four per CPU, since a run mostly waits for the disk; at most 32."""
-    return min(32, 4 * (os.cpu_count() or 1))
+    """Return how many databases to process at once: two per CPU, since a run often waits for the disk; 4 to 32."""
+    return min(32, max(4, 2 * (os.cpu_count() or 1)))
 
 
 def _within_file_limit(jobs: int) -> int:

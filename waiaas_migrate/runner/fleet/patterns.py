@@ -9,10 +9,9 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrateError, UsageError
 from waiaas_migrate.runner.backups.backup import is_backup
+from waiaas_migrate.runner.backups.partial import COMPANIONS
 from waiaas_migrate.runner.migrating_lock import LOCK_SUFFIX
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
-
-_COMPANIONS = ("-wal", "-shm", "-journal", LOCK_SUFFIX)
 
 
 def refuse_single_name(databases: Iterable[StrPath] | StrPath | bytes) -> None:
@@ -69,7 +68,7 @@ def _matching(pattern: str) -> list[str]:
 
 def _is_database(name: str) -> bool:
     path = Path(name)
-    owners = [name.removesuffix(ending) for ending in _COMPANIONS if name.endswith(ending)]
+    owners = [name.removesuffix(ending) for ending in (*COMPANIONS, LOCK_SUFFIX) if name.endswith(ending)]
     return path.is_file() and not is_backup(path) and not any(Path(owner).exists() for owner in owners)
 
 

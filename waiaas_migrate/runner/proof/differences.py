@@ -28,8 +28,8 @@ class Difference:
         subject: the kind and the folded name of the object.
         table: the folded name of the table that it belongs to; None if it belongs to none.
         where: the name that a reader looks for: that of the table, or of the view or trigger.
-        words: the difference, for people.
-        detail: the difference, to be compared.
+        words: the difference in a sentence.
+        detail: what two differences are compared by.
         is_extra: whether no migration makes the object.
         missing: the table or column that a migration makes and the database lacks.
     """
@@ -57,21 +57,21 @@ def differences(
     """
     with Replay(migrations) as replay:
         found = _compare(connection, replay.run(migrations).connection, folder.others)
-    theirs = made_by_hooks(folder) if found and folder.post_apply else frozenset()
-    return [difference for difference in found if difference.subject not in theirs]
+    of_hooks = made_by_hooks(folder) if found and folder.post_apply else frozenset()
+    return [difference for difference in found if difference.subject not in of_hooks]
 
 
-def equal_points(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the migrations of ``folder`` up to which the database means what they make, latest first.
+def matching_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+    """Return the migrations of ``folder`` after which the schema is that of the database, latest first.
 
     There are several if migrations only change rows.
     """
-    theirs = made_by_hooks(folder) if folder.post_apply else frozenset()
+    of_hooks = made_by_hooks(folder) if folder.post_apply else frozenset()
     found: list[str] = []
     with Replay(folder.migrations) as replay:
         for number, migration in enumerate(folder.migrations, 1):
             made = replay.run(folder.migrations[:number]).connection
-            if all(one.subject in theirs for one in _compare(connection, made, folder.others)):
+            if all(one.subject in of_hooks for one in _compare(connection, made, folder.others)):
                 found.append(migration.id)
     return tuple(found[::-1])
 
@@ -88,11 +88,11 @@ def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
 
 
 def _compare(connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools) -> list[Difference]:
-    there = read_catalog(wanted)
-    others = others.except_for(row.name for row in there)
-    found = _compare_texts(others.without(read_catalog(connection)), there)
-    meant = _compare_meaning(connection, wanted, others) if found else None
-    return found if meant is None else meant
+    wanted_rows = read_catalog(wanted)
+    others = others.except_for(row.name for row in wanted_rows)
+    by_text = _compare_texts(others.without(read_catalog(connection)), wanted_rows)
+    by_meaning = _compare_meaning(connection, wanted, others) if by_text else None
+    return by_text if by_meaning is None else by_meaning
 
 
 def _compare_meaning(
@@ -125,9 +125,9 @@ def _compare_meaning(
 
 def _missing(change: Change) -> str | None:
     match change:
-        case DropTable(table=Table(name=name)) | DropObject(item=VirtualTable(name=name)):
+        case DropTable(old=Table(name=name)) | DropObject(old=VirtualTable(name=name)):
             return f"table {name}"
-        case DropColumn(table=table, column=column):
+        case DropColumn(table=table, old=column):
             return f"column {table}.{column.name}"
         case _:
             return None
@@ -143,29 +143,27 @@ def _detail(change: Change) -> object:
 def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) -> list[Difference]:
     here, there = ({(row.kind, row.name): row for row in rows} for rows in (found, wanted))
     return [
-        _difference(name, here.get(name), there.get(name))
-        for name in {**there, **here}
+        _difference(row, here.get(name), there.get(name))
+        for name, row in {**there, **here}.items()
         if here.get(name) != there.get(name)
     ]
 
 
-def _difference(subject: tuple[str, str], found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    kind, name = subject
+def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
+    """Return the difference of an object, which ``row`` identifies, between the database and the migrations."""
+    what = "has another definition"
     if found is None:
-        words = f"{kind} {name} is missing"
+        what = "is missing"
     elif wanted is None:
-        words = f"{kind} {name} is not in the migrations"
-    else:
-        words = f"{kind} {name} has another definition"
-    row = found or wanted
+        what = "is not in the migrations"
     return Difference(
-        subject=(kind, fold(name)),
-        table=None if row is None or kind == "view" else fold(row.table),
-        where=name if row is None or kind in ("view", "trigger") else row.table,
-        words=words,
+        subject=(row.kind, fold(row.name)),
+        table=None if row.kind == "view" else fold(row.table),
+        where=row.name if row.kind in ("view", "trigger") else row.table,
+        words=f"{row.kind} {row.name} {what}",
         detail=(found, wanted),
-        is_extra=wanted is None and kind in ("table", "view"),
-        missing=f"table {name}" if found is None and kind == "table" else None,
+        is_extra=wanted is None and row.kind in ("table", "view"),
+        missing=f"table {row.name}" if found is None and row.kind == "table" else None,
     )
 
 

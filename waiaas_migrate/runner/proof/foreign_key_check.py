@@ -97,7 +97,7 @@ class ForeignKeyCheck:
         return read_keys(self._connection) if has_keys else ()
 
     def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:
-        """Return the new violations in ``after``; ``kept`` keys exist both times.
+        """Return the new violations in ``after``; ``kept`` are the keys that exist before and after the run.
 
         A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
         the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all
@@ -106,24 +106,24 @@ class ForeignKeyCheck:
         if self._before == after:
             return ()
         named = partial(_by_key, kept=kept, may_renumber=self._may_renumber)
-        old, new = _unpaired(self._before, after, named(self._before), named(after))
-        old, new = _unpaired(old, new, map(_by_row, old), map(_by_row, new))
+        old, new = _unpaired(*_unpaired(self._before, after, named), _by_row)
         if not new:
             return ()
         numbered = (one for one in old if one.key.names in kept and not self._may_renumber(one.key.table))
-        old = tuple(gone(self._connection, numbered))
         valued = partial(_by_key, kept=kept, may_renumber=lambda _: True)
-        return _unpaired(old, new, valued(old), valued(new))[1]
+        return _unpaired(tuple(gone(self._connection, numbered)), new, valued)[1]
 
     def _may_renumber(self, table: str) -> bool:
         """Return whether rows of ``table`` may get each other's rowids, as in a rebuild."""
         return self._effects is None or fold(table) in {fold(name) for one in self._effects for name in one.rebuilt}
 
-    def _unannounced(self, new: Iterable[Violation]) -> Iterator[Violation]:
+    def _unannounced(self, new: Collection[Violation]) -> Iterator[Violation]:
         """Yield the violations in ``new`` that no migration announced.
 
         An announcement covers all keys of its table; or one of any table, if its table has been renamed since.
         """
+        if not new:
+            return
         names = {fold(name) for (name,) in self._connection.execute("SELECT name FROM main.sqlite_master")}
         renamed = sum(table not in names for table in self._announced)
         for one in new:
@@ -145,19 +145,21 @@ def _by_key(
             yield names, rowid if has_rowids else None, values, error
 
 
-def _by_row(one: Violation) -> object:
-    return one if one.rowid is None else (one.rowid, one.values)
+def _by_row(found: Iterable[Violation]) -> Iterator[object]:
+    return (one if one.rowid is None else (one.rowid, one.values) for one in found)
 
 
 def _unpaired(
-    before: Sequence[Violation], after: Sequence[Violation], one: Iterable[object], other: Iterable[object]
+    before: Sequence[Violation],
+    after: Sequence[Violation],
+    identities: Callable[[Iterable[Violation]], Iterator[object]],
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair ``after`` with ``before`` by the identities ``other`` and ``one``; return the unpaired of both."""
+    """Pair the violations of equal ``identities``; return those of both without a partner."""
     waiting = defaultdict[object, list[Violation]](list)
-    for identity, old in zip(one, before, strict=True):
+    for identity, old in zip(identities(before), before, strict=True):
         waiting[identity].append(old)
     unpaired: list[Violation] = []
-    for identity, new in zip(other, after, strict=True):
+    for identity, new in zip(identities(after), after, strict=True):
         same = waiting.get(identity)
         if same:
             same.pop()

@@ -27,24 +27,13 @@ _KEYS = """
 """
 
 
-def reword(
-    connection: sqlite3.Connection, applied: Sequence[MigrationFile], subjects: Collection[tuple[str, str]]
-) -> tuple[str, ...]:
-    """Give the ``subjects`` their text in the ``applied`` migrations; return the names of those changed.
-
-    ``subjects`` are kinds and folded names of definitions that mean the same in both. Nothing happens on a connection
-    that may not edit the catalog.
-    """
-    found, _ = other_texts(connection, applied, subjects)
-    return tuple(name for _, name in found) if found and write_texts(connection, found) else ()
-
-
 def other_texts(
     connection: sqlite3.Connection, applied: Sequence[MigrationFile], subjects: Collection[tuple[str, str]]
 ) -> tuple[dict[Definition, str], tuple[str, ...]]:
     """Return the texts that ``subjects`` should get, and the names of the tables that must keep theirs.
 
-    A table with its columns or keys in another order keeps its text.
+    ``subjects`` are kinds and folded names of definitions that mean the same in both. A table with its columns or keys
+    in another order keeps its text.
     """
     with Replay(applied) as replay:
         wanted = replay.run(applied).connection

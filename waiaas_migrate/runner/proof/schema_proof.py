@@ -10,7 +10,7 @@ from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
-from waiaas_migrate.runner.proof.reword import reword
+from waiaas_migrate.runner.proof.reword import other_texts, write_texts
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
@@ -35,15 +35,11 @@ class SchemaProof:
     ) -> None:
         """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
         self._connection, self._folder, self._applied = connection, folder, applied
-        self._before: list[Difference] = []
-        self._notices: list[str] = []
-        self._can_reword = False
-        if not is_recorded(folder, applied, facts):
-            try:
-                self._before = differences(connection, applied, folder)
-                self._can_reword = True
-            except MigrateError:  # they were applied in another order, or to tables that they don't create themselves
-                pass
+        found = replayed_differences(connection, folder, applied, facts)
+        self._before = found or []
+        self._can_reword = found is not None
+        #: Manual changes that were kept or replaced, and definitions that were reworded, in sentences.
+        self.notices: list[str] = []
 
     def prepare(self, effects: Sequence[Effects]) -> None:
         """Refuse as :meth:`refuse` does; then give tables their text in the migrations.
@@ -57,10 +53,11 @@ class SchemaProof:
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
         if self._can_reword and touched:
             differing = {one.subject for one in self._before}
-            names = reword(self._connection, self._applied, {("table", name) for name in touched} - differing)
-            if names:
-                tables = ", ".join(names)
-                self._notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
+            same = {("table", name) for name in touched} - differing
+            texts, _ = other_texts(self._connection, self._applied, same)
+            if texts and write_texts(self._connection, texts):
+                tables = ", ".join(name for _, name in texts)
+                self.notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
 
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse to lose manual changes to tables that are about to be rebuilt.
@@ -83,7 +80,7 @@ class SchemaProof:
                 f"`waiaas-migrate drift` lists every difference."
             )
 
-    def new(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
+    def new_differences(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
         """Return new differences from the ``applied`` migrations; note the old ones.
 
         ``facts`` are those of the catalog now.
@@ -94,15 +91,10 @@ class SchemaProof:
         kept = [one for one in found if one in self._before]
         replaced = [one for one in self._before if one not in found]
         if replaced:
-            self._notices.insert(0, f"the migrations replaced manual schema changes: {listed(replaced)}.")
+            self.notices.insert(0, f"the migrations replaced manual schema changes: {listed(replaced)}.")
         if kept:
-            self._notices.insert(0, f"manual schema changes were left as they are: {listed(kept)}.")
+            self.notices.insert(0, f"manual schema changes were left as they are: {listed(kept)}.")
         return [one for one in found if one not in self._before]
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Return notices of manual changes that were kept, replaced or reworded."""
-        return tuple(self._notices)
 
 
 def proof_of(
@@ -112,6 +104,21 @@ def proof_of(
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)
+
+
+def replayed_differences(
+    connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
+) -> list[Difference] | None:
+    """Return the differences from what ``applied`` make; None if the catalog is the recorded one.
+
+    Also return None if they can't be replayed: they were applied in another order, or to tables that they don't create.
+    """
+    if is_recorded(folder, applied, facts):
+        return None
+    try:
+        return differences(connection, applied, folder)
+    except MigrateError:
+        return None
 
 
 def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:

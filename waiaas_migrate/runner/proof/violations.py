@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,7 +117,7 @@ def _parts(columns: Iterable[str | None]) -> tuple[IndexPart, ...]:
     return tuple(IndexPart(column=column) for column in columns)
 
 
-def violations(connection: sqlite3.Connection, keys: Sequence[Key]) -> Generator[Violation, None, None]:
+def violations(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterator[Violation]:
     """Yield every violation of ``keys``; meanwhile, the connection decodes any text, since it need not be UTF-8."""
     before, connection.text_factory = connection.text_factory, lambda text: text.decode(errors="surrogateescape")
     try:

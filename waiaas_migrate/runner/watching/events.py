@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Unit = Literal["rows", "pages"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStarted:
@@ -53,7 +51,7 @@ class Progress:
     statements: int = 0
     done: int | None = None
     total: int | None = None
-    unit: Unit = "rows"
+    unit: Literal["rows", "pages"] = "rows"
 
 
 Event = MigrationStarted | StatementStarted | MigrationFinished | Committed | Progress

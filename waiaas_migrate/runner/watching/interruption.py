@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from traceback import clear_frames
 
-from waiaas_migrate.errors import INTERRUPTED, ApplyError, Failure, Picklable
+from waiaas_migrate.errors import ApplyError, Picklable
 
 
 class Interrupted(Picklable, KeyboardInterrupt):
@@ -59,13 +59,6 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
 class ReplayInterrupted(KeyboardInterrupt):
     """A replay in memory was stopped from outside; the text names the migration."""
-
-
-def interruption_of(error: KeyboardInterrupt) -> Failure:
-    """Return ``error`` as data."""
-    committed = error.committed if isinstance(error, Interrupted) else ()
-    message = str(error) or "Interrupted."
-    return Failure(kind=type(error).__name__, message=message, exit_code=INTERRUPTED, committed=committed)
 
 
 def was_interrupted(error: BaseException | None) -> bool:

@@ -27,7 +27,7 @@ from waiaas_migrate.runner.watching.events import (
 from waiaas_migrate.sqlite.quoting import quote_name
 
 #: Seconds until the first progress event, and between two of them.
-FIRST, NEXT = 1.0, 0.1
+_FIRST_AFTER, _INTERVAL = 1.0, 0.1
 
 #: Instructions between two callbacks: a tenth of a millisecond or so with a listener, a few milliseconds without one,
 #: since many threads may wait for Python's lock.
@@ -60,7 +60,7 @@ class Monitor:
         is_attached: bool = True,
     ) -> None:
         self._connection, self._listener, self._stop, self._is_attached = connection, listener, stop, is_attached
-        self._due, self._has_sent = time.monotonic() + FIRST, False
+        self._due, self._has_sent = time.monotonic() + _FIRST_AFTER, False
         self._now = Progress(migration="", words="")
         self._instructions = 0
         #: The instructions that the statement will run; 0 if unknown.
@@ -135,7 +135,7 @@ class Monitor:
     def _report_if_due(self) -> None:
         if self._listener is None or time.monotonic() < self._due:
             return
-        self._due, self._has_sent = time.monotonic() + NEXT, True
+        self._due, self._has_sent = time.monotonic() + _INTERVAL, True
         if self._expected and self._now.total:
             done = min(self._now.total, self._instructions * self._now.total // self._expected)
             self._now = replace(self._now, done=done)

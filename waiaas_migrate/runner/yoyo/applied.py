@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from waiaas_migrate.errors import DatabaseRefused, UnknownMigrationsError
 from waiaas_migrate.files.migration_dir.migration_files import is_post_apply, migration_hash
 from waiaas_migrate.sqlite.database.connection import database_name, result_code
+
+if TYPE_CHECKING:
+    from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 
 #: The key under which yoyo records a migration, by its id.
 cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
@@ -20,39 +25,39 @@ cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 #: The runner's own table beside yoyo's (``identity.py``).
 TEXTS = "_yoyo_migration_text"
 
-#: The version of yoyo's tables, and the hashes of the applied migrations. One value takes less time than many rows, for
-#: each of which Python releases its lock. Only a table has the index of a primary key: INDEXED BY refuses a view, which
-#: may be endless, before it is read.
-_AS_TEXT = """SELECT
-(SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1)
-|| ' ' || group_concat(ifnull(migration_hash, ''))
+#: The hashes of the applied migrations. One value takes less time than many rows, for each of which Python releases its
+#: lock. Only a table has the index of a primary key, so INDEXED BY refuses a view, which may be endless, before it is
+#: read.
+_HASHES = """group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
-#: The same, and the chain's hash recorded with one migration, unless yoyo's record is another one by now.
-_WITH_LINK = _AS_TEXT.replace(
-    "FROM main._yoyo_migration",
-    """, (SELECT i.manifest_hash
-FROM main._yoyo_migration_text AS i INDEXED BY sqlite_autoindex__yoyo_migration_text_1
-JOIN main._yoyo_migration AS y ON y.migration_hash = i.migration_hash AND y.applied_at_utc = i.applied_at_utc
-WHERE i.migration_hash = ?)
-FROM main._yoyo_migration""",
-)
+#: The rows of the runner's own table. A row is valid while yoyo's record is the one that it was written with.
+VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXTS} AS i INDEXED BY sqlite_autoindex_{TEXTS}_1
+ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
+_ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {VALID_TEXTS}"
+_RECORDS = f"""SELECT
+(SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1), ({_ALL_TEXTS}), {_HASHES}"""
+#: The manifest's hash recorded with one migration, and the hashes of all.
+_HEAD = f"SELECT (SELECT i.manifest_hash {VALID_TEXTS} WHERE i.migration_hash = ?), {_HASHES}"
 #: yoyo separates date and time by a T or, as its `mark` does, by a space.
 _ROWS = """SELECT migration_hash, migration_id FROM main._yoyo_migration
 ORDER BY replace(applied_at_utc, 'T', ' '), rowid"""
 #: The table as yoyo kept it before version 6 (yoyo/internalmigrations/v1.py).
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
-#: An object that has the name of one of these tables and isn't a table. A virtual table has no root page.
-_IMPOSTOR = """SELECT name FROM main.sqlite_master
-WHERE name COLLATE NOCASE IN ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock', '_yoyo_migration_text')
-AND (type <> 'table' OR rootpage = 0) AND type <> 'index' LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """What yoyo has recorded: the hashes of the applied migrations, and the version of its tables."""
+    """What a database has recorded about migrations.
+
+    Args:
+        applied: the hashes under which yoyo records the applied migrations.
+        version: the version of yoyo's tables; 0 if it is unknown.
+        texts: the hash of each text that the runner applied or adopted, by yoyo's hash.
+    """
 
     applied: frozenset[str]
     version: int
+    texts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,9 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     Raises:
         DatabaseRefused: an object with the name of one of yoyo's tables is something else.
     """
-    refuse_impostors(connection)
+    from waiaas_migrate.sqlite.database.catalog import read_facts  # opening a database at head doesn't need it
+
+    refuse_impostors(connection, read_facts(connection))
     # Look for the table first: another connection may make it meanwhile, with the columns that this one looks for.
     exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
     if connection.execute(exists).fetchone() is None:
@@ -85,15 +92,14 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
     raise impostor(connection, "_yoyo_migration")
 
 
-def refuse_impostors(connection: sqlite3.Connection) -> None:
+def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
     """Refuse other objects with the names of the tables that record migrations, which would be read or written.
 
     Raises:
         DatabaseRefused: names one.
     """
-    found = connection.execute(_IMPOSTOR).fetchone()
-    if found is not None:
-        raise impostor(connection, str(found[0]))
+    if facts.impostor is not None:
+        raise impostor(connection, facts.impostor)
 
 
 def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
@@ -124,23 +130,29 @@ def _applied(key: str, name: str, *, is_old: bool) -> Applied:
     return Applied(hash=migration_hash(name) if is_old else key, id=name)
 
 
-def read_records(connection: sqlite3.Connection) -> Records | None:
-    """Return yoyo's records, in a fraction of the time of :func:`read_applied`.
+def read_records(connection: sqlite3.Connection) -> Records:
+    """Return what the database has recorded, as of one moment if one statement can read it.
 
-    Return None if nothing was applied, if yoyo's tables are missing or old, if they hold anything but text, or if the
-    connection has a text factory: :func:`read_applied` can handle all of these.
+    It can't if a table is missing, as after plain yoyo, or old, or if the connection has a text factory.
+
+    Raises:
+        DatabaseRefused: an object with the name of a table that records migrations is something else.
     """
-    row = _read_row(connection, _AS_TEXT)
-    return None if row is None else _records_in(row[0])
+    version, texts, hashes = _read_row(connection, _RECORDS) or (None, None, None)
+    if isinstance(hashes, str) and isinstance(texts, str | None):
+        return _records(version if isinstance(version, int) else 0, texts or "", hashes)
+    applied = frozenset(row.hash for row in read_applied(connection) or ())
+    texts = next((text for (text,) in rows_of_texts(connection, _ALL_TEXTS)), None)
+    return Records(applied=applied, version=0, texts=_texts(str(texts or "")))
 
 
-def read_with_link(connection: sqlite3.Connection, last: str) -> tuple[Records | None, object]:
-    """Return yoyo's records as :func:`read_records` does, and the chain's hash recorded with ``last``.
+def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
+    """Return the hashes of the applied migrations, and the manifest's hash recorded with the migration ``last``.
 
-    That hash is None if only yoyo recorded the migration whose hash is ``last``.
+    The hashes are None if they can't be read quickly; the other one is None if only yoyo recorded the migration.
     """
-    row = _read_row(connection, _WITH_LINK, last)
-    return (read_records(connection), None) if row is None else (_records_in(row[0]), row[1])
+    row = _read_row(connection, _HEAD, last) or (None, *(_read_row(connection, f"SELECT {_HASHES}") or (None,)))
+    return _hashes(row[1]) if isinstance(row[1], str) else None, row[0]
 
 
 def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple[object, ...] | None:
@@ -157,16 +169,41 @@ def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple
     return row
 
 
-def _records_in(text: object) -> Records | None:
-    return _records(text) if isinstance(text, str) else None
+def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of ``query``, which reads ``VALID_TEXTS``; none if the runner's table or yoyo's is missing.
+
+    Raises:
+        DatabaseRefused: the table is not the one that the runner makes.
+    """
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    try:
+        return cursor.execute(query).fetchall()
+    except sqlite3.OperationalError as error:
+        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
+            raise
+        exists = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXTS}' COLLATE NOCASE"
+        if connection.execute(exists).fetchone() is None or read_applied(connection) is None:
+            return []
+        raise impostor(connection, TEXTS) from error
+
+
+# The databases of a fleet mostly have the same records.
 
 
 @functools.lru_cache(maxsize=16)
-def _records(text: str) -> Records:
-    """Parse the records read as one text; many databases of a fleet have the same."""
-    version, _, applied = text.partition(" ")
-    is_number = version.isdecimal() and version.isascii()
-    return Records(applied=frozenset(applied.split(",")), version=int(version) if is_number else 0)
+def _records(version: int, texts: str, hashes: str) -> Records:
+    return Records(applied=_hashes(hashes), version=version, texts=_texts(texts))
+
+
+@functools.lru_cache(maxsize=16)
+def _hashes(text: str) -> frozenset[str]:
+    return frozenset(text.split(","))
+
+
+def _texts(text: str) -> Mapping[str, str]:
+    pairs = (pair.partition(" ") for pair in text.split(",") if pair)
+    return MappingProxyType({key: content for key, _, content in pairs})
 
 
 def pending(
@@ -180,11 +217,7 @@ def pending(
         UnknownMigrationsError: the database has run migrations that are not known.
         DatabaseRefused: an object with the name of one of yoyo's tables is something else.
     """
-    refuse_impostors(connection)
-    records = read_records(connection)
-    if records is not None:
-        return not_applied(connection, records.applied, known, squashed)
-    return not_applied(connection, frozenset(row.hash for row in read_applied(connection) or ()), known, squashed)
+    return not_applied(connection, read_records(connection).applied, known, squashed)
 
 
 def not_applied(

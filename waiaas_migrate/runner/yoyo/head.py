@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_summary
-from waiaas_migrate.runner.yoyo.applied import read_with_link
+from waiaas_migrate.runner.yoyo.applied import read_head_records
 from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
 #: A file that was written this recently may be written again without a change of its time, which is not exact.
@@ -23,7 +23,7 @@ class Head:
 
     Args:
         hashes: the hashes under which yoyo records the migrations.
-        last: the one of the last migration.
+        last: the hash under which yoyo records the last migration.
         link: the manifest's hash of the last migration, which covers all of them.
         fingerprint: that of the catalog.
         pragmas: the PRAGMAs of every connection.
@@ -79,8 +79,8 @@ def is_at_head(connection: sqlite3.Connection, head: Head) -> bool:
 
     If only yoyo recorded the last one, the catalog must be the one that they make.
     """
-    records, link = read_with_link(connection, head.last)
-    if records is None or records.applied != head.hashes:
+    hashes, link = read_head_records(connection, head.last)
+    if hashes != head.hashes:
         return False
     if link is not None:
         return link == head.link

@@ -6,18 +6,14 @@ yoyo's record is the one that it was written with: plain yoyo may roll a migrati
 
 from __future__ import annotations
 
-import functools
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import TEXTS, cached_hash, impostor, read_applied
+from waiaas_migrate.runner.yoyo.applied import TEXTS, VALID_TEXTS, cached_hash, rows_of_texts
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
-from waiaas_migrate.sqlite.database.connection import result_code
 
 #: The number of migrations at the end of a folder whose rollbacks are kept in the database.
 _KEPT_ROLLBACKS = 10
@@ -37,12 +33,7 @@ _UPDATE_HASH = f"UPDATE main.{TEXTS} SET manifest_hash = ? WHERE migration_hash 
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXTS} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
 _EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXTS}' COLLATE NOCASE"
-#: Only a table has the index of a primary key: INDEXED BY refuses a view before it is read.
-_VALID = f"""FROM main._yoyo_migration AS y JOIN main.{TEXTS} AS i INDEXED BY sqlite_autoindex_{TEXTS}_1
-ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
-_READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {_VALID}"
-#: One value takes less time than many rows, for each of which Python releases its lock.
-_READ_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {_VALID}"
+_READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +95,15 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
         connection.execute(_WRITE, row)
 
 
-def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
+def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
     """Drop the rollbacks of all but the last migrations; give the last one the manifest's present hash.
 
-    That hash differs if others came before it in a merge. With the present one, opening need not read the folder.
+    The hash that an earlier run recorded differs if others came before it in a merge. With the present one, opening
+    need not read the folder. ``batch`` was recorded just now.
     """
     last = folder.migrations[-1]
-    connection.execute(_UPDATE_HASH, (folder.manifest_hash(last), cached_hash(last.id), last.text_hash))
+    if last not in batch:
+        connection.execute(_UPDATE_HASH, (folder.manifest_hash(last), cached_hash(last.id), last.text_hash))
     if len(folder.ids) > _KEPT_ROLLBACKS:
         connection.execute(_DROP_ROLLBACKS, tuple(map(cached_hash, folder.ids[-_KEPT_ROLLBACKS:])))
 
@@ -121,22 +114,6 @@ def delete_identity(connection: sqlite3.Connection, name: str) -> None:
         connection.execute(f"DELETE FROM main.{TEXTS} WHERE migration_hash = ?", (cached_hash(name),))
 
 
-def read_texts(connection: sqlite3.Connection) -> Mapping[str, str]:
-    """Return the ``content_hash`` of each identity by its ``hash``, in a fraction of the time of the whole.
-
-    Raises:
-        DatabaseRefused: the table is not the one that the runner makes.
-    """
-    text = next((text for (text,) in _valid_rows(connection, _READ_TEXTS)), None)
-    return _texts_in(str(text)) if text else {}
-
-
-@functools.lru_cache(maxsize=16)
-def _texts_in(text: str) -> Mapping[str, str]:
-    """Parse texts read as one value; many databases of a fleet have the same."""
-    return MappingProxyType({key: content for key, _, content in (pair.partition(" ") for pair in text.split(","))})
-
-
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
     """Return the identities of applied migrations, by yoyo's hashes of their names; plain yoyo records none.
 
@@ -145,20 +122,5 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
     """
     return {
         key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)
-        for key, content, link, adopted, rollback in _valid_rows(connection, _READ)
+        for key, content, link, adopted, rollback in rows_of_texts(connection, _READ)
     }
-
-
-def _valid_rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of ``query``; none if the runner's table or yoyo's is missing."""
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    try:
-        return cursor.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        # Python itself raises the error for text that is not UTF-8, without a code.
-        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
-            raise
-        if connection.execute(_EXISTS).fetchone() is None or read_applied(connection) is None:
-            return []
-        raise impostor(connection, TEXTS) from error

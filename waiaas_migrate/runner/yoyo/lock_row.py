@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.liveness import may_be_running
 from waiaas_migrate.runner.transaction import write_transaction
+from waiaas_migrate.runner.yoyo.applied import refuse_impostors
 from waiaas_migrate.runner.yoyo.records import look_up_names
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, result_code
@@ -38,6 +39,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
     Raises:
         DatabaseBusy: another connection writes, or plain yoyo is at work.
         DatabaseFileError: the database cannot be written.
+        DatabaseRefused: an object with the name of a table that records migrations is something else.
     """
 
     def __init__(self, connection: sqlite3.Connection, notices: list[str]) -> None:
@@ -58,6 +60,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
         super().__enter__()
         try:
             facts = read_facts(self._connection)
+            refuse_impostors(self._connection, facts)
             lock = _read_lock(self._connection) if facts.has_lock else None
             if lock is None:
                 return LockState(facts=facts)

@@ -8,8 +8,6 @@ from collections.abc import Collection
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.schema.hazards.hazard import Code
 
-_ALL = "ALL"
-
 
 def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     """Return the hazards that ``allow`` names; all of them for ``all``.
@@ -17,7 +15,7 @@ def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
     Raises:
         UsageError: ``allow`` names an unknown hazard.
     """
-    if any(name.upper() == _ALL for name in allow):
+    if any(name.upper() == "ALL" for name in allow):
         return frozenset(Code)
     for name in allow:
         if name.upper() not in Code.__members__:

@@ -36,10 +36,10 @@ class HazardContext:
 
     def is_satisfied(self, change: c.AddCheck) -> bool:
         """Return whether no row can break a new CHECK, because the migration sets all values that the CHECK reads."""
-        if (fold(change.table), change.check) not in self.satisfied:
+        if (fold(change.table), change.new) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)
-        return not any(names_column(change.check.expression, fold(one.new.name)) for one in modified)
+        return not any(names_column(change.new.expression, fold(one.new.name)) for one in modified)
 
 
 def names_column(text: SqlText | None, column: str) -> bool:

@@ -19,25 +19,21 @@ _FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
     """Yield a hazard if a virtual table that holds data is dropped, or created again."""
-    old, code = (change.item if isinstance(change, c.DropObject) else change.old), Code.DROP_VIRTUAL_TABLE
-    if not isinstance(old, VirtualTable):
-        return
-    what, fix = f"deletes every row of {old.name}.", allow(code)
-    holds_data = old.holds_data
-    if isinstance(change, c.ModifyObject):
-        holds_data = holds_data or (isinstance(change.new, VirtualTable) and change.new.holds_data)
-        what = f"deletes every row of {old.name}, and creates it again."
-        fix += " Fill it in a separate migration, unless it now reads a table or a view."
-    if holds_data:
-        yield Hazard(code=code, where=old.name, what=what, fix=fix)
+    old, new = change.old, change.new
+    if isinstance(old, VirtualTable) and (old.holds_data or (isinstance(new, VirtualTable) and new.holds_data)):
+        what, fix = f"deletes every row of {old.name}.", allow(Code.DROP_VIRTUAL_TABLE)
+        if new is not None:
+            what = f"deletes every row of {old.name}, and creates it again."
+            fix += " Fill it in a separate migration, unless it now reads a table or a view."
+        yield Hazard(code=Code.DROP_VIRTUAL_TABLE, where=old.name, what=what, fix=fix)
 
 
 def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
     """Return the hazard of a dropped table; the fix names a new table that may be the same one, renamed."""
-    name, fix = change.table.name, allow(Code.DROP_TABLE)
+    name, fix = change.old.name, allow(Code.DROP_TABLE)
     for one in context.changes:
-        if isinstance(one, c.AddTable) and _is_similar(change.table, one.table):
-            fix = f"If it was renamed, write `renamed_from: {name}` under table {one.table.name}. {fix}"
+        if isinstance(one, c.AddTable) and _is_similar(change.old, one.new):
+            fix = f"If it was renamed, write `renamed_from: {name}` under table {one.new.name}. {fix}"
             break
     return Hazard(code=Code.DROP_TABLE, where=name, what=f"deletes every row of {name}.", fix=fix)
 
@@ -50,10 +46,10 @@ def _is_similar(dropped: Table, added: Table) -> bool:
 
 def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
     """Return the hazard of a dropped column; the fix names a new column that may be the same one, renamed."""
-    name, fix = change.column.name, allow(Code.DROP_COLUMN)
+    name, fix = change.old.name, allow(Code.DROP_COLUMN)
     for one in context.of_kind(c.AddColumn, change.table):
-        if affinity(one.column.type) == affinity(change.column.type):
-            fix = f"If it was renamed, write `renamed_from: {name}` under column {one.column.name}. {fix}"
+        if affinity(one.new.type) == affinity(change.old.type):
+            fix = f"If it was renamed, write `renamed_from: {name}` under column {one.new.name}. {fix}"
             break
     where = f"{change.table}.{name}"
     return Hazard(code=Code.DROP_COLUMN, where=where, what=f"deletes every value of {where}.", fix=fix)
@@ -99,7 +95,7 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
     columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
     was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
-    is_new = any(added.column == column for added in context.of_kind(c.AddColumn, change.table))
+    is_new = any(added.new == column for added in context.of_kind(c.AddColumn, change.table))
     had_no_rowid = any(options.old.without_rowid for options in context.of_kind(c.ModifyTableOptions, change.table))
     if had_no_rowid or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
         return

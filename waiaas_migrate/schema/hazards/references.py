@@ -13,7 +13,7 @@ from waiaas_migrate.schema.model import ForeignKey, Schema
 
 def new_key(change: c.AddForeignKey | c.ModifyForeignKey, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard if existing rows may have no parent by a new or changed foreign key."""
-    key = change.foreign_key if isinstance(change, c.AddForeignKey) else change.new
+    key = change.new
     is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
     if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
         yield _without_parent(change.table, key)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
+from waiaas_migrate.schema.enum_lists import lists
+from waiaas_migrate.schema.expressions import check_place
 from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.hazards.context import HazardContext, names_column
-from waiaas_migrate.schema.hazards.enum_values import is_same_list
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import Check, PrimaryKey
 from waiaas_migrate.schema.names import fold
@@ -18,13 +19,11 @@ from waiaas_migrate.schema.rowid import rowid_column
 def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Hazard]:
     """Yield a hazard if two rows may have the same values in a new UNIQUE or a unique index."""
     if isinstance(change, c.AddUnique):
-        what = f"fails if two rows have the same {', '.join(part.column or '' for part in change.unique.parts)}."
+        what = f"fails if two rows have the same {', '.join(change.new.columns)}."
         yield Hazard(code=Code.ADD_UNIQUE, where=change.table, what=what, fix=FIX_ROWS)
-        return
-    index = change.index if isinstance(change, c.AddIndex) else change.new
-    if index.unique:
+    elif change.new.unique:
         what = "fails if two rows have the same values in the index."
-        yield Hazard(code=Code.ADD_UNIQUE, where=index.name, what=what, fix=FIX_ROWS)
+        yield Hazard(code=Code.ADD_UNIQUE, where=change.new.name, what=what, fix=FIX_ROWS)
 
 
 def modified_key(change: c.ModifyPrimaryKey) -> Iterator[Hazard]:
@@ -49,7 +48,7 @@ def _terms(key: PrimaryKey) -> frozenset[tuple[str, str]]:
 
 def added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard if a new column is NOT NULL and gives existing rows no value."""
-    column, table = change.column, context.table(change.table)
+    column, table = change.new, context.table(change.table)
     has_value = column.default or column.hints.backfill or column.generated
     if column.not_null is not None and has_value is None and column != rowid_column(table):
         what = "fails if the table has rows, which would have no value."
@@ -77,7 +76,7 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
 def _backfilled(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
     """Yield the CHECKs that the backfill of an existing column may break, except those that are reported as new."""
     table = context.table(change.table)
-    reported = [one.check for one in context.of_kind(c.AddCheck, change.table)]
+    reported = [one.new for one in context.of_kind(c.AddCheck, change.table)]
     for check in table.checks:
         is_known = check in reported or (fold(table.name), check) in context.satisfied
         if not is_known and names_column(check.expression, fold(change.new.name)):
@@ -107,9 +106,7 @@ def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
 
 def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
     """Yield a hazard unless every row passes the CHECK, or both CHECKs are lists (see ``enum_values.py``)."""
-    if context.is_satisfied(change) if isinstance(change, c.AddCheck) else is_same_list(change):
-        return
-    check = change.check if isinstance(change, c.AddCheck) else change.new
-    where = f"{change.table}.{check.column}" if check.column else change.table
-    what = f"fails if a row breaks CHECK ({check.expression.sql})."
-    yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=FIX_ROWS)
+    check = change.new
+    if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists(change.old, check)):
+        what = f"fails if a row breaks CHECK ({check.expression.sql})."
+        yield Hazard(code=Code.ADD_CHECK, where=check_place(change.table, check), what=what, fix=FIX_ROWS)

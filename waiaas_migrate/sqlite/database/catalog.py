@@ -48,6 +48,7 @@ class CatalogFacts:
     """The objects that users declared, with their fingerprint and folded names.
 
     ``has_keys``, ``has_strict``, ``has_lock``: there may be foreign keys, STRICT tables, and plain yoyo's lock table.
+    ``impostor`` is the name of an object that has the name of a table that records migrations, and is none.
     """
 
     rows: tuple[CatalogRow, ...]
@@ -56,6 +57,7 @@ class CatalogFacts:
     has_keys: bool
     has_strict: bool
     has_lock: bool
+    impostor: str | None
 
 
 def is_internal(name: str) -> bool:
@@ -73,7 +75,7 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
     Raises:
         DatabaseFileError: the catalog is damaged.
     """
-    return _declared(_read_text(connection))
+    return read_facts(connection).rows
 
 
 def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
@@ -100,24 +102,18 @@ def _read_text(connection: sqlite3.Connection) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _declared(text: str) -> tuple[CatalogRow, ...]:
-    return tuple(
-        CatalogRow(kind=kind, name=name, table=table, sql=sql)
-        for kind, name, table, sql in json.loads(text)
-        if not is_internal(name)
-    )
-
-
-@functools.lru_cache(maxsize=16)
 def _facts(text: str) -> CatalogFacts:
-    rows = _declared(text)
+    objects = [CatalogRow(kind=kind, name=name, table=table, sql=sql) for kind, name, table, sql in json.loads(text)]
+    rows = tuple(row for row in objects if not is_internal(row.name))
+    records = [row for row in objects if row.name.lower() in _BOOKKEEPING and row.kind != "index"]
     return CatalogFacts(
         rows=rows,
         fingerprint=fingerprint(rows),
         names=frozenset(row.name.lower() for row in rows),
         has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
         has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
-        has_lock=any(kind == "table" and name.lower() == _LOCK for kind, name, _, _ in json.loads(text)),
+        has_lock=any(row.name.lower() == _LOCK for row in records),
+        impostor=next((row.name for row in records if row.kind != "table" or row.is_virtual), None),
     )
 
 

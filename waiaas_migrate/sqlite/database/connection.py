@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from waiaas_migrate.errors import (
     UnsupportedError,
     UsageError,
 )
-from waiaas_migrate.sqlite.database.file import is_whole, make_file, reading_mode, require_file
+from waiaas_migrate.sqlite.database.file import file_of_mode_0600, is_whole, reading_mode, require_file
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, database_path
 
@@ -26,33 +26,41 @@ from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, databa
 OLDEST = (3, 37, 0)
 #: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-CANNOT_BE_WRITTEN = (
+#: How often Python can handle a signal, such as Ctrl-C: in instructions of SQLite, a few milliseconds.
+INSTRUCTIONS = 50_000
+_CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
-#: How often Python can handle a signal, such as Ctrl-C: in instructions of SQLite, a few milliseconds.
-INSTRUCTIONS = 50_000
 _NO_FILES_BESIDE_IT = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
 )
-_HALF_WRITTEN = "was left half-written by a killed process. Open it as its owner, which undoes that."
-_READONLY = {
-    sqlite3.SQLITE_READONLY_ROLLBACK: _HALF_WRITTEN,
+#: What is wrong with the file, by SQLite's result code: the extended one, else the primary one
+#: (https://www.sqlite.org/rescode.html).
+_FAULTS = {
+    sqlite3.SQLITE_NOTADB: "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.",
+    sqlite3.SQLITE_CORRUPT: (
+        "is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "cannot be opened, or SQLite cannot make the files it needs beside it. Open it as its owner, or check the "
+        "permissions of its folder."
+    ),
+    sqlite3.SQLITE_IOERR: "could not be read or written ({error}). Check the disk and its free space.",
+    sqlite3.SQLITE_READONLY: _CANNOT_BE_WRITTEN,
     sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES_BESIDE_IT,
     sqlite3.SQLITE_READONLY_CANTINIT: _NO_FILES_BESIDE_IT,
+    sqlite3.SQLITE_READONLY_ROLLBACK: "was left half-written by a killed process. Its owner must open it to undo that.",
 }
-#: The errors if SQLite can't make the files of a WAL: no permission, or no space.
-_FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
-#: Other errors that a full disk causes, such as for the index of a WAL.
-_NOT_WRITTEN = (
-    sqlite3.SQLITE_IOERR_WRITE,
-    sqlite3.SQLITE_IOERR_FSYNC,
-    sqlite3.SQLITE_IOERR_TRUNCATE,
-    sqlite3.SQLITE_IOERR_SHMSIZE,
-    sqlite3.SQLITE_IOERR_SHMMAP,
+#: Errors that a full disk causes, such as for the index of a WAL.
+_NOT_WRITTEN = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE}
+    | {sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
 )
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
+#: The errors if SQLite can't make the files of a WAL: no permission, or no space.
+_FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 def require_sqlite() -> None:
@@ -90,12 +98,9 @@ def connect_file(
     """
     require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
-    if (file := database.file) is not None:
-        _prepare_file(database, file)
     with plain_errors(database.name, doing="opening it"):
-        target, is_uri = _target(database, file)
         try:
-            connection: sqlite3.Connection = sqlite3.connect(target, timeout=timeout, uri=is_uri, **(options or {}))
+            connection = _connect(database, timeout=timeout, **(options or {}))
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             raise
@@ -106,13 +111,28 @@ def connect_file(
     return connection
 
 
-def _target(database: Database, file: str | None) -> tuple[str, bool]:
-    """Return the name with which SQLite opens the database, and whether that is a URI."""
-    if database.uri is not None or file is None:
-        return database.uri or MEMORY, database.uri is not None
+def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 — as sqlite3.connect
+    """Connect to a database, and make its file if it is missing; say why a file can't be used."""
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    file = database.file
+    if file is None:
+        return connect(database.uri or MEMORY, uri=database.uri is not None, **options)
     # An absolute path begins with a slash, so no file name is mistaken for ":memory:" or a URI.
     absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
-    return (f"file:{quote(os.fsencode(absolute))}?mode=rw", True) if database.was_there else (absolute, False)
+    address = (database.uri or f"file:{quote(os.fsencode(absolute))}").partition("#")[0]
+    if not (os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK)):  # noqa: PTH113 — the faster of the two
+        if not database.needs_file and not os.path.lexists(os.path.realpath(file)):
+            with file_of_mode_0600(database, file) as example:
+                # The new file gets the mode of this one, and its WAL the mode of the new file.
+                parameter = f"{'&' if '?' in address else '?'}modeof={quote(os.fsencode(example))}"
+                return connect(address + parameter, uri=True, **options)
+        require_file(database.name, Path(file))
+        if not database.needs_file and not os.access(file, os.W_OK):
+            raise DatabaseFileError(
+                f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner. To "
+                f"only read it, open it as file:PATH?mode=ro."
+            )
+    return connect(database.uri or f"{address}?mode=rw", uri=True, **options)
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
@@ -121,33 +141,6 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
         raise UsageError(
             f"{database.uri}: is not a URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
         ) from error
-
-
-def _prepare_file(database: Database, file: str) -> None:
-    """Make the file with mode 0600 if it is missing, or say why it can't be used.
-
-    SQLite gives its journal and WAL files the mode of the database (https://www.sqlite.org/src/file/src/os_unix.c).
-    """
-    if database.needs_file:
-        require_file(database.name, Path(file))
-        return
-    if os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK):  # noqa: PTH113 — the faster of the two
-        return
-    if database.uri is not None:  # refuse a URI that SQLite can't open before a file is made for it
-        address = database.uri.partition("#")[0]
-        try:
-            sqlite3.connect(f"{address}{'&' if '?' in address else '?'}mode=ro", uri=True).close()
-        except sqlite3.OperationalError as error:  # the file may not exist yet
-            _refuse_uri(database, error)
-    path = Path(file)
-    if make_file(database, path):
-        return
-    require_file(database.name, path)
-    if not os.access(path, os.W_OK):
-        raise DatabaseFileError(
-            f"{database.name}: is read-only for this user. Give it write permission, or open it as its owner. To only "
-            f"read it, open it as file:PATH?mode=ro."
-        )
 
 
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
@@ -223,7 +216,7 @@ def plain_error(
     code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=where, doing=doing)
-    if code == sqlite3.SQLITE_FULL or _extended(error) in _NOT_WRITTEN:
+    if _extended(error) in _NOT_WRITTEN:
         return DatabaseRefused(
             f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
@@ -235,8 +228,10 @@ def plain_error(
         return UsageError(
             f"{where}: an authorizer of this connection forbids what a run needs. Remove it: set_authorizer(None)."
         )
-    fault = _fault_of_the_file(error)
-    return None if fault is None else DatabaseFileError(f"{where}: {fault}")
+    if str(error).startswith(_SIGNS_OF_DAMAGE):
+        code = sqlite3.SQLITE_CORRUPT
+    fault = _FAULTS.get(_extended(error)) or _FAULTS.get(code)
+    return None if fault is None else DatabaseFileError(f"{where}: {fault.format(error=error)}")
 
 
 def _not_writable(connection: sqlite3.Connection) -> MigrateError:
@@ -255,26 +250,7 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
             f"{file}: is open for reading only, as with mode=ro or immutable=1, or if a newer SQLite made it. Nothing "
             f"was changed. Open it for writing, then try again."
         )
-    return DatabaseFileError(f"{database_name(connection)}: {CANNOT_BE_WRITTEN}")
-
-
-def _fault_of_the_file(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
-    match result_code(error):
-        case sqlite3.SQLITE_NOTADB:
-            return "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path."
-        case code if code == sqlite3.SQLITE_CORRUPT or str(error).startswith(_SIGNS_OF_DAMAGE):
-            return f"is damaged, or made by a newer SQLite ({error}). Restore a backup, or use `sqlite3 FILE .recover`."
-        case sqlite3.SQLITE_CANTOPEN:
-            return (
-                "cannot be opened, or SQLite cannot make the files it needs beside it. Open it as its owner, or check "
-                "the permissions of its folder."
-            )
-        case sqlite3.SQLITE_READONLY:
-            return _READONLY.get(_extended(error), CANNOT_BE_WRITTEN)
-        case sqlite3.SQLITE_IOERR:
-            return f"could not be read or written ({error}). Check the disk and its free space."
-        case _:
-            return None
+    return DatabaseFileError(f"{database_name(connection)}: {_CANNOT_BE_WRITTEN}")
 
 
 class plain_errors:  # noqa: N801 — a context manager in every opening; a generator takes three times as long

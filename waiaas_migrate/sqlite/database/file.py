@@ -6,80 +6,39 @@ Only SQLite opens an existing file: closing a descriptor of a file drops all loc
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.url import Database
 
-_OWNER_ONLY = 0o600
 #: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
 _HEADER_SIZE = 100
 
 
-def make_file(database: Database, path: Path) -> bool:
-    """Make a file with mode 0600 if there is none at ``path``; return whether it was made.
+@contextmanager
+def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
+    """Make a temporary file beside the missing ``file``, from which SQLite takes the mode of a new database.
+
+    The parameter ``modeof`` names it (https://www.sqlite.org/uri.html). So SQLite makes the new file itself.
 
     Raises:
-        DatabaseFileError: it can't be made, or it existed before and is gone.
+        DatabaseFileError: the database existed before and is gone, or its folder can't be written.
     """
+    from tempfile import NamedTemporaryFile  # not needed for an existing file
+
     if database.was_there:
-        if not os.path.lexists(path):
-            raise DatabaseFileError(
-                f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
-            )
-        return False
+        raise DatabaseFileError(
+            f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
+        )
     try:
-        # O_EXCL doesn't follow links, so the link is followed here. Exactly one of several processes makes the file.
-        _make(os.path.realpath(path))
-    except FileExistsError:
-        return False
+        with NamedTemporaryFile(dir=Path(os.path.realpath(file)).parent, prefix=".waiaas-") as example:
+            yield example.name
     except OSError as error:
-        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(path, error)}") from error
-    return True
-
-
-def _make(path: str) -> None:
-    """Make an empty file; raise an OSError, such as FileExistsError, if that is impossible.
-
-    Another thread may open the file as soon as it exists, and would lose its locks if a descriptor were closed here.
-    """
-    for make in (_make_node, _make_link):
-        try:
-            make(path)
-        except FileExistsError:
-            raise
-        except OSError:
-            continue
-        return
-    _make_plainly(path)
-
-
-def _make_node(path: str) -> None:
-    """Make the file without a descriptor; most systems other than Linux allow this only to root."""
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    os.mknod(path, stat.S_IFREG | _OWNER_ONLY)
-
-
-def _make_link(path: str) -> None:
-    """Make the file under another name, and link it, if the file system has links."""
-    import uuid  # not needed for an existing file
-
-    other = Path(f"{path}.{uuid.uuid4().hex}.new")
-    _make_plainly(str(other))
-    try:
-        os.link(other, path)
-    finally:
-        other.unlink()
-
-
-def _make_plainly(path: str) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, _OWNER_ONLY))
+        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(Path(file), error)}") from error
 
 
 def require_file(name: str, path: Path) -> None:

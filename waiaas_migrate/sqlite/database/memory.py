@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, Self, cast
 
@@ -202,16 +202,21 @@ def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
     return other
 
 
-def schema_copy(catalog: Iterable[CatalogRow]) -> sqlite3.Connection:
-    """Return a database in memory with exactly this ``catalog`` and no rows.
+def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) -> sqlite3.Connection:
+    """Return a database in memory with this ``catalog`` and no rows.
+
+    Args:
+        catalog: its objects; virtual tables come before their shadow tables.
+        skip_refused: leave out what SQLite refuses, such as a shadow table that its virtual table has made.
 
     Raises:
-        sqlite3.Error: SQLite refuses a statement, such as that of a shadow table.
+        sqlite3.Error: SQLite refuses a statement.
     """
     other = memory()
     order = ("table", "index", "view", "trigger")
     for row in sorted(catalog, key=lambda row: order.index(row.kind)):
-        execute(other, row.sql)
+        with suppress(sqlite3.Error) if skip_refused else nullcontext():
+            execute(other, row.sql)
     return other
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import PragmaError, UsageError
 from waiaas_migrate.sqlite.database.connection import connect_file
-from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS, SHAPE, Pragma, apply_pragmas, read_pragma, words_of
+from waiaas_migrate.sqlite.database.pragmas import LAYOUT, OF_THE_PROCESS, WORDS, Pragma, apply_pragmas, read_pragma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
 def _faults(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> Iterator[PragmaFault]:
     connection.execute("PRAGMA synchronous = OFF")  # the file is deleted anyway
     # As on a new database: what shapes the file comes first.
-    for pragma in sorted(pragmas, key=lambda pragma: pragma.name.lower() not in SHAPE):
+    for pragma in sorted(pragmas, key=lambda pragma: pragma.name.lower() not in LAYOUT):
         try:
             apply_pragmas(connection, [pragma])
         except PragmaError as error:
@@ -65,4 +65,4 @@ def _fault(connection: sqlite3.Connection, pragma: Pragma, found: str) -> Pragma
         what = "SQLite reports no value for this PRAGMA, so it can't be verified on every open."
         return PragmaFault(pragma=pragma, what=what, word="")
     what = f"set to {pragma.value}, SQLite reports {found}."
-    return PragmaFault(pragma=pragma, what=what, word=str(pragma.value), known=words_of(pragma.name))
+    return PragmaFault(pragma=pragma, what=what, word=str(pragma.value), known=WORDS.get(pragma.name.lower(), ()))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,38 +27,34 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 PRAGMA_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
-#: Words that SQLite reads as numbers (https://www.sqlite.org/pragma.html), and reports as numbers.
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
-_WORDS: dict[str, dict[str, int]] = {
-    "synchronous": {"off": 0, "normal": 1, "full": 2, "extra": 3},
-    "temp_store": {"default": 0, "file": 1, "memory": 2},
-    "auto_vacuum": {"none": 0, "full": 1, "incremental": 2},
-    "secure_delete": {"fast": 2},
-}
-
-#: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
-KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
-#: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
-SHAPE = frozenset({"auto_vacuum", "page_size", "encoding"})
-FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
 #: The journal modes in which SQLite can roll back, and recover after a crash
 #: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It also accepts abbreviations, such as ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
-#: PRAGMAs that apply to the whole process.
-OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
-#: The words of PRAGMAs that report text.
-_TEXTS = {
-    "journal_mode": tuple(mode.upper() for mode in sorted(SAFE_JOURNALS)),
-    "encoding": ("UTF-8", "UTF-16", "UTF-16le", "UTF-16be"),
-    "locking_mode": ("NORMAL", "EXCLUSIVE"),
-}
-_FLAGS = frozenset(
-    """
+_FLAGS = """
     automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync
     ignore_check_constraints legacy_alter_table query_only read_uncommitted recursive_triggers
     reverse_unordered_selects trusted_schema writable_schema
-    """.split()
-)
+"""
+#: The PRAGMAs that take words. SQLite reports a flag as 0 or 1, and some other words as their position here.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_FLAGS.split(), ("ON", "OFF")),
+    "auto_vacuum": ("NONE", "FULL", "INCREMENTAL"),
+    "encoding": ("UTF-8", "UTF-16", "UTF-16le", "UTF-16be"),
+    "journal_mode": tuple(mode.upper() for mode in sorted(SAFE_JOURNALS)),
+    "locking_mode": ("NORMAL", "EXCLUSIVE"),
+    "secure_delete": ("OFF", "ON", "FAST"),
+    "synchronous": ("OFF", "NORMAL", "FULL", "EXTRA"),
+    "temp_store": ("DEFAULT", "FILE", "MEMORY"),
+}
+
+#: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
+_KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
+#: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
+LAYOUT = frozenset({"auto_vacuum", "page_size", "encoding"})
+_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
+#: PRAGMAs that apply to the whole process.
+OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
 #: PRAGMAs that a schema can't set.
 REFUSED = frozenset({"schema_version"})
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."
@@ -82,18 +77,6 @@ def pragma_problem(name: str, value: str | int) -> str | None:
     return None
 
 
-def known_words() -> dict[str, tuple[str, ...]]:
-    """Return the PRAGMAs that take words, with those words."""
-    return {name: words_of(name) for name in sorted({*_TEXTS, *_WORDS, *_FLAGS})}
-
-
-def words_of(name: str) -> tuple[str, ...]:
-    """Return the words that the PRAGMA ``name`` takes; none if it takes numbers, or they aren't known."""
-    if name.lower() in _FLAGS:
-        return ("ON", "OFF")
-    return _TEXTS.get(name.lower()) or tuple(word.upper() for word in _WORDS.get(name.lower(), {}))
-
-
 def unsafe_journal(statement: str) -> str | None:
     """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe one, or none.
 
@@ -103,53 +86,20 @@ def unsafe_journal(statement: str) -> str | None:
     return None if found is None or found["mode"].lower() in SAFE_JOURNALS else found["mode"]
 
 
-@functools.lru_cache(maxsize=256)
-def checked_name(name: str, value: str | int) -> str:
-    """Return the name of a PRAGMA in lower case.
-
-    Raises:
-        UsageError: the name is not a plain name, or the value not a word or a whole number.
-    """
-    if not _NAME.match(name) or not (PRAGMA_WORD.match(str(value)) or _NUMBER.match(str(value))):
+def _check(pragma: Pragma) -> None:
+    """Raise UsageError unless the name is a plain name, and the value a word or a whole number."""
+    value = str(pragma.value)
+    if not _NAME.match(pragma.name) or not (PRAGMA_WORD.match(value) or _NUMBER.match(value)):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
-        raise UsageError(f"PRAGMA {name} = {value}: {what}")
-    return name.lower()
-
-
-def set_together(cursor: sqlite3.Cursor, pragmas: Sequence[Pragma]) -> bool:
-    """Set ``pragmas`` with one call, in their order; return whether all then have their declared values.
-
-    If a PRAGMA kept in the file has another value, nothing is set, so that this never writes or waits for a lock.
-
-    Raises:
-        UsageError: as for :func:`checked_name`.
-    """
-    kept: list[tuple[Pragma, str]] = []
-    others: list[tuple[Pragma, str]] = []
-    for pragma in pragmas:
-        name = checked_name(pragma.name, pragma.value)
-        (kept if name in KEPT_IN_FILE else others).append((pragma, name))
-    if cursor.connection.in_transaction:  # executescript would commit it
-        return False
-    try:
-        if not _are_set(cursor, kept):
-            return False
-        cursor.executescript(";".join([f"PRAGMA {name} = '{pragma.value}'" for pragma, name in others]))
-        return _are_set(cursor, others)
-    except sqlite3.Error:
-        return False
-
-
-def _are_set(cursor: sqlite3.Cursor, pragmas: Sequence[tuple[Pragma, str]]) -> bool:
-    return all(matches(pragma, read_pragma(cursor, name)) for pragma, name in pragmas)
+        raise UsageError(f"PRAGMA {pragma.name} = {value}: {what}")
 
 
 def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
     """Return the current value of a PRAGMA; None if SQLite doesn't know it."""
-    return only_value(cursor.execute(f"PRAGMA {name}").fetchall())
+    return _only_value(cursor.execute(f"PRAGMA {name}").fetchall())
 
 
-def only_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
+def _only_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
     """Return the value in the result of a PRAGMA; None if it is empty."""
     value = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
@@ -159,11 +109,13 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
     """Return whether ``found``, the value that SQLite reports, is the declared value of ``pragma``."""
     if found is None or found == pragma.value:
         return found is not None
-    wanted = str(pragma.value).lower()
+    name, wanted = pragma.name.lower(), str(pragma.value).lower()
     if isinstance(found, int):
-        number = _WORDS.get(pragma.name.lower(), _BOOLEANS).get(wanted, _BOOLEANS.get(wanted))
-        return found == (int(wanted) if number is None and _NUMBER.match(wanted) else number)
-    if pragma.name.lower() == "encoding":
+        words = [word.lower() for word in WORDS.get(name, ())]
+        if wanted in _BOOLEANS:
+            return found == _BOOLEANS[wanted]
+        return found == (words.index(wanted) if wanted in words else _NUMBER.match(wanted) and int(wanted))
+    if name == "encoding":
         # SQLite reports UTF-16 as UTF-16le or UTF-16be, depending on the machine; the hyphen is optional.
         return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted
@@ -179,16 +131,14 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     """
     cursor = sqlite3.Cursor(connection)  # connection.cursor() may be the application's own
     cursor.row_factory = None
-    if set_together(cursor, pragmas):
-        return
     deadline = time.monotonic() + wait_timeout(pragmas)
     for pragma in pragmas:
-        name = checked_name(pragma.name, pragma.value)
-        if name in KEPT_IN_FILE and matches(pragma, read_pragma(cursor, name)):
+        _check(pragma)
+        if pragma.name.lower() in _KEPT_IN_FILE and matches(pragma, read_pragma(cursor, pragma.name)):
             continue
         found = _set(cursor, pragma, database, deadline)
         if found is None or not matches(pragma, found):
-            found = read_pragma(cursor, name)
+            found = read_pragma(cursor, pragma.name)
         if not matches(pragma, found) and not _has_no_effect(connection, pragma):
             text, where = "nothing" if found is None else str(found), database or database_name(connection)
             raise PragmaError(name=pragma.name, wanted=str(pragma.value), found=text, database=where)
@@ -199,7 +149,7 @@ def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
 
     An immutable file is read without its journal, so SQLite does not report that the file is in WAL mode.
     """
-    if pragma.name.lower() not in FILE_ONLY:
+    if pragma.name.lower() not in _FILE_ONLY:
         return False
     file = main_file(connection)
     return not file or (matches(pragma, "wal") and is_wal(Path(file)))
@@ -209,7 +159,7 @@ def apply_layout_pragmas(
     connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
 ) -> None:
     """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
-    layout = [pragma for pragma in pragmas if pragma.name.lower() in SHAPE]
+    layout = [pragma for pragma in pragmas if pragma.name.lower() in LAYOUT]
     if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, layout, database)
 
@@ -239,4 +189,4 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         else:
-            return only_value(rows)
+            return _only_value(rows)

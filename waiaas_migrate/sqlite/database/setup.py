@@ -20,10 +20,7 @@ _SETUP: ContextVar[Setup | None] = ContextVar("_SETUP", default=None)
 @contextmanager
 def using_setup(setup: Setup | None) -> Iterator[None]:
     """Call ``setup`` with every connection opened inside the ``with`` block; None changes nothing."""
-    if setup is None:
-        yield
-        return
-    token = _SETUP.set(setup)
+    token = _SETUP.set(_SETUP.get() if setup is None else setup)
     try:
         yield
     finally:

@@ -38,21 +38,19 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """Return the file as a path."""
+        """The file as a path."""
         return None if self.file is None else Path(self.file)
 
     @property
     def needs_file(self) -> bool:
-        """Return whether SQLite opens the URI only if the file exists."""
-        if self.uri is None:
-            return False
-        asked = parse_qs(urlsplit(self.uri).query)
+        """Whether SQLite opens the URI only if the file exists."""
+        asked = parse_qs(urlsplit(self.uri or "").query)
         is_immutable = any(value != "0" for value in asked.get("immutable", []))
         return is_immutable or not {"ro", "rw"}.isdisjoint(asked.get("mode", []))
 
     @property
     def query(self) -> str:
-        """Return the parameters of a URI without its mode, such as a VFS, with an ``&`` after each."""
+        """The parameters of a URI without its mode, such as a VFS, with an ``&`` after each."""
         asked = urlsplit(self.uri or "").query.split("&")
         return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
 

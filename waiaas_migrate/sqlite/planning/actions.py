@@ -1,6 +1,7 @@
 """The actions that a migration consists of, as data.
 
-The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``.
+The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``. A rename
+is both a change and an action.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
@@ -30,7 +32,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """A statement as its author wrote it: CREATE of a view, a trigger or a virtual table, or one to repeat."""
+    """A statement as its author wrote it, such as the CREATE of a view, a trigger or a virtual table."""
 
     statement: SqlText
 
@@ -41,23 +43,6 @@ class Drop:
 
     kind: ObjectKind
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameTable:
-    """ALTER TABLE … RENAME TO; SQLite adapts everything that refers to the table."""
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameColumn:
-    """ALTER TABLE … RENAME COLUMN; SQLite adapts everything that uses the column."""
-
-    table: str
-    old: str
-    new: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +91,7 @@ class GuardNoRow:
 class EditDefinition:
     """Replace a piece of a table's definition; ``words`` describe the change.
 
-    The rows must pass the guards ``asked``. The old definition stays in force until all edits are made.
+    The rows must pass the guards ``asked``. SQLite follows the old definition until all edits are made.
     """
 
     table: str
@@ -123,8 +108,8 @@ class EndEdits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
-    """A column, and the SQL expression over the old row for its value."""
+class Assignment:
+    """A column, and the SQL expression for its value; ``source`` reads the old row."""
 
     column: str
     source: str
@@ -151,16 +136,16 @@ class CopyRows:
 
     table: str
     aside: str
-    copied: tuple[Copied, ...]
+    copied: tuple[Assignment, ...]
     asks_checks: bool = True
     overrides: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Replace ``table``, which is called ``away`` until it is dropped, by ``aside``.
+    """Rename ``table`` to ``away``, rename the new table ``aside`` to ``table``, and drop the old one.
 
-    ``keeps_sequence``: keep its AUTOINCREMENT counter.
+    ``keeps_sequence``: keep the AUTOINCREMENT counter.
     """
 
     table: str
@@ -177,7 +162,7 @@ class UpdateRows:
     """
 
     table: str
-    assignments: tuple[Copied, ...]
+    assignments: tuple[Assignment, ...]
     where: str | None = None
     overrides: bool = False
 
@@ -265,7 +250,7 @@ class GuardViolations:
 
 
 Action = (
-    CreateTable | CreateIndex | CreateStatement | Drop | RenameTable | RenameColumn | AddColumn | DropColumn
+    CreateTable | CreateIndex | CreateStatement | Drop | c.RenameTable | c.RenameColumn | AddColumn | DropColumn
     | BeginEdits | EditDefinition | EndEdits | CreateBeside | CopyRows | ReplaceTable | UpdateRows | FillFullText
     | SecureDelete | GuardForeignKeysOff | GuardDefinition | GuardObjects | GuardNoRow | GuardParents | NoteViolations
     | GuardViolations

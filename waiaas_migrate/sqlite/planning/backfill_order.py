@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 
 from waiaas_migrate.schema.changes import DropColumn, table_of
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.row_values import column_of, keeps_values
+from waiaas_migrate.sqlite.planning.row_values import keeps_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
     """Return ``tables`` (folded), each before those that its backfills read; and those that can't be ordered."""
     dropped = [change for change in transition.changes if isinstance(change, DropColumn)]
-    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.column.name)) for drop in dropped)}
+    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
     reads = {name: found.columns for name, found in transition.reads.items()}
     before = {
         name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}
@@ -36,11 +36,6 @@ def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for old, table in transition.kept_tables():
         for column in table.columns if fold(table.name) in changed else ():
-            before = column_of(old, column.name)
+            before = old.column(column.name)
             if before is not None and not keeps_values(old, table, before, column):
                 yield fold(table.name), fold(column.name)
-
-
-def read_tables(transition: Transition) -> frozenset[str]:
-    """Return the folded names of all tables that backfills read."""
-    return frozenset(table for found in transition.reads.values() for table, _ in found.columns)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.model import Column, Schema, Table
+from waiaas_migrate.schema.expressions import expressions
+from waiaas_migrate.schema.model import Column, Schema, Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.table_text import drops_cleanly
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
@@ -14,7 +15,9 @@ from waiaas_migrate.sqlite.reading.quoted_strings import is_text_term
 def can_drop_column(table: TableChanges, column: Column) -> bool:
     """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
     name = fold(column.name)
-    uses = _expressions_without(table.old, name) + statements(table.transition.old)
+    gone = [check for check in table.old.checks if written_on(check) == name]
+    uses = [text.sql for owner, _, text in expressions(table.old) if owner not in gone]
+    uses += statements(table.transition.old)
     return (
         column.generated is None
         and name not in _key_columns(table.old)
@@ -38,18 +41,10 @@ def _key_columns(table: Table) -> set[str]:
     return set(map(fold, names))
 
 
-def _expressions_without(table: Table, name: str) -> list[str]:
-    """Return the expressions of the table that are not part of the column ``name``."""
-    texts = [check.expression.sql for check in table.checks if fold(check.column or "") != name]
-    texts += [column.generated.expression.sql for column in table.columns if column.generated is not None]
-    texts += [index.where.sql for index in table.indexes if index.where is not None]
-    return texts + [p.expression.sql for index in table.indexes for p in index.parts if p.expression is not None]
-
-
 def _keeps_comments(table: TableChanges, name: str) -> bool:
     """Return whether the other columns keep their comments."""
     columns = [fold(column.name) for column in table.old.columns]
-    dropped = {fold(change.column.name) for change in table.changes if isinstance(change, c.DropColumn)}
+    dropped = {fold(change.old.name) for change in table.changes if isinstance(change, c.DropColumn)}
     at = columns.index(name)
     return drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
 

@@ -14,7 +14,7 @@ from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import orphan_condition
-from waiaas_migrate.sqlite.reading.spelling import spelled_name
+from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
@@ -32,7 +32,7 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Return the guards around changes that may remove parents: a step that notes violations, and one that compares."""
-    touched = {fold(c.table.name) for c in transition.changes if isinstance(c, DropTable)}
+    touched = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     moved = frozenset(moved_columns(transition))
     pairs = tuple(_checked(transition, touched, moved)) if touched or moved else ()
@@ -73,6 +73,6 @@ def _orphans(schema: Schema, table: str, key: ForeignKey, rowid: str | None = No
         return None
     parent = tables.get(fold(key.table))
     targets = () if parent is None else targets_of(parent, key)
-    columns = tuple(map(spelled_name, key.columns))
-    where = orphan_condition(columns, spelled_name(key.table), tuple(map(spelled_name, targets)))
+    columns = tuple(map(sql_name, key.columns))
+    where = orphan_condition(columns, sql_name(key.table), tuple(map(sql_name, targets)))
     return Orphans(table=table, columns=key.columns, parent=key.table, where=where, rowid=rowid)

@@ -13,9 +13,8 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
 from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.row_values import column_of
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.external_content import content_of
+from waiaas_migrate.sqlite.reading.external_content import external_content
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
@@ -26,7 +25,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
     made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
     for virtual in transition.new.virtual_tables:
-        content = content_of(virtual)
+        content = external_content(virtual.statement.sql)
         if content is None:
             continue
         old, new = old_tables.get(content.table), new_tables.get(content.table)
@@ -55,7 +54,7 @@ def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> boo
             continue
         if column in ROWID_NAMES and is_renumbered(old, new):
             return True
-        found = column_of(new, column)
+        found = new.column(column)
         if found is not None and found.generated is not None and any(table == name for table, _ in moved):
             return True
     return False

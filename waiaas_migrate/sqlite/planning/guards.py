@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.sqlite.planning import actions as a
 
 #: Why a migration refuses a table that was changed by hand.
@@ -30,12 +31,10 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             return (_definition(tables[0]),)
         case a.GuardDefinition(table=table):
             return (_definition(table),)
-        case a.GuardObjects(table=table, triggers_only=True):
-            message = f"{table}: has a trigger that no migration made; run waiaas-migrate drift"
-            return (Guard(label=f"{table}_triggers", message=message),)
-        case a.GuardObjects(table=table):
-            message = f"{table}: has an index or trigger that no migration made; run waiaas-migrate drift"
-            return (Guard(label=f"{table}_objects", message=message),)
+        case a.GuardObjects(table=table, triggers_only=triggers_only):
+            what, label = ("a trigger", "triggers") if triggers_only else ("an index or trigger", "objects")
+            message = f"{table}: has {what} that no migration made; run waiaas-migrate drift"
+            return (Guard(label=f"{table}_{label}", message=message),)
         case a.CopyRows(table=table):
             return (Guard(label=f"{table}_copied", message=f"{table}: not every row was copied"),)
         case a.GuardNoRow(table=table, rule=rule):
@@ -48,7 +47,7 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             names = ", ".join(dict.fromkeys(one.table for one in orphans))
             return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
-            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | a.RenameTable() | a.RenameColumn()
+            a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | c.RenameTable() | c.RenameColumn()
             | a.AddColumn() | a.DropColumn() | a.BeginEdits() | a.CreateBeside() | a.ReplaceTable()
             | a.UpdateRows() | a.FillFullText() | a.SecureDelete() | a.NoteViolations()
         ):  # fmt: skip

@@ -11,15 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
-from waiaas_migrate.sqlite.planning.backfill_order import backfill_order, read_tables
+from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
 from waiaas_migrate.sqlite.planning.table_plan import plan_table
-from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition, sides
+from waiaas_migrate.sqlite.planning.table_text import Write
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
 
 
@@ -28,9 +30,9 @@ def plan(transition: Transition) -> tuple[a.Step, ...]:
     return tuple(_Planner(transition).steps())
 
 
-def creation(schema: Schema, changes: Iterable[c.Change]) -> tuple[a.Step, ...]:
+def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
     """Return the steps that create ``schema`` in an empty database."""
-    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=tuple(changes)))
+    return plan(Transition(start=Schema(), old=Schema(), new=schema, changes=diff(Schema(), schema), write=write))
 
 
 class _Planner:
@@ -39,7 +41,7 @@ class _Planner:
     def __init__(self, transition: Transition) -> None:
         self.t = transition
         self.old, self.new = transition.old.by_name(), transition.new.by_name()
-        self.read = read_tables(transition)
+        self.read = frozenset(table for found in transition.reads.values() for table, _ in found.columns)
         changes: dict[str, list[c.Alteration]] = defaultdict(list)
         for change in transition.changes:
             if isinstance(change, c.Alteration):
@@ -88,10 +90,8 @@ class _Planner:
             yield _step(words, a.SecureDelete(on=secure_delete))
 
     def _renames(self) -> Iterator[a.Step]:
-        for table in self.t.renames.tables:
-            yield _step(describe(table), a.RenameTable(old=table.old, new=table.new))
-        for column in self.t.renames.columns:
-            yield _step(describe(column), a.RenameColumn(table=column.table, old=column.old, new=column.new))
+        renames: tuple[c.RenameTable | c.RenameColumn, ...] = (*self.t.renames.tables, *self.t.renames.columns)
+        yield from (_step(describe(rename), rename) for rename in renames)
 
     # Drop
 
@@ -123,14 +123,14 @@ class _Planner:
             if (fold(virtual.name) in self.read) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
         leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
-        yield from (_drop("table", table.name) for table in children_first(leaving))
+        yield from (_drop("table", table.name) for table in _children_first(leaving))
 
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
         """Create new tables, each with the indexes whose names are free."""
         for table in self.t.created(Table):
-            yield _step(describe(c.AddTable(table=table)), a.CreateTable(table=table))
+            yield _step(describe(c.AddTable(new=table)), a.CreateTable(table=table))
             yield from self._indexes_of_new(table, free=True)
 
     def _indexes_of_new(self, table: Table, *, free: bool) -> Iterator[a.Step]:
@@ -155,9 +155,8 @@ class _Planner:
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
         for change in self.t.changes:
-            _, created = sides(change)
-            if isinstance(created, VirtualTable):
-                yield _step(describe(change), a.CreateStatement(statement=created.statement))
+            if isinstance(change.new, VirtualTable):
+                yield _step(describe(change), a.CreateStatement(statement=change.new.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
         needed = _names(self.t.created(View)) | self.views_gone
@@ -176,30 +175,27 @@ class _Planner:
 def leaving_views(transition: Transition) -> tuple[View, ...]:
     """Return the views to drop first, whether or not they are created again."""
     gone = _names(transition.dropped(View)) | transition.set_aside
-    if transition.renames.tables or transition.renames.columns:
-        gone = _with_dependents(transition.start.views, gone)
+    if transition.renames.tables or transition.renames.columns:  # a view that reads one of these would stop a rename
+        gone = with_readers(transition.start.views, gone)
     return tuple(view for view in transition.start.views if fold(view.name) in gone)
 
 
-def _with_dependents(views: Sequence[View], gone: frozenset[str]) -> frozenset[str]:
-    """Return ``gone`` and all views that read one of these: they would stop a rename."""
-    found = gone
+def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]:
+    """Return ``names`` and all views that read one of these, also through other views; all names are folded."""
+    found = names
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
     return found
 
 
-def children_first(tables: Sequence[Table]) -> list[Table]:
-    """Return ``tables``, each before those that it refers to, if possible."""
-    left, ordered = list(tables), list[Table]()
+def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
+    """Yield ``tables``, each before those that it refers to, if possible."""
+    left = tables
     while left:
-        referred = {
-            fold(key.table) for table in left for key in table.foreign_keys if fold(key.table) != fold(table.name)
-        }
+        referred = {fold(k.table) for table in left for k in table.foreign_keys if fold(k.table) != fold(table.name)}
         free = [table for table in left if fold(table.name) not in referred] or left[:1]
-        ordered += free
+        yield from free
         left = [table for table in left if table not in free]
-    return ordered
 
 
 def _names(objects: Iterable[Table | Index | View | Trigger | VirtualTable]) -> frozenset[str]:
@@ -215,7 +211,7 @@ def _drop(kind: ObjectKind, name: str) -> a.Step:
 
 
 def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
-    words = describe(c.AddIndex(table=table, index=index))
+    words = describe(c.AddIndex(table=table, new=index))
     return a.Step(words=words, cost=cost, actions=(a.CreateIndex(table=table, index=index),))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
+from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
@@ -40,9 +41,9 @@ class _PlanTally(Tally):
                 self.touch(name, cost if isinstance(action, a.CreateIndex) else Cost.SCAN)
             case a.Drop():
                 self._drop(action)
-            case a.RenameTable(old=before, new=after):
+            case c.RenameTable(old=before, new=after):
                 self.rename(before, after)
-            case a.RenameColumn(table=name):
+            case c.RenameColumn(table=name):
                 self.touch(name, Cost.CONSTANT)
                 self.changes_keys = True
             case a.AddColumn():

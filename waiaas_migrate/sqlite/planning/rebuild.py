@@ -12,13 +12,13 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.row_values import column_of, guards, keeps_values, overrides_conflicts, value_of
+from waiaas_migrate.sqlite.planning.row_values import guards, keeps_values, overrides_conflicts, value_of
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
 from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
-from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
+from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 
 def rebuild(table: TableChanges, new: Table) -> a.Step:
@@ -61,15 +61,15 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
     for change in table.changes:
         if (
             isinstance(change, AddColumn)
-            and change.column.hints.backfill is None
-            and fold(change.column.name) != rowid_alias(new)
+            and change.new.hints.backfill is None
+            and fold(change.new.name) != rowid_alias(new)
         ):
             yield from guards(new, change)
 
 
 def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
     """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
-    name, temporary = written_name(table.text), spelled_name(aside)
+    name, temporary = written_name(table.text), sql_name(aside)
     named = a.Piece(old=temporary, new=name)
     steps = None
     # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
@@ -78,10 +78,10 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
     names_itself = any(text != check.expression.sql for check, text in checks)
     # With strings in double quotes, the text can't be edited: a new column could capture one.
     if not (names_itself or table.strings):
-        steps = text_steps(table.text, table.old, table.changes, table.clauses, new)
+        steps = text_steps(table.text, table.old, table.changes, table.transition.write, new)
     if steps is None:
         bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
-        create = table.clauses.table(replace(new, name=aside, checks=tuple(bare)))
+        create = table.transition.write(replace(new, name=aside, checks=tuple(bare)))
         return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
     pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
@@ -91,11 +91,11 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
 def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
     """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
     alias = rowid_alias(new)
-    column = column_of(old, alias) if alias is not None and alias != rowid_alias(old) else None
+    column = old.column(alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
         return []
     rule = f"rows have no value in {column.name}, which becomes the primary key"
-    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")]
+    return [a.GuardNoRow(table=new.name, rule=rule, where=f"{sql_name(column.name)} IS NULL")]
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
@@ -108,7 +108,7 @@ def _keeps_checks(old: Table, new: Table) -> bool:
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
     """Return whether ``name`` in an expression means the same in a row and its copy."""
-    before, after = column_of(old, name), column_of(new, name)
+    before, after = old.column(name), new.column(name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
     return after.generated is None and keeps_values(old, new, before, after)
@@ -118,34 +118,34 @@ def _has_counter(table: Table) -> bool:
     return table.primary_key is not None and table.primary_key.autoincrement
 
 
-def _copied(old: Table, new: Table) -> Iterator[a.Copied]:
+def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
     """Yield the columns to copy: not generated ones, nor new ones without a backfill, which get their default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
-        yield a.Copied(column=rowid, source=rowid)
+        yield a.Assignment(column=rowid, source=rowid)
     for column in new.columns:
         if column.generated is not None:
             continue
         source = value_of(old, column)
-        if source is None and alias == fold(column.name) and column_of(old, column.name) is None:
+        if source is None and alias == fold(column.name) and old.column(column.name) is None:
             source = rowid
         if source is not None:
-            yield a.Copied(column=column.name, source=source)
+            yield a.Assignment(column=column.name, source=source)
 
 
-def _nothing_kept(new: Table) -> a.Copied:
+def _nothing_kept(new: Table) -> a.Assignment:
     """Return a value to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
-        return a.Copied(column=rowid, source="NULL")
+        return a.Assignment(column=rowid, source="NULL")
     column = next(column for column in new.columns if column.generated is None)
     source = "NULL" if column.default is None else f"({_as_expression(column.default)})"
-    return a.Copied(column=column.name, source=source)
+    return a.Assignment(column=column.name, source=source)
 
 
 def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression, in which a bare name would be a column."""
     tokens = significant(tokenize(default.sql))
     if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
-        return spelled_value(tokens[0].name)
+        return sql_value(tokens[0].name)
     return default.sql

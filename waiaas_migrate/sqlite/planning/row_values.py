@@ -11,15 +11,15 @@ from typing import assert_never
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.enum_lists import values_held
+from waiaas_migrate.schema.enum_lists import lists, values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
-from waiaas_migrate.sqlite.planning.actions import Copied, GuardNoRow, UpdateRows
+from waiaas_migrate.sqlite.planning.actions import Assignment, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import as_names
-from waiaas_migrate.sqlite.reading.spelling import spelled_name, spelled_value
+from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 _QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
@@ -34,28 +34,23 @@ def waits_for_backfill(column: Column) -> bool:
     return column.not_null is not None and not has_default(column) and column.hints.backfill is not None
 
 
-def column_of(table: Table, name: str) -> Column | None:
-    """Return the column of ``table`` called ``name``."""
-    return next((column for column in table.columns if fold(column.name) == fold(name)), None)
-
-
 def is_filled(old: Table, column: Column) -> bool:
     """Return whether the column has a backfill, and is new or becomes NOT NULL."""
     if column.hints.backfill is None:
         return False
-    before = column_of(old, column.name)
+    before = old.column(column.name)
     return before is None or (before.not_null is None and column.not_null is not None)
 
 
 def value_of(old: Table, column: Column) -> str | None:
     """Return the SQL for the value of ``column`` over ``old``; None for its default."""
-    before = column_of(old, column.name)
+    before = old.column(column.name)
     backfill = column.hints.backfill
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
-    source = name = spelled_name(column.name)
+    source = name = sql_name(column.name)
     if values := mapping(old, column):
-        cases = " ".join(f"WHEN {spelled_value(was)} THEN {spelled_value(new)}" for was, new in values.items())
+        cases = " ".join(f"WHEN {sql_value(was)} THEN {sql_value(new)}" for was, new in values.items())
         source = f"CASE {name} {cases} ELSE {name} END"
     if backfill is not None and is_filled(old, column):
         given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
@@ -67,7 +62,7 @@ def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
     """Return whether rows keep the values of a column, unless it is generated from columns that change."""
     columns = (old, before), (new, after)
     shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
-    return shapes[0] == shapes[1] and value_of(old, after) == spelled_name(after.name)
+    return shapes[0] == shapes[1] and value_of(old, after) == sql_name(after.name)
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
@@ -88,7 +83,7 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     changing = [
         (column, value)
         for column in new.columns
-        if column.generated is None and (value := value_of(old, column)) not in (None, spelled_name(column.name))
+        if column.generated is None and (value := value_of(old, column)) not in (None, sql_name(column.name))
     ]
     if not changing:
         return ()
@@ -112,11 +107,11 @@ def _only_maps_values(old: Table, column: Column) -> bool:
 
 
 def _one_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
-    name = spelled_name(column.name)
+    name = sql_name(column.name)
     return UpdateRows(
         table=new.name,
-        assignments=(Copied(column=column.name, source=spelled_value(after)),),
-        where=f"{name} = {spelled_value(before)}",
+        assignments=(Assignment(column=column.name, source=sql_value(after)),),
+        where=f"{name} = {sql_value(before)}",
         overrides=overrides_conflicts(new),
     )
 
@@ -124,16 +119,16 @@ def _one_value(new: Table, column: Column, before: str | int, after: str | int |
 def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
     conditions: list[str] = []
     for column, value in changing:
-        name = spelled_name(column.name)
-        if column_of(old, column.name) is None:
+        name = sql_name(column.name)
+        if old.column(column.name) is None:
             conditions.append("TRUE")
         elif values := mapping(old, column):
-            conditions.append(f"{name} IN ({', '.join(spelled_value(value) for value in values)})")
+            conditions.append(f"{name} IN ({', '.join(sql_value(value) for value in values)})")
         if value is not None and value.startswith("coalesce("):
             conditions.append(f"{name} IS NULL")
     return UpdateRows(
         table=new.name,
-        assignments=tuple(Copied(column=column.name, source=value or "NULL") for column, value in changing),
+        assignments=tuple(Assignment(column=column.name, source=value or "NULL") for column, value in changing),
         where=None if "TRUE" in conditions else " OR ".join(conditions),
         overrides=overrides_conflicts(new),
     )
@@ -142,21 +137,21 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
 def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
     """Yield the conditions that existing rows must meet for ``change``."""
     match change:
-        case c.AddCheck(check=check):
+        case c.AddCheck(new=check):
             yield _check_guard(new, check)
         case c.ModifyCheck(old=before, new=after):
             yield from _list_guard(new, before, after)
         case c.ModifyColumn(old=before, new=after):
             if before.not_null is None and after.not_null is not None:
                 yield _null_guard(new, after)
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             if waits_for_backfill(column):
                 yield _null_guard(new, column)
             elif column.not_null and not has_default(column) and column.generated is None:
                 rule = f"it has rows, and the new column {column.name} is NOT NULL without a default or a backfill"
                 yield GuardNoRow(table=new.name, rule=rule, where="TRUE")
         case (
-            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions()
+            c.DropColumn() | c.ReorderColumns() | c.DropCheck() | c.ModifyTableOptions()
             | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
@@ -167,7 +162,7 @@ def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C
 
 def _null_guard(table: Table, column: Column) -> GuardNoRow:
     rule = f"rows have no value in {column.name}, which becomes NOT NULL"
-    return GuardNoRow(table=table.name, rule=rule, where=f"{spelled_name(column.name)} IS NULL")
+    return GuardNoRow(table=table.name, rule=rule, where=f"{sql_name(column.name)} IS NULL")
 
 
 def _check_guard(table: Table, check: Check) -> GuardNoRow:
@@ -180,40 +175,36 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
     With a collation other than BINARY, a removed value may be equal to one that stays.
     """
-    old, new = before.allowed, after.allowed
     # "IS NULL OR" before a list makes no difference, because NULL passes any CHECK.
-    if old is None or new is None or old.column != new.column:
+    if (both := lists(before, after)) is None:
         yield _check_guard(table, after)
         return
-    column = column_of(table, new.column)
+    old, new = both
+    column = table.column(new.column)
     mapped = {} if column is None else dict(column.hints.removed_values) | dict(column.hints.renamed_values)
     removed = [value for value in old.values if value not in new.values and value not in mapped]
     if removed:
-        name = spelled_name(new.column if column is None else column.name)
-        listed = ", ".join(spelled_value(value) for value in removed)
+        name = sql_name(new.column if column is None else column.name)
+        listed = ", ".join(sql_value(value) for value in removed)
         rule = f"rows hold values in {name} that are no longer allowed ({listed})"
         is_binary = column is not None and canonical_collation(column.collation) is None
         where = f"{name} IN ({listed})" + ("" if is_binary else f" AND NOT ({after.expression.sql})")
         yield GuardNoRow(table=table.name, rule=rule, where=where)
 
 
-#: A CHECK, after the folded name of its table.
-Rule = tuple[str, Check]
-
-
-def checks_always_met(old: Schema, new: Schema) -> frozenset[Rule]:
-    """Return the CHECKs that pass because the migration sets all values that they read.
+def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
+    """Return the CHECKs, each after its folded table, that pass because the migration sets all values that they read.
 
     Such a CHECK reads only columns that are filled with a default, or with a backfill that reads nothing. SQLite
     computes these values in a sample row. ``old`` has the new names already.
     """
-    found: set[Rule] = set()
+    found: set[tuple[str, Check]] = set()
     before = old.by_name()
     for table in new.tables:
         was = before.get(fold(table.name))
         if was is None or not table.checks or was == table:
             continue
-        set_columns = [one for one in table.columns if column_of(was, one.name) is None or is_filled(was, one)]
+        set_columns = [one for one in table.columns if was.column(one.name) is None or is_filled(was, one)]
         filled = [column for column in set_columns if column.generated is None]
         found |= {(fold(table.name), check) for check in table.checks if filled and _passes(check, filled)}
     return frozenset(found)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
-from waiaas_migrate.schema.model import Check, Column, Schema, SqlText, Table
+from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
+from waiaas_migrate.sqlite.planning.plan import with_readers
+from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, Tree, literal_uses, other_names, tree_of
+from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses, other_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,12 @@ def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
         for place, names in _places(new, gone):
             for use in literal_uses(tree_of(place.text), tables, place.own):
                 if use.value in gone.values and (verb := _verb(use, gone, names)):
-                    found[_hazard(place, gone, use.value, verb)] = None
-        found |= dict.fromkeys(_stale_default(gone))
+                    said = f"{place.subject} {verb.format(literal(use.value), gone.where)}"
+                    found[_hazard(gone, use.value, place.where, said)] = None
+        default = gone.column.default.sql.strip("() ") if gone.column.default is not None else None
+        for value in gone.values:
+            if default == literal(value):
+                found[_hazard(gone, value, gone.where, f"the default is {literal(value)}")] = None
     return tuple(found)
 
 
@@ -67,76 +74,37 @@ def _gone(old: Schema, new: Schema) -> Iterator[_Gone]:
 def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]:
     """Yield the SQL that can reach the column, with the names that the column may have there."""
     own = frozenset({fold(gone.column.name)})
-    yield from ((place, own) for place in _places_of_table(gone.table))
-    readers = _readers(new, gone.table)
+    for owner, where, text in expressions(gone.table):
+        subject = {Check: "a CHECK", Index: "the index", Column: "the generated column"}[type(owner)]
+        if isinstance(owner, Check) and owner.name is not None:
+            subject = f"the CHECK {owner.name}"
+        yield _Place(where, subject, text, gone.table.name), own
+    reading = with_readers(new.views, frozenset({fold(gone.table.name)}))
+    readers = {fold(view.name): tree_of(view.statement) for view in new.views if fold(view.name) in reading}
     named = other_names(readers.values(), own)
     for view in new.views:
         if fold(view.name) in readers:
             yield _Place(view.name, "the view", view.statement, ""), named
     for trigger in new.triggers:
-        if {fold(trigger.table), *names_in(trigger.statement.sql)} & {fold(gone.table.name), *readers}:
+        if {fold(trigger.table), *names_in(trigger.statement.sql)} & reading:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
             yield place, other_names([tree_of(trigger.statement)], named)
-
-
-def _places_of_table(table: Table) -> Iterator[_Place]:
-    for check in table.checks:
-        where = f"{table.name}.{check.column}" if check.column else table.name
-        yield _Place(where, _called(check), check.expression, table.name)
-    for index in table.indexes:
-        for text in (index.where, *(part.expression for part in index.parts)):
-            if text is not None:
-                yield _Place(index.name, "the index", text, table.name)
-    for column in table.columns:
-        if column.generated is not None:
-            where = f"{table.name}.{column.name}"
-            yield _Place(where, "the generated column", column.generated.expression, table.name)
-
-
-def _called(check: Check) -> str:
-    return "a CHECK" if check.name is None else f"the CHECK {check.name}"
-
-
-def _readers(new: Schema, table: Table) -> dict[str, Tree]:
-    """Return the trees of the views that read ``table``, also through other views, by folded name."""
-    found: dict[str, Tree] = {}
-    size = -1
-    while len(found) > size:
-        size = len(found)
-        for view in new.views:
-            if fold(view.name) not in found and names_in(view.statement.sql) & {fold(table.name), *found}:
-                found[fold(view.name)] = tree_of(view.statement)
-    return found
 
 
 def _verb(use: LiteralUse, gone: _Gone, names: frozenset[str]) -> str:
     """Return what is done with the value and the column; empty if the value is used with other columns only."""
     own = fold(gone.table.name), fold(gone.column.name)
-    direct = [one for one in use.columns if (one.table, one.column) == own and one.is_direct]
-    indirect = [
-        one for one in use.columns if (one.table, one.column) == own or (one.table is None and one.column in names)
-    ]
-    if not indirect:
+    met = [one for one in use.columns if (one.table, one.column) == own or (one.table is None and one.column in names)]
+    if not met:
         return ""
+    is_certain = any(one.table is not None and one.is_direct for one in met)
     if use.is_written:
-        return "writes {} to {}" if direct else "may write {} to {}"
-    return "compares {1} with {0}" if direct else "may compare {1} with {0}"
+        return "writes {} to {}" if is_certain else "may write {} to {}"
+    return "compares {1} with {0}" if is_certain else "may compare {1} with {0}"
 
 
-def _hazard(place: _Place, gone: _Gone, value: str | int, verb: str) -> Hazard:
-    done = verb.format(literal(value), gone.where)
-    return _stale(place.where, f"{place.subject} {done}, which is no longer a value of the enum.", gone, value)
-
-
-def _stale_default(gone: _Gone) -> Iterator[Hazard]:
-    default = gone.column.default
-    for value in gone.values if default is not None else ():
-        if default is not None and default.sql.strip("() ") == literal(value):
-            what = f"the default is {literal(value)}, which is no longer a value of the enum."
-            yield _stale(gone.where, what, gone, value)
-
-
-def _stale(where: str, what: str, gone: _Gone, value: str | int) -> Hazard:
+def _hazard(gone: _Gone, value: str | int, where: str, said: str) -> Hazard:
     new = gone.values[value]
     fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {allow(Code.STALE_VALUE)}"
+    what = f"{said}, which is no longer a value of the enum."
     return Hazard(code=Code.STALE_VALUE, where=where, what=what, fix=fix, name=literal(value))

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.altered import altered
+from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Table
@@ -26,7 +27,7 @@ from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, statemen
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
-from waiaas_migrate.sqlite.planning.row_values import column_of, guards, updates, waits_for_backfill
+from waiaas_migrate.sqlite.planning.row_values import guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
@@ -77,7 +78,7 @@ def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bo
     found = table.transition.reads.get(fold(table.new.name))
     if found is None or not found.reads_itself:
         return False
-    return any(column_of(table.old, item.column) is not None for update in rows for item in update.assignments)
+    return any(table.old.column(item.column) is not None for update in rows for item in update.assignments)
 
 
 def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
@@ -85,9 +86,9 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
     match change:
         case c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique() | c.ReorderColumns():
             return True
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             return not _can_add_column(table, column)
-        case c.DropColumn(column=column):
+        case c.DropColumn(old=column):
             return not can_drop_column(table, column)
         case c.ModifyColumn(old=old, new=new):
             return _changes_storage(table, old, new) or not edits
@@ -96,8 +97,6 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
             return not edits and _is_edit(table, change)
-        case c.RenameColumn():
-            return False
         case _:
             assert_never(change)
 
@@ -136,15 +135,13 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
     """Return the added columns, each after those it uses; None if impossible."""
-    waiting = _additions(table)
+    waiting = {fold(change.new.name): change for change in _additions(table)}
     ordered: list[c.AddColumn] = []
     while waiting:
-        names = {fold(change.column.name) for change in waiting}
-        free = [one for one in waiting if not (names - {fold(one.column.name)}) & _used_by(table.new, one.column)]
+        free = [name for name, one in waiting.items() if not (waiting.keys() - {name}) & _used_by(table.new, one.new)]
         if not free:
             return None
-        ordered += free
-        waiting = [change for change in waiting if change not in free]
+        ordered += [waiting.pop(name) for name in free]
     return ordered
 
 
@@ -157,22 +154,22 @@ def _used_by(table: Table, column: Column) -> frozenset[str]:
 
 def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
     """Return whether ``change`` needs an edit of the table's text, and is not part of an added or dropped column."""
-    added = {fold(one.column.name): one.column for one in _additions(table)}
+    added = {fold(one.new.name): one.new for one in _additions(table)}
     match change:
-        case c.AddCheck(check=check):
+        case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
-        case c.DropCheck(check=check):
-            dropped = {fold(one.column.name) for one in table.changes if isinstance(one, c.DropColumn)}
+        case c.DropCheck(old=check):
+            dropped = {fold(one.old.name) for one in table.changes if isinstance(one, c.DropColumn)}
             return fold(check.column or "") not in dropped
-        case c.AddForeignKey(foreign_key=key):
+        case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)
-        case c.AddColumn(column=column):
+        case c.AddColumn(new=column):
             return waits_for_backfill(column)
         case c.ModifyCheck() | c.ModifyColumn() | c.DropForeignKey() | c.ModifyForeignKey():
             return True
         case (
-            c.DropColumn() | c.RenameColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
+            c.DropColumn() | c.ReorderColumns() | c.ModifyTableOptions() | c.ModifyPrimaryKey()
             | c.AddUnique() | c.DropUnique()
         ):  # fmt: skip
             return False
@@ -189,13 +186,13 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
     rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
     late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
     edits = _Edits(table)
-    first = edits.made(rules)
+    first = edits.make(rules)
     edits.add_columns(added)
     return TablePlan(
         # Rows satisfy the new rules only after they are updated.
         rules=tuple(replace(edit, asked=()) for edit in first),
         steps=tuple(_alterations(table, added, rows, [one for rule in rules for one in guards(table.new, rule)])),
-        edits=edits.made(late),
+        edits=edits.make(late),
         drops=tuple(_column_drops(table)),
         updated=updated,
     )
@@ -205,18 +202,18 @@ def _not_null_added(change: c.Alteration) -> c.Alteration:
     """Return ``change``; for an added column, the change that is left: it becomes NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
-    return c.ModifyColumn(table=change.table, old=replace(change.column, not_null=None), new=change.column)
+    return c.ModifyColumn(table=change.table, old=replace(change.new, not_null=None), new=change.new)
 
 
 def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
     """Return whether ``change`` loosens or replaces a rule on an updated column."""
     match change:
-        case c.ModifyCheck(old=check) | c.DropCheck(check=check):
+        case c.ModifyCheck(old=check) | c.DropCheck(old=check):
             return bool(updated & names_in(check.expression.sql))
         case c.ModifyColumn(new=column):
             return column.not_null is None and fold(column.name) in updated
         case (
-            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.RenameColumn() | c.ReorderColumns()
+            c.AddCheck() | c.AddColumn() | c.DropColumn() | c.ReorderColumns()
             | c.ModifyTableOptions() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
@@ -229,17 +226,15 @@ class _Edits:
     """The definition of a table while it is edited piece by piece."""
 
     def __init__(self, changes: TableChanges) -> None:
-        self._changes, self._clauses = changes, changes.clauses
+        self._changes, self._write = changes, changes.transition.write
         self._text, self._table = changes.text, changes.old
 
-    def made(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Return the edits for ``changes``: if that is impossible piece by piece, one edit of the whole text."""
-        new = self._table
-        for change in changes:
-            new = altered(new, change)
-        steps = text_steps(self._text, self._table, changes, self._clauses, new)
+    def make(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
+        """Make ``changes`` and return their edits; if it is impossible piece by piece, one edit of the whole text."""
+        new = reduce(altered, changes, self._table)
+        steps = text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
-            text = table_text.renamed(self._clauses.table(new), table_text.written_name(self._text))
+            text = table_text.renamed(self._write(new), table_text.written_name(self._text))
             steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
         if steps:
             self._text = steps[-1].after
@@ -258,7 +253,7 @@ class _Edits:
         """Add columns to the definition as ALTER TABLE does."""
         for change in added:
             place = _as_added(self._changes, change)
-            self._text = table_text.with_added_column(self._text, self._clauses.item(place))
+            self._text = table_text.with_added_column(self._text, self._write(place))
             self._table = replace(
                 self._table,
                 columns=(*self._table.columns, place.column),
@@ -269,10 +264,10 @@ class _Edits:
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
     """Return a new column without the rules that rows satisfy only after its backfill."""
-    place = column_layout(table.new, change.column)
-    if waits_for_backfill(change.column):
-        place = replace(place, column=replace(change.column, not_null=None))
-    if _waits_with_checks(table.new, change.column):
+    place = column_layout(table.new, change.new)
+    if waits_for_backfill(change.new):
+        place = replace(place, column=replace(change.new, not_null=None))
+    if _waits_with_checks(table.new, change.new):
         place = replace(place, checks=())
     return place
 
@@ -284,7 +279,7 @@ def _alterations(
     steps = []
     for change in added:
         place = _as_added(table, change)
-        before = () if waits_for_backfill(change.column) else guards(table.new, change)
+        before = () if waits_for_backfill(change.new) else guards(table.new, change)
         actions = (*before, a.AddColumn(table=table.new.name, column=place))
         steps.append(a.Step(words=describe(change), cost=Cost.SCAN if place.checks else Cost.CONSTANT, actions=actions))
     if not rows:
@@ -301,7 +296,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
     is_legacy = bool(statements(table.transition.old))
     for change in table.changes:
         if isinstance(change, c.DropColumn):
-            action = a.DropColumn(table=table.new.name, column=change.column.name, is_legacy=is_legacy)
+            action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
             yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
@@ -309,7 +304,7 @@ def _in_file_order(table: TableChanges) -> Table:
     """Return ``table.new`` with the old columns first, as they are in the file."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
-    return replace(table.new, columns=(*kept, *(change.column for change in _additions(table))))
+    return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))
 
 
 def _names(table: Table) -> list[str]:

@@ -7,21 +7,18 @@ occurs only once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Table, Unique
+from waiaas_migrate.schema.model import Check, Constraint, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
 
-Constraint = PrimaryKey | Unique | Check | ForeignKey
 #: A column with the constraints written on it, or a constraint of the table.
 Item = ColumnLayout | Constraint
 
-_INDENT = "    "
 _KEYWORDS: dict[str, type[Constraint]]
 _KEYWORDS = {"PRIMARY": PrimaryKey, "UNIQUE": Unique, "CHECK": Check, "FOREIGN": ForeignKey}
 _CLAUSES = frozenset(
@@ -31,16 +28,8 @@ _CLAUSES = frozenset(
 _PAIRS = frozenset({("SET", "NULL"), ("NOT", "NULL"), ("DEFAULT", "NULL"), ("SET", "DEFAULT"), ("ALWAYS", "AS")})
 
 
-class Clauses(Protocol):
-    """Writes the parts of a CREATE TABLE."""
-
-    def item(self, item: Item) -> str:
-        """Write a column with its constraints, or a constraint of the table."""
-        ...  # pragma: no cover — a protocol's body never runs
-
-    def table(self, table: Table) -> str:
-        """Write the whole CREATE TABLE."""
-        ...  # pragma: no cover — a protocol's body never runs
+#: Writes a CREATE TABLE, or a column or constraint in it.
+Write = Callable[[Table | Item], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +96,7 @@ class Text:
     def separator(self) -> str:
         """The white space between two parts: a new line if the text has one part per line."""
         before = self.sql[: self.parts[0].start]
-        return "\n" + (before.rpartition("\n")[2] or _INDENT) if "\n" in before else " "
+        return "\n" + (before.rpartition("\n")[2] or "    ") if "\n" in before else " "
 
 
 def parsed(sql: str) -> Text:

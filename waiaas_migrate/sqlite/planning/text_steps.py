@@ -6,15 +6,16 @@ import operator
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from waiaas_migrate.schema.altered import altered, column_changed
-from waiaas_migrate.schema.changes import AddColumn, Alteration, DropColumn
-from waiaas_migrate.schema.model import Table
+from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema.applied import altered
+from waiaas_migrate.schema.model import Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, layout
-from waiaas_migrate.sqlite.planning.table_text import Clauses, Item, Text, parsed
+from waiaas_migrate.sqlite.planning.table_text import Item, Text, Write, parsed
 
 
 class _Edit(NamedTuple):
@@ -29,14 +30,14 @@ class _Unclear(Exception):
     """The text can't be changed piece by piece."""
 
 
-def _changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> str | None:
+def _changed_text(sql: str, before: Table, after: Table, write: Write) -> str | None:
     """Change ``sql`` from the text of ``before`` to that of ``after``.
 
     Return None if columns change their order, or if it is not clear which column a comment describes.
     """
     text = parsed(sql)
     try:
-        edits = sorted(_edits(text, before, after, clauses), key=lambda edit: edit[:2])
+        edits = sorted(_edits(text, before, after, write), key=lambda edit: edit[:2])
     except _Unclear:
         return None
     if any(later.start < earlier.end for earlier, later in pairwise(edits)):
@@ -46,7 +47,7 @@ def _changed_text(sql: str, before: Table, after: Table, clauses: Clauses) -> st
     return sql
 
 
-def _edits(text: Text, before: Table, after: Table, clauses: Clauses) -> Iterator[_Edit]:
+def _edits(text: Text, before: Table, after: Table, write: Write) -> Iterator[_Edit]:
     old, new = _as_written(text, before), _items(after)
     stays = _counterparts(old, new)
     if _names(stays) != [name for name in _names(new) if name in _names(stays)]:
@@ -55,11 +56,11 @@ def _edits(text: Text, before: Table, after: Table, clauses: Clauses) -> Iterato
         if item is None:
             yield _removal(text, at, is_last=not any(stays[at:]))
         elif item != old[at]:
-            yield _Edit(text.parts[at].start, text.parts[at].end, clauses.item(item))
+            yield _Edit(text.parts[at].start, text.parts[at].end, write(item))
     for number, item in enumerate(new):
         if not any(item is other for other in stays):
             last = _last_position(stays, new[:number] if isinstance(item, ColumnLayout) else stays)
-            yield from _insertion(text, last, clauses.item(item))
+            yield from _insertion(text, last, write(item))
     if (before.strict, before.without_rowid) != (after.strict, after.without_rowid):
         words = ["STRICT"] * after.strict + ["WITHOUT ROWID"] * after.without_rowid
         yield _Edit(text.closing + 1, len(text.sql), " " + ", ".join(words) if words else "")
@@ -143,13 +144,13 @@ def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
 class TextStep:
     """The text before and after ``changes`` to one column or one constraint."""
 
-    changes: tuple[Alteration, ...]
+    changes: tuple[c.Alteration, ...]
     before: str
     after: str
 
 
 def text_steps(
-    sql: str, table: Table, changes: Sequence[Alteration], clauses: Clauses, order: Table
+    sql: str, table: Table, changes: Sequence[c.Alteration], write: Write, order: Table
 ) -> tuple[TextStep, ...] | None:
     """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
@@ -158,12 +159,10 @@ def text_steps(
     places = {fold(column.name): at for at, column in enumerate(order.columns)}
     found: list[TextStep] = []
     for group in _by_column(changes):
-        new = table
-        for change in group:
-            new = altered(new, change)
-        if any(isinstance(change, AddColumn) for change in group):
+        new = reduce(altered, group, table)
+        if any(isinstance(change, c.AddColumn) for change in group):
             new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: places.get(fold(one.name), -1))))
-        after = _changed_text(sql, table, new, clauses)
+        after = _changed_text(sql, table, new, write)
         if after is None:
             return None
         if after != sql:
@@ -172,9 +171,30 @@ def text_steps(
     return tuple(found)
 
 
-def _by_column(changes: Sequence[Alteration]) -> Iterator[tuple[Alteration, ...]]:
+def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, ...]]:
     """Yield the changes to each column and constraint, dropped columns first."""
-    groups: dict[object, list[Alteration]] = defaultdict(list)
+    groups: dict[object, list[c.Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
-        groups[column_changed(change) or number].append(change)
-    yield from map(tuple, sorted(groups.values(), key=lambda group: not any(isinstance(c, DropColumn) for c in group)))
+        groups[_column_changed(change) or number].append(change)
+    yield from map(
+        tuple, sorted(groups.values(), key=lambda group: not any(isinstance(x, c.DropColumn) for x in group))
+    )
+
+
+def _column_changed(change: c.Alteration) -> str | None:
+    """Return the folded name of the column whose definition ``change`` edits; None if it edits anything else."""
+    match change:
+        case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
+            return fold(column.name)
+        case (
+            c.AddCheck(new=item) | c.DropCheck(old=item) | c.ModifyCheck(old=item)
+            | c.AddForeignKey(new=item) | c.DropForeignKey(old=item) | c.ModifyForeignKey(old=item)
+        ):  # fmt: skip
+            return written_on(item)
+        case (
+            c.ModifyTableOptions() | c.ReorderColumns() | c.ModifyPrimaryKey() | c.AddUnique()
+            | c.DropUnique()
+        ):  # fmt: skip
+            return None
+        case _:
+            assert_never(change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.schema import changes as c
@@ -12,13 +12,12 @@ from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, Vir
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
-from waiaas_migrate.sqlite.planning.table_text import Clauses
+from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
-SchemaObject = Table | VirtualTable | Index | View | Trigger
-ObjectT = TypeVar("ObjectT", bound=SchemaObject)
+ObjectT = TypeVar("ObjectT", bound=Table | VirtualTable | Index | View | Trigger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +29,10 @@ class Transition:
         old: the current schema after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
+        write: writes a CREATE TABLE, or a part of one.
         renames: the tables and columns to rename first.
         set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
         options: the settings of the project.
-        clauses: writes the parts of CREATE TABLE; needed if a table changes.
         texts: the CREATE statements of the tables of ``old``, by folded name.
         reads: what the backfills of each table read, by its folded name.
         problems: backfills that can't be run.
@@ -47,10 +46,10 @@ class Transition:
     old: Schema
     new: Schema
     changes: tuple[c.Change, ...]
+    write: Write
     renames: Renames = field(default=Renames())
     set_aside: frozenset[str] = frozenset()
     options: PlanOptions = field(default=PlanOptions())
-    clauses: Clauses | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -66,30 +65,16 @@ class Transition:
 
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are dropped or replaced, except indexes of tables."""
-        return tuple(old for old, _ in map(sides, self.changes) if isinstance(old, kind))
+        return tuple(change.old for change in self._object_changes() if isinstance(change.old, kind))
 
     def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the objects that are added or replace others, except indexes of tables."""
-        return tuple(new for _, new in map(sides, self.changes) if isinstance(new, kind))
+        return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
-
-def sides(change: c.Change) -> tuple[SchemaObject | None, SchemaObject | None]:
-    """Return the object that ``change`` drops and the one that it creates."""
-    match change:
-        case c.AddTable(table=new) | c.AddIndex(index=new) | c.AddObject(item=new):
-            return None, new
-        case c.DropTable(table=old) | c.DropIndex(index=old) | c.DropObject(item=old):
-            return old, None
-        case c.ModifyIndex() | c.ModifyObject():
-            return change.old, change.new
-        case (
-            c.ModifyTableOptions() | c.AddColumn() | c.DropColumn() | c.ModifyColumn() | c.ReorderColumns()
-            | c.AddCheck() | c.DropCheck() | c.ModifyCheck() | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
-            | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey() | c.RenameTable() | c.RenameColumn()
-        ):  # fmt: skip
-            return None, None  # The table stays, and table_plan.py alters it.
-        case _:
-            assert_never(change)
+    def _object_changes(self) -> Iterator[c.AddTable | c.DropTable | c.IndexChange | c.ObjectChange]:
+        """Yield the changes except those that alter or rename a table, which stays."""
+        stays = c.Alteration | c.RenameTable | c.RenameColumn
+        return (change for change in self.changes if not isinstance(change, stays))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +90,6 @@ class TableChanges:
     def text(self) -> str:
         """The CREATE statement of ``old``."""
         return self.transition.texts[fold(self.old.name)]
-
-    @property
-    def clauses(self) -> Clauses:
-        """The writer of the parts of CREATE TABLE."""
-        if self.transition.clauses is None:
-            raise ValueError("a transition that alters a table needs clauses")
-        return self.transition.clauses
 
     @property
     def strings(self) -> frozenset[str]:

@@ -14,8 +14,9 @@ from contextlib import closing
 from functools import lru_cache
 from itertools import pairwise
 
+from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.model import Schema, SqlText, Table
+from waiaas_migrate.schema.model import Index, Schema, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute, memory
 from waiaas_migrate.sqlite.planning.row_values import is_filled
@@ -46,8 +47,6 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
         return ()
     with closing(memory()) as scratch:
         errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
-    if not any(errors.values()):
-        return ()
     known = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
     for code, name, owner in used:
@@ -119,23 +118,14 @@ def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
     """Yield the uses in ``schema``; those in backfills only if rows in ``old`` get their values."""
     before = old.by_name()
     for table in schema.tables:
-        yield from _uses_of(table, before.get(fold(table.name)))
+        for column in table.columns:
+            yield f"{table.name}.{column.name}", column.default
+            yield f"{table.name}.{column.name}", column.collation
+            if (was := before.get(fold(table.name))) is not None and is_filled(was, column):
+                yield f"{table.name}.{column.name}", column.hints.backfill
+        yield from ((where, text) for _, where, text in expressions(table))
+        for key in (table.primary_key, *table.uniques, *table.indexes):
+            for part in key.parts if key is not None else ():
+                yield key.name if isinstance(key, Index) else table.name, part.collation
     yield from ((view.name, view.statement) for view in schema.views)
     yield from ((trigger.name, trigger.statement) for trigger in schema.triggers)
-
-
-def _uses_of(table: Table, old: Table | None) -> Iterator[_Use]:
-    for column in table.columns:
-        generated = column.generated.expression if column.generated is not None else None
-        backfill = column.hints.backfill if old is not None and is_filled(old, column) else None
-        for use in (column.default, generated, backfill, column.collation):
-            yield f"{table.name}.{column.name}", use
-    for check in table.checks:
-        yield f"{table.name}.{check.column}" if check.column else table.name, check.expression
-    for key in (table.primary_key, *table.uniques):
-        for part in key.parts if key is not None else ():
-            yield table.name, part.collation
-    for index in table.indexes:
-        yield index.name, index.where
-        for part in index.parts:
-            yield from ((index.name, part.expression), (index.name, part.collation))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
+
+#: The tree of an expression or a statement, as JSON.
+Tree = Any
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
@@ -15,12 +19,9 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
     """
     if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
         return None
-    try:
-        terms = list(_terms(json.loads(expression.key)))
-    except (ValueError, RecursionError):
-        return None  # too deep for the JSON reader, and so not a list
+    terms = list(_terms(tree_of(expression)))
     tested = [column for term in terms if (column := _is_null(term)) is not None]
-    lists = [one for term in terms if (one := _in_list(term) or _one_value(term)) is not None]
+    lists = [one for term in terms if (one := _list(term)) is not None]
     columns = {*tested, *(one.column for one in lists)}
     if not lists or len(lists) + len(tested) < len(terms) or len(columns) > 1:
         return None
@@ -28,41 +29,46 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
     return AllowedValues(column=lists[0].column, values=values, nullable=bool(tested))
 
 
-def _terms(tree: object) -> Iterator[object]:
+def tree_of(text: SqlText) -> Tree:
+    """Return the tree of ``text``; None if it is too deep, or was not understood."""
+    try:
+        return json.loads(text.key)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _terms(tree: Tree) -> Iterator[Tree]:
     """Yield the expressions that OR joins."""
-    match tree:
-        case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
-            yield from _terms(left)
-            yield from _terms(right)
-        case _:
-            yield tree
+    waiting = [tree]
+    while waiting:
+        match waiting.pop():
+            case {"type": "BinaryExpr", "op": "OR", "left": left, "right": right}:
+                waiting += [right, left]
+            case term:
+                yield term
 
 
-def _one_value(tree: object) -> AllowedValues | None:
-    match tree:
-        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
-            column, value = _column(left), literal_value(right)
-            return None if column is None or value is None else AllowedValues(column=column, values=(value,))
-        case _:
-            return None
-
-
-def _in_list(tree: object) -> AllowedValues | None:
+def _list(tree: Tree) -> AllowedValues | None:
+    """Return the values that an IN or an equality allows; None if it is anything else."""
     match tree:
         case {
             "type": "InExpr",
             "negated": False,
             "operand": operand,
-            "source": {"type": "ExprList", "children": [_, *_] as items},
-        } if (column := _column(operand)) is not None:
-            values = [literal_value(item) for item in items]
-            known = tuple(value for value in values if value is not None)
-            return AllowedValues(column=column, values=known) if len(known) == len(values) else None
+            "source": {"type": "ExprList", "children": items},
+        }:
+            tested, values = operand, [literal_value(item) for item in items]
+        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
+            tested, values = left, [literal_value(right)]
         case _:
             return None
+    column, known = _column(tested), tuple(value for value in values if value is not None)
+    if column is None or not values or len(known) < len(values):
+        return None
+    return AllowedValues(column=column, values=known)
 
 
-def _column(tree: object) -> str | None:
+def _column(tree: Tree) -> str | None:
     match tree:
         case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
             return column
@@ -70,7 +76,7 @@ def _column(tree: object) -> str | None:
             return None
 
 
-def _is_null(tree: object) -> str | None:
+def _is_null(tree: Tree) -> str | None:
     """Return the column that is compared with NULL; None if the expression says anything else."""
     match tree:
         case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
@@ -79,7 +85,7 @@ def _is_null(tree: object) -> str | None:
             return None
 
 
-def literal_value(tree: object) -> str | int | None:
+def literal_value(tree: Tree) -> str | int | None:
     """Return the value of a string or a decimal integer; None for anything else."""
     match tree:
         case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:

@@ -41,23 +41,17 @@ def broken_objects(
 
     ``names`` are the folded names of the objects to look at; None for all.
     """
+    queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
+    for virtual in schema.virtual_tables:
+        # Its module looks for what it needs only when the table is read.
+        queries["virtual table", virtual.name] = f"SELECT 1 FROM {quote_name(virtual.name)} LIMIT 1"
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
-    views = {view.name: f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
-    # The module of a virtual table looks for what it needs only when the table is read.
-    virtual = {one.name: f"SELECT 1 FROM {quote_name(one.name)} LIMIT 1" for one in schema.virtual_tables}
-    return (
-        *_failing(database, "view", views, names),
-        *(_broken_triggers(database, schema, triggers) if triggers else ()),
-        *_failing(database, "virtual table", virtual, names),
-    )
-
-
-def _failing(
-    database: sqlite3.Connection, kind: str, queries: Mapping[str, str], names: Collection[str] | None
-) -> Iterator[Broken]:
-    for name, query in queries.items():
-        if (names is None or fold(name) in names) and (error := _error(database, query)) is not None:
-            yield Broken(kind=kind, name=name, error=error)
+    broken = [
+        Broken(kind=kind, name=name, error=error)
+        for (kind, name), query in queries.items()
+        if (names is None or fold(name) in names) and (error := _error(database, query)) is not None
+    ]
+    return (*broken, *(_broken_triggers(database, schema, triggers) if triggers else ()))
 
 
 def _error(database: sqlite3.Connection, statement: str) -> str | None:

@@ -17,10 +17,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.reading.external_content import content_of
+from waiaas_migrate.sqlite.reading.external_content import holds_rows
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
-from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA
 
 #: Words that are literals to SQLite's grammar, not names.
 TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
@@ -121,8 +120,8 @@ def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozense
     if descending or ascending:
         tokens = tokens[:-1]
     bare, collation = _without_collation(tokens)
-    while len(bare) > 2 and _is_wrapped(bare):
-        bare, inner = _without_collation(bare[1:-1])
+    while bare[0].word == "(" and 0 < len(inside := Cursor(bare).balanced()) == len(bare) - 2:
+        bare, inner = _without_collation(inside)
         collation = collation or inner
     if len(bare) == 1 and (bare[0].is_name or bare[0].kind is Kind.STRING) and fold(bare[0].name) in columns:
         name = columns[fold(bare[0].name)]
@@ -134,16 +133,6 @@ def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | 
     if len(tokens) > 2 and tokens[-2].word == "COLLATE":
         return tokens[:-2], tokens[-1].name
     return tokens, None
-
-
-def _is_wrapped(tokens: Sequence[Token]) -> bool:
-    """Return whether the first parenthesis closes at the end."""
-    depth = 0
-    for at, token in enumerate(tokens):
-        depth += (token.word == "(") - (token.word == ")")
-        if depth == 0:
-            return at == len(tokens) - 1
-    return False
 
 
 def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
@@ -205,8 +194,7 @@ def virtual_table(name: str, sql: str) -> VirtualTable:
     arguments = cursor.balanced() if cursor.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
     statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
-    found = VirtualTable(name=name, module=module, statement=statement)
-    return replace(found, holds_data=fold(module) not in WITHOUT_DATA and content_of(found) is None)
+    return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_rows(sql))
 
 
 class OtherNameError(SqlError):
@@ -265,7 +253,6 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
     return replace(found, key=stored_expression([meant], frozenset()).key)
 
 
-@lru_cache(maxsize=1024)
 def is_bare(sql: str) -> bool:
     """Return whether a DEFAULT can be written without parentheses: it is a literal or a name, perhaps with a sign.
 

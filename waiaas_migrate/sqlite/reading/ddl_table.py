@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
-from typing import TypeVar
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.names import fold
@@ -16,15 +14,13 @@ from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_na
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell
 
-WordT = TypeVar("WordT", bound=StrEnum)
-
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
     {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
     | {"DEFERRABLE"}
 )
 #: Comments written for yoyo's splitter (see :mod:`waiaas_migrate.sqlite.reading.spelling`).
-_RESYNCHRONIZING = re.compile(r"/\*['\"]+\*/")
+_CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")
 
 
 def table(sql: str) -> m.Table:
@@ -39,11 +35,18 @@ def table(sql: str) -> m.Table:
     cursor.accept("IF", "NOT", "EXISTS")
     name = cursor.name()
     parts = split_commas(cursor.balanced())
-    strict, without_rowid = _options(cursor)
+    rest = [token for token in cursor.rest() if token.word != ";"]
+    options = {" ".join(fold(token.name) for token in part) for part in split_commas(rest)} if rest else set()
+    if unknown := options - {"strict", "without rowid"}:
+        raise SqlError(f"unknown table option {unknown.pop()!r}")
+    without_rowid = "without rowid" in options
     on_table, on_parts = _comments(tokens)
     body = _TableBody(name, parts)
-    for at, part in enumerate(parts):
-        body.read(part, comment=on_parts.get(at))
+    try:
+        for at, part in enumerate(parts):
+            body.read(part, comment=on_parts.get(at))
+    except ValueError as error:  # the model does not know a word, such as a conflict clause
+        raise SqlError(str(error)) from None
     return m.Table(
         name=name,
         columns=tuple(body.columns),
@@ -51,24 +54,10 @@ def table(sql: str) -> m.Table:
         uniques=tuple(body.uniques),
         checks=tuple(body.checks),
         foreign_keys=tuple(body.foreign_keys),
-        strict=strict,
+        strict="strict" in options,
         without_rowid=without_rowid,
         comment=on_table,
     )
-
-
-def _options(cursor: Cursor) -> tuple[bool, bool]:
-    strict = without_rowid = False
-    while not cursor.is_done and not cursor.accept(";"):
-        if cursor.accept("STRICT"):
-            strict = True
-        else:
-            cursor.expect("WITHOUT")
-            if fold(cursor.name()) != "rowid":
-                raise SqlError("unknown table option")
-            without_rowid = True
-        cursor.accept(",")
-    return strict, without_rowid
 
 
 def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
@@ -96,75 +85,72 @@ class _TableBody:
         self.foreign_keys: list[m.ForeignKey] = []
 
     def read(self, part: Sequence[Token], comment: str | None) -> None:
+        """Read a column with its constraints, or a constraint of the table."""
         cursor = Cursor(part)
+        column = name = None
         if part[0].word not in _TABLE_CONSTRAINTS:
-            self._column(cursor, comment)
-        while not cursor.is_done:
-            self._table_constraint(cursor)
+            column = cursor.name()
+            self.columns.append(m.Column(name=column, type=_type(cursor), comment=comment))
+        while not cursor.is_done:  # SQLite ignores a name without a constraint
+            if cursor.accept("CONSTRAINT"):
+                name = cursor.name()
+            else:
+                self._constraint(cursor, column, name)
+                name = None
 
     def _expression(self, cursor: Cursor) -> m.SqlText:
         return stored_expression(cursor.balanced(), self._known, self._table_name)
 
-    def _check(self, cursor: Cursor, name: str | None, column: str | None = None) -> None:
-        expression = self._expression(cursor)
-        allowed = allowed_values(expression)
-        self.checks.append(m.Check(expression=expression, name=name, column=column, allowed=allowed))
-
-    # Table constraints
-
-    def _table_constraint(self, cursor: Cursor) -> None:
-        name = None
-        while cursor.accept("CONSTRAINT"):
-            name = cursor.name()
-        if cursor.is_done:
-            return  # SQLite ignores a name without a constraint
+    def _constraint(self, cursor: Cursor, column: str | None, name: str | None) -> None:
         match cursor.next().word:
             case "PRIMARY":
                 cursor.expect("KEY")
-                self._table_key(cursor, name)
+                self._key(cursor, column, name)
             case "UNIQUE":
-                parts = self._parts(cursor.balanced())
-                self.uniques.append(m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name))
+                parts = self._parts(cursor.balanced()) if column is None else (m.IndexPart(column=column),)
+                unique = m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name, inline=column is not None)
+                self.uniques.append(unique)
             case "CHECK":
-                self._check(cursor, name)
+                expression = self._expression(cursor)
+                allowed = allowed_values(expression)
+                self.checks.append(m.Check(expression=expression, name=name, column=column, allowed=allowed))
                 _conflict(cursor)  # allowed by the grammar, without effect
-            case "FOREIGN":
+            case "FOREIGN" if column is None:
                 cursor.expect("KEY")
                 columns = cursor.names()
                 cursor.expect("REFERENCES")
                 key = _reference(cursor, columns, name=name, inline=False)
                 self.foreign_keys.append(replace(key, deferral=_deferral(cursor)))
+            case "REFERENCES" if column is not None:
+                self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
+            case word if column is not None:
+                self._column_constraint(cursor, word, name)
             case word:
                 raise SqlError(f"unknown table constraint {word!r}")
 
-    def _table_key(self, cursor: Cursor, name: str | None) -> None:
-        inside = cursor.balanced()
-        autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
+    def _key(self, cursor: Cursor, column: str | None, name: str | None) -> None:
+        parts: tuple[m.IndexPart, ...]
+        if column is not None:
+            parts = (m.IndexPart(column=column, descending=cursor.one_of("ASC", "DESC") == "DESC"),)
+            conflict, autoincrement = _conflict(cursor), cursor.accept("AUTOINCREMENT")
+        else:
+            inside = cursor.balanced()
+            autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
+            parts, conflict = self._parts(inside[:-1] if autoincrement else inside), _conflict(cursor)
         self.primary_key = m.PrimaryKey(
-            parts=self._parts(inside[:-1] if autoincrement else inside),
+            parts=parts,
             autoincrement=autoincrement,
-            on_conflict=_conflict(cursor),
+            on_conflict=conflict,
             name=name,
+            inline=column is not None,
             after=sum(not unique.inline for unique in self.uniques),
         )
 
     def _parts(self, tokens: Sequence[Token]) -> tuple[m.IndexPart, ...]:
         return tuple(index_part(part, self._names, self._known) for part in split_commas(tokens))
 
-    # Columns
-
-    def _column(self, cursor: Cursor, comment: str | None) -> None:
-        self.columns.append(m.Column(name=cursor.name(), type=_type(cursor), comment=comment))
-        constraint_name = None
-        while not cursor.is_done:
-            word = cursor.next().word
-            if word == "CONSTRAINT":
-                constraint_name = cursor.name()
-            else:
-                self._column_constraint(cursor, word, constraint_name)
-                constraint_name = None
-
-    def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:  # noqa: C901 — one arm each
+    def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:
+        """Read what only the last column can have."""
         column = self.columns[-1]
         match word:
             case "DEFAULT":
@@ -180,31 +166,12 @@ class _TableBody:
                 self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
             case "NULL":
                 _conflict(cursor)  # allowed by the grammar, without effect
-            case "PRIMARY":
-                self._column_key(cursor, column.name, name)
-            case "UNIQUE":
-                parts = (m.IndexPart(column=column.name),)
-                self.uniques.append(m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name, inline=True))
-            case "CHECK":
-                self._check(cursor, name, column.name)
-            case "REFERENCES":
-                self.foreign_keys.append(_reference(cursor, (column.name,), name=name, inline=True))
             case "COLLATE":
                 self.columns[-1] = replace(column, collation=cursor.name())
             case "GENERATED" | "AS":
                 self.columns[-1] = replace(column, generated=self._generated(cursor, word))
             case _:
                 raise SqlError(f"column {column.name!r}: unknown constraint {word!r}")
-
-    def _column_key(self, cursor: Cursor, column: str, name: str | None) -> None:
-        cursor.expect("KEY")
-        self.primary_key = m.PrimaryKey(
-            parts=(m.IndexPart(column=column, descending=cursor.one_of("ASC", "DESC") == "DESC"),),
-            on_conflict=_conflict(cursor),
-            autoincrement=cursor.accept("AUTOINCREMENT"),
-            name=name,
-            inline=True,
-        )
 
     def _default(self, cursor: Cursor) -> m.SqlText:
         if cursor.peek() == "(":
@@ -237,14 +204,7 @@ def _conflict(cursor: Cursor) -> m.Conflict | None:
     if not cursor.accept("ON", "CONFLICT"):
         return None
     word = cursor.next().word
-    return None if word == "ABORT" else _member(m.Conflict, word)
-
-
-def _member(words: type[WordT], word: str) -> WordT:
-    try:
-        return words(word)
-    except ValueError:
-        raise SqlError(f"unknown word {word!r}") from None
+    return None if word == "ABORT" else m.Conflict(word)
 
 
 def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> m.ForeignKey:
@@ -268,7 +228,7 @@ def _action(cursor: Cursor) -> m.Action | None:
     word = cursor.next().word
     if word in ("SET", "NO"):
         word += " " + cursor.next().word
-    return None if word == "NO ACTION" else _member(m.Action, word)
+    return None if word == "NO ACTION" else m.Action(word)
 
 
 def _deferral(cursor: Cursor) -> m.Deferral | None:
@@ -277,7 +237,7 @@ def _deferral(cursor: Cursor) -> m.Deferral | None:
         return None
     if cursor.accept("INITIALLY"):
         words += " INITIALLY " + cursor.next().word
-    return _member(m.Deferral, words)
+    return m.Deferral(words)
 
 
 def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
@@ -293,7 +253,7 @@ def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
     for token in tokens:
         is_new_line = is_new_line or "\n" in token.before
         if token.kind is Kind.COMMENT:
-            if not _RESYNCHRONIZING.fullmatch(token.text):
+            if not _CLOSING_COMMENT.fullmatch(token.text):
                 (pending if is_new_line else found.setdefault(last_part, [])).append(_comment_text(token.text))
             is_new_line = token.text.startswith("--")
             continue

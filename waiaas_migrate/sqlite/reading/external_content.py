@@ -5,17 +5,17 @@ See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sql
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waiaas_migrate.schema.model import VirtualTable
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.quoting import unquote
+from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA, module_of, significant_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """The content of a full-text table: a table or view, its column of row numbers, and the indexed columns; folded.
+class ExternalContent:
+    """A table or view, its column of row numbers, and the indexed columns; all folded.
 
     An FTS4 table that names no columns indexes all columns.
     """
@@ -25,27 +25,33 @@ class Content:
     columns: frozenset[str]
 
 
-def content_of(virtual: VirtualTable) -> Content | None:
-    """Return the external content of ``virtual``; None if it has none, or is not a full-text table."""
-    if fold(virtual.module) not in ("fts4", "fts5"):
+def external_content(sql: str) -> ExternalContent | None:
+    """Return the external content of a virtual table; None if it has none, or is not a full-text table."""
+    if module_of(sql) not in ("fts4", "fts5"):
         return None
-    options: dict[str, str] = {}
-    columns: set[str] = set()
-    cursor = Cursor(significant(tokenize(virtual.statement.sql)))
-    while not cursor.is_done and cursor.peek() != "(":
-        cursor.next()
-    try:
-        arguments = split_commas(cursor.balanced())
-    except SqlError:
+    arguments = _arguments(sql)
+    options = {argument[0]: argument[2] for argument in arguments if argument[1:2] == ["="] and len(argument) > 2}
+    columns = {argument[0] for argument in arguments if argument[0] not in options}
+    if not options.get("content"):
         return None
-    for argument in arguments:
-        if len(argument) > 2 and argument[1].text == "=":
-            options[fold(argument[0].name)] = fold(argument[2].name)
-        else:
-            columns.add(fold(argument[0].name))
-    table = options.get("content")
-    if not table:
-        return None
-    if "languageid" in options:
-        columns.add(options["languageid"])
-    return Content(table=table, rowid=options.get("content_rowid", "rowid"), columns=frozenset(columns))
+    columns |= {options["languageid"]} if "languageid" in options else set()
+    rowid = options.get("content_rowid", "rowid")
+    return ExternalContent(table=options["content"], rowid=rowid, columns=frozenset(columns))
+
+
+def _arguments(sql: str) -> Sequence[Sequence[str]]:
+    """Return the folded words of each argument of a virtual table's module."""
+    found: list[list[str]] = [[]]
+    depth = 0
+    for word in significant_tokens(sql):
+        depth += (word == "(") - (word == ")")
+        if depth == 1 and word in ("(", ","):
+            found.append([])
+        elif depth:
+            found[-1].append(fold(unquote(word)))
+    return [argument for argument in found if argument]
+
+
+def holds_rows(sql: str) -> bool:
+    """Return whether a virtual table has rows of its own, rather than those of another table or of its module."""
+    return module_of(sql) not in WITHOUT_DATA and external_content(sql) is None

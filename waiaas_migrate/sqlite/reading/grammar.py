@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -121,21 +121,21 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
+#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL have no category of their own.
+_KINDS = {
+    "comment": Kind.COMMENT,
+    "string": Kind.STRING,
+    "number": Kind.VALUE,
+    **dict.fromkeys(("keyword", "identifier", "function", "type"), Kind.WORD),
+    **dict.fromkeys(("operator", "punctuation", "parameter"), Kind.SYMBOL),
+}
+
+
 def _kind(text: str, category: str) -> Kind | None:
-    match category:
-        case "comment":
-            return Kind.COMMENT
-        case "string":
-            return Kind.STRING if text.startswith("'") else Kind.VALUE
-        case "number":
-            return Kind.VALUE
-        case "keyword" | "identifier" | "function" | "type":
-            return Kind.NAME if text[:1] in '"[`' else Kind.WORD
-        case "operator" | "punctuation" | "parameter":
-            return Kind.SYMBOL
-        case _:
-            # The tokenizer gives COLUMN, ISNULL and NOTNULL no separate category.
-            return Kind.WORD if text.isascii() and text.isalpha() else None
+    kind = _KINDS.get(category, Kind.WORD if text.isascii() and text.isalpha() else None)
+    if kind is Kind.STRING and not text.startswith("'"):
+        return Kind.VALUE  # a blob
+    return Kind.NAME if kind is Kind.WORD and text[:1] in '"[`' else kind
 
 
 def significant(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -251,33 +251,31 @@ def _canonical_text(tree: object) -> str:
         node = stack.pop()
         if isinstance(node, _Text):
             pieces.append(node)
+        elif isinstance(node, dict) and node.get("type") == "ParenExpr":
+            stack.append(node["expr"])
         elif isinstance(node, dict):
-            stack += reversed([node["expr"]] if node.get("type") == "ParenExpr" else list(_members(node)))
+            keys = [key for key in sorted(node) if key not in _SPELLING]
+            members = [(_Text(f'"{key}":'), _without_spelling(node, key)) for key in keys]
+            stack += reversed(_joined("{", members, "}"))
         elif isinstance(node, list):
-            separated = [part for item in node for part in (_Text(","), item)][1:]
-            stack += reversed([_Text("["), *separated, _Text("]")])
+            stack += reversed(_joined("[", [(item,) for item in node], "]"))
         else:
             pieces.append(json.dumps(node, ensure_ascii=False))
     return "".join(pieces)
 
 
-def _members(node: dict[str, Any]) -> Iterator[object]:
-    opening = "{"
-    for key in sorted(node):
-        if key not in _SPELLING:
-            yield _Text(f'{opening}"{key}":')
-            yield _stripped_value(node.get("type"), key, node[key])
-            opening = ","
-    yield _Text("{}" if opening == "{" else "}")
+def _joined(opening: str, parts: Iterable[tuple[object, ...]], closing: str) -> list[object]:
+    separated = [piece for part in parts for piece in (_Text(","), *part)][1:]
+    return [_Text(opening), *separated, _Text(closing)]
 
 
-def _stripped_value(kind: object, key: str, value: object) -> object:
+def _without_spelling(node: dict[str, Any], key: str) -> object:
+    """Return a value of a node without the case and quotes of names."""
+    value = node[key]
     if not isinstance(value, str):
         return value
-    if key in _NAMES or (key == "source" and kind == "IdentName"):
+    if key in _NAMES or (key == "source" and node.get("type") == "IdentName"):
         return fold(unquote(value))
     if key == "type_name":
         return " ".join(value.upper().split())
-    if key == "source" and not value.startswith("'"):
-        return fold(value)
-    return value
+    return fold(value) if key == "source" and not value.startswith("'") else value

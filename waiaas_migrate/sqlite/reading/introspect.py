@@ -101,7 +101,7 @@ def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[Catal
         ignored = ", ".join(f'"{name}"' for name in (virtual.name, *tables))
         raise UnsupportedError(
             f"table {', '.join(tables)}: may belong to virtual table {virtual.name}, whose module "
-            f"{module_of(virtual)} is not loaded here. To leave these tables alone, set "
+            f"{module_of(virtual.sql)} is not loaded here. To leave these tables alone, set "
             f"`ignore = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
     return ours
@@ -148,24 +148,28 @@ def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Seque
 #: The columns of each CREATE TABLE that SQLite confirmed. It reports the same in every database.
 _CONFIRMED: dict[str, tuple[Column, ...]] = {}
 _MOST_CONFIRMED = 16384
-_MOST_PARAMETERS = 500
 
 
 def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Compare the columns of ``tables`` with what SQLite reports.
+    """Compare the columns of ``tables``, made by ``rows``, with what SQLite reports.
 
     Raises:
         UnsupportedError: names a table for which they differ.
     """
     texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
     waiting = [table for table in tables if _CONFIRMED.get(texts[table.name]) != table.columns]
-    if not waiting:
-        return
-    reported = _column_facts(connection, [table.name for table in waiting])
+    reported: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+    if waiting:
+        names = [table.name for table in waiting]
+        query = f"""SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value NOT NULL, x.hidden > 1
+            FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x
+            WHERE m.type = 'table' AND m.name IN ({", ".join("?" * len(names))})"""
+        for name, *facts in connection.execute(query, names):
+            reported[name].append(tuple(facts))
     if len(_CONFIRMED) > _MOST_CONFIRMED:
         _CONFIRMED.clear()
     for table in waiting:
-        keys = {fold(part.column or "") for part in table.primary_key.parts} if table.primary_key else set()
+        keys = set(map(fold, table.primary_key.columns)) if table.primary_key else set()
         read = [
             (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
             for c in table.columns
@@ -176,19 +180,3 @@ def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iter
                 f"Please report it with the table's text in sqlite_master."
             )
         _CONFIRMED[texts[table.name]] = table.columns
-
-
-def _column_facts(
-    connection: sqlite3.Connection, names: Sequence[str]
-) -> dict[str, list[tuple[str, bool, bool, bool]]]:
-    """Return what SQLite reports for columns: name, NOT NULL or part of the key, has a default, is generated."""
-    facts: dict[str, list[tuple[str, bool, bool, bool]]] = defaultdict(list)
-    few = names if len(names) <= _MOST_PARAMETERS else ()
-    where = f"AND m.name IN ({', '.join('?' * len(few))})" if few else ""
-    for table, column, not_null, default, generated in connection.execute(
-        'SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value IS NOT NULL, x.hidden > 1 '
-        f"FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table' {where}",
-        tuple(few),
-    ):
-        facts[table].append((column, bool(not_null), bool(default), bool(generated)))
-    return facts

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from waiaas_migrate.schema.model import SqlText, Table
+from waiaas_migrate.schema.model import Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.allowed_values import literal_value
+from waiaas_migrate.sqlite.reading.allowed_values import Tree, literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
 #: Functions whose value is one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
-#: The tree of an expression or a statement, as JSON.
-Tree = Any
 #: The sources of a FROM clause by folded alias: a table's folded name; None for a view or a subquery.
 Scope = Mapping[str, str | None]
 
 
-class Met(NamedTuple):
-    """A column that a literal meets.
+class Counterpart(NamedTuple):
+    """A column that a literal is compared with, or written to.
 
-    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: its own value is met, and
-    not one computed from it.
+    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: this is about the column's
+    own value, not one computed from it.
     """
 
     table: str | None
@@ -37,7 +34,7 @@ class LiteralUse(NamedTuple):
     """A string or whole number, and the columns that it is compared with, or written to."""
 
     value: str | int
-    columns: tuple[Met, ...]
+    columns: tuple[Counterpart, ...]
     is_written: bool = False
 
 
@@ -47,14 +44,6 @@ class _Leaf(NamedTuple):
     tree: Tree
     scopes: tuple[Scope, ...]
     is_direct: bool
-
-
-def tree_of(text: SqlText) -> Tree:
-    """Return the tree of ``text``; None if it is too deep, or was not understood."""
-    try:
-        return json.loads(text.key)
-    except (ValueError, RecursionError):
-        return None
 
 
 def literal_uses(tree: Tree, tables: Mapping[str, Table], own: str) -> Iterator[LiteralUse]:
@@ -87,30 +76,27 @@ class _Uses:
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
                 scopes = (self._scope(node), *scopes)
             for operands in _operands(node):
-                yield from self._compared(operands, scopes, is_direct=_keeps_values(node))
+                yield from self._uses(operands, scopes, is_direct=_keeps_values(node))
             for column, value in self._written(node):
-                yield from self._stored(node, column, value, scopes)
+                table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
+                target = {"type": "ColumnRef", "column": column, "table": table}
+                yield from self._uses((target, value), scopes, is_written=True)
             waiting += [(child, scopes) for child in reversed(node.values())]
 
-    def _compared(
-        self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool
+    def _uses(
+        self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool = True, is_written: bool = False
     ) -> Iterator[LiteralUse]:
+        """Yield the literals among ``operands``, each with the columns among the others."""
         leaves = [tuple(self._leaves(operand, scopes)) for operand in operands]
         for at, own in enumerate(leaves):
             others = [leaf for place, found in enumerate(leaves) if place != at for leaf in found]
-            met = [one for leaf in others for one in self._met(leaf, is_direct=is_direct)]
+            columns = tuple(
+                column for leaf in others if (column := self._column(leaf, is_direct=is_direct)) is not None
+            )
             for leaf in own:
                 value = literal_value(leaf.tree)
-                if value is not None and leaf.is_direct and met:
-                    yield LiteralUse(value, tuple(met))
-
-    def _stored(self, node: Tree, column: str, value: Tree, scopes: tuple[Scope, ...]) -> Iterator[LiteralUse]:
-        name = fold(node["table"]["table_name"])
-        met = Met(name if name in self.tables else None, fold(column), is_direct=True)
-        for leaf in self._leaves(value, scopes):
-            literal = literal_value(leaf.tree)
-            if literal is not None and leaf.is_direct:
-                yield LiteralUse(literal, (met,), is_written=True)
+                if value is not None and leaf.is_direct and columns:
+                    yield LiteralUse(value, columns, is_written)
 
     def _written(self, node: Tree) -> Iterator[tuple[str, Tree]]:
         """Yield the columns that an INSERT or UPDATE writes, each with a value."""
@@ -129,45 +115,43 @@ class _Uses:
             case _:
                 return
 
-    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...], *, is_direct: bool = True) -> Iterator[_Leaf]:
+    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_Leaf]:
         """Yield the literals and columns that the value of ``tree`` may be, or be computed from."""
-        waiting = [(tree, scopes, is_direct)]
+        waiting = [_Leaf(tree, scopes, is_direct=True)]
         while waiting:
-            node, inner, direct = waiting.pop()
-            match node:
+            leaf = waiting.pop()
+            match leaf.tree:
                 case {"type": "ColumnRef" | "Literal"} | {"type": "UnaryExpr", "op": "MINUS"}:
-                    yield _Leaf(node, inner, direct)
+                    yield leaf
                 case {"type": "CollateExpr" | "CastExpr", "expr": expr} | {"type": "UnaryExpr", "operand": expr}:
-                    waiting.append((expr, inner, direct))
+                    waiting.append(leaf._replace(tree=expr))
                 case {"type": "CaseExpr", "whens": whens, "else_expr": otherwise}:
                     results = [when["then_expr"] for when in _children(whens)]
-                    waiting += [(result, inner, direct) for result in (*results, otherwise)]
+                    waiting += [leaf._replace(tree=result) for result in (*results, otherwise)]
                 case {"type": "FunctionCall", "func_name": name, "args": args}:
-                    is_chosen = direct and name in _CHOOSING
-                    waiting += [(item, inner, is_chosen) for item in _children(args)]
+                    is_chosen = leaf.is_direct and name in _CHOOSING
+                    waiting += [_Leaf(item, leaf.scopes, is_chosen) for item in _children(args)]
                 case {"type": "SubqueryExpr", "select": select}:
-                    waiting += [(item, within, direct) for item, within in self._results(select, inner)]
+                    waiting += self._results(leaf._replace(tree=select))
                 case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
                     op not in _COMPARISONS and op not in ("AND", "OR")
                 ):
-                    waiting += [(left, inner, False), (right, inner, False)]
+                    waiting += [_Leaf(side, leaf.scopes, is_direct=False) for side in (left, right)]
                 case _:
                     continue
 
-    def _results(self, query: Tree, scopes: tuple[Scope, ...]) -> Iterator[tuple[Tree, tuple[Scope, ...]]]:
-        """Yield what a query selects, each with where its names are looked up."""
-        for part in _parts(query):
-            within = (self._scope(part), *scopes)
-            yield from ((item, within) for row in _rows(part) for item in row)
+    def _results(self, query: _Leaf) -> Iterator[_Leaf]:
+        """Yield what a query selects."""
+        for part in _parts(query.tree):
+            scopes = (self._scope(part), *query.scopes)
+            yield from (_Leaf(item, scopes, query.is_direct) for row in _rows(part) for item in row)
 
-    def _met(self, leaf: _Leaf, *, is_direct: bool) -> Iterator[Met]:
-        match leaf.tree:
-            case {"type": "ColumnRef", "column": str(column), "table": qualifier}:
-                found = self._table_of(column, qualifier, leaf.scopes)
-                if found is not None:
-                    yield Met(found or None, fold(column), is_direct and leaf.is_direct)
-            case _:
-                return
+    def _column(self, leaf: _Leaf, *, is_direct: bool) -> Counterpart | None:
+        if leaf.tree["type"] != "ColumnRef":
+            return None
+        column = leaf.tree["column"]
+        found = self._table_of(column, leaf.tree["table"], leaf.scopes)
+        return None if found is None else Counterpart(found or None, fold(column), is_direct and leaf.is_direct)
 
     def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
         """Return the table of a column; empty for that of a view or a subquery, None if there is none."""

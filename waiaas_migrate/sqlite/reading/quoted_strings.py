@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -19,10 +19,11 @@ from waiaas_migrate.schema.model import Schema, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, schema_copy
 from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.spelling import spell
 
 #: The strings in double quotes, by the kind and folded name of the table, view or trigger; an index's are its table's.
 Strings = Mapping[tuple[str, str], frozenset[str]]
@@ -41,13 +42,12 @@ def double_quoted(sql: str) -> tuple[str, ...]:
     if '"' not in sql:
         return ()
     try:
-        tokens = significant(tokenize(sql))
+        neighbors = _with_neighbors(sql)
     except SqlError:
         return ()
-    before, after = (_NOTHING, *tokens[:-1]), (*tokens[1:], _NOTHING)
     return tuple(
         token.name
-        for previous, token, following in zip(before, tokens, after, strict=True)
+        for previous, token, following in neighbors
         if _is_double_quoted(token)
         and token.name
         and previous.word not in (".", "COLLATE")
@@ -62,7 +62,12 @@ def is_text_term(sql: str) -> bool:
 
 def as_names(sql: str) -> str:
     """Return ``sql`` with each word in double quotes in backticks, so that it can only be a name."""
-    return _respelled(sql, lambda _, token: "`" + token.name.replace("`", "``") + "`")
+    return spell(
+        [
+            token._replace(text="`" + token.name.replace("`", "``") + "`") if _is_double_quoted(token) else token
+            for token in tokenize(sql)
+        ]
+    )
 
 
 def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], Strings]:
@@ -72,7 +77,7 @@ def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tupl
     """
     suspects = frozenset(_suspects(schema))
     old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
-    new = _fixed(old, _needed(old, rows)) if old else ()
+    new = _requoted(old, _needed(old, rows)) if old else ()
     strings: dict[tuple[str, str], frozenset[str]] = defaultdict(frozenset)
     for before, after in zip(old, new, strict=True):
         if words := frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql))):
@@ -80,6 +85,12 @@ def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tupl
             strings[kind, fold(name)] |= words
     fixed = {(row.kind, row.name): row for row in new}
     return tuple(fixed.get((row.kind, row.name), row) for row in rows), dict(strings)
+
+
+def _with_neighbors(sql: str) -> Iterator[tuple[Token, Token, Token]]:
+    """Return each token of ``sql`` between the ones before and after it."""
+    tokens = significant(tokenize(sql))
+    return zip((_NOTHING, *tokens[:-1]), tokens, (*tokens[1:], _NOTHING), strict=True)
 
 
 def _words(sql: str) -> Iterator[str]:
@@ -114,41 +125,31 @@ def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
     """Return ``suspects``, and the tables and views that their texts mention and so may read."""
     others = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
-    needed: dict[tuple[str, str], CatalogRow] = {}
+    needed: set[CatalogRow] = set()
     waiting = list(suspects)
     while waiting:
         row = waiting.pop()
-        if (row.kind, row.name) in needed:
-            continue
-        needed[row.kind, row.name] = row
-        mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
-        waiting += [others[name] for name in mentioned if name in others]
-    # A virtual table makes its own shadow tables. If it is created first, creating them again fails without harm.
-    order = ("table", "index", "view", "trigger")
-    return tuple(sorted(needed.values(), key=lambda row: (order.index(row.kind), not row.is_virtual, row.name)))
+        if row not in needed:
+            needed.add(row)
+            mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
+            waiting += [others[name] for name in mentioned if name in others]
+    return tuple(row for row in rows if row in needed)
 
 
 @lru_cache(maxsize=64)
-def _fixed(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
+def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
     """Return ``suspects`` as SQLite spells them after a rename, in a database with the objects that they need."""
-    with closing(memory()) as scratch:
-        for row in needed:
-            _try(scratch, row.sql)
+    with closing(schema_copy(needed, skip_refused=True)) as scratch:
         with suppress(sqlite3.OperationalError):
             for culprit in dropped_culprits(scratch, RENAME_COLUMN):
                 missing = _MISSING.search(culprit.error)
                 if culprit.kind == "index" and missing is not None:
                     respelled = _string_as_expression(culprit.sql, missing["name"])
-                    if respelled != culprit.sql:
-                        _try(scratch, respelled)
+                    if is_text_term(respelled):
+                        with suppress(sqlite3.Error):  # it may not compile for another reason
+                            execute(scratch, respelled)
         texts = dict(scratch.execute("SELECT type || ' ' || lower(name), sql FROM sqlite_master").fetchall())
     return tuple(replace(row, sql=texts.get(f"{row.kind} {fold(row.name)}") or row.sql) for row in suspects)
-
-
-def _try(scratch: sqlite3.Connection, sql: str) -> None:
-    """Run ``sql``, and ignore an error: an object that it needs may be missing, or not compile."""
-    with suppress(sqlite3.Error):
-        execute(scratch, sql)
 
 
 def _string_as_expression(sql: str, word: str) -> str:
@@ -156,24 +157,12 @@ def _string_as_expression(sql: str, word: str) -> str:
 
     In an index, SQLite would read even ``'word'`` as a column.
     """
-    tokens = significant(tokenize(sql))
     ends = {"(", ")", ",", "COLLATE", "ASC", "DESC"}
-    terms = {
-        at
-        for at, (left, right) in enumerate(zip(tokens[:-2], tokens[2:], strict=True), 1)
-        if {left.word, right.word} <= ends
-    }
-    return _respelled(
-        sql, lambda at, token: f"({token.text}{_AS_EXPRESSION}" if at in terms and token.name == word else token.text
+    return spell(
+        [
+            token._replace(text=f"({token.text}{_AS_EXPRESSION}")
+            if _is_double_quoted(token) and token.name == word and {previous.word, following.word} <= ends
+            else token
+            for previous, token, following in _with_neighbors(sql)
+        ]
     )
-
-
-def _respelled(sql: str, spelling: Callable[[int, Token], str]) -> str:
-    """Return ``sql`` with its words in double quotes replaced by ``spelling(number of the token, token)``."""
-    pieces: list[str] = []
-    at = end = 0
-    for token in tokenize(sql):
-        pieces += [token.before, spelling(at, token) if _is_double_quoted(token) else token.text]
-        at += token.kind is not Kind.COMMENT
-        end = token.end
-    return "".join([*pieces, sql[end:]])

@@ -55,7 +55,7 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
         if is_misread and at not in keywords:
             yield f'"{token.text}"'
         else:
-            yield resynchronized(token.text) if token.kind in (Kind.STRING, Kind.NAME) else token.text
+            yield with_closing_comment(token.text) if token.kind in (Kind.STRING, Kind.NAME) else token.text
         previous = token
 
 
@@ -88,18 +88,18 @@ def _is_operand(token: Token | None) -> bool:
 
 
 #: Comments with quotes that close a string that sqlparse believes to be open; SQLite ignores them.
-_RESYNCHRONIZING = (
+_CLOSING_COMMENTS = (
     "",
     *(f"{space}/*{''.join(quotes)}*/" for n in range(1, 5) for quotes in product("'\"", repeat=n) for space in " \n"),
 )
 _PROBE = (";", " ", "'a'", " ", '"b"', " ", ";")
 
 
-def resynchronized(text: str) -> str:
+def with_closing_comment(text: str) -> str:
     """Return a string or quoted name, followed by a comment if sqlparse would read its last quote as escaped."""
     if "\\" not in text:
         return text
-    return next((text + comment for comment in _RESYNCHRONIZING if _is_read_whole(text + comment)), text)
+    return next((text + comment for comment in _CLOSING_COMMENTS if _is_read_whole(text + comment)), text)
 
 
 @lru_cache(maxsize=1024)
@@ -111,11 +111,11 @@ def _is_read_whole(text: str) -> bool:
     return tuple(tokens[-len(_PROBE) :]) == _PROBE
 
 
-def spelled_name(name: str) -> str:
+def sql_name(name: str) -> str:
     """Return ``name`` as an SQL identifier that sqlparse reads as SQLite does."""
-    return resynchronized(quote_name(name))
+    return with_closing_comment(quote_name(name))
 
 
-def spelled_value(value: str | int | None) -> str:
+def sql_value(value: str | int | None) -> str:
     """Return ``value`` as an SQL literal that sqlparse reads as SQLite does."""
-    return resynchronized(quote_literal(value))
+    return with_closing_comment(quote_literal(value))

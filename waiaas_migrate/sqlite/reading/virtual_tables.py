@@ -17,7 +17,8 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.quoting import unquote
 
-_TOKEN = re.compile(
+#: A quoted text, a comment, spaces, a word, or one other character.
+TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
     | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
     re.VERBOSE | re.DOTALL,
@@ -51,23 +52,14 @@ WITHOUT_DATA = frozenset(
 
 def significant_tokens(sql: str) -> Iterator[str]:
     """Split ``sql`` into words, quoted texts and single characters, without spaces and comments."""
-    return (token for token in _TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
+    return (token for token in TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
 @lru_cache(maxsize=1024)
-def module_of(row: CatalogRow) -> str:
-    """Return the folded name of a virtual table's module."""
-    tokens = [*significant_tokens(row.sql), "("]
+def module_of(sql: str) -> str:
+    """Return the folded name of the module in the CREATE statement of a virtual table."""
+    tokens = [*significant_tokens(sql), "("]
     return fold(unquote(tokens[tokens.index("(") - 1]))
-
-
-def holds_rows(row: CatalogRow) -> bool:
-    """Return whether a virtual table has rows of its own, rather than those of another table or of a module."""
-    if module_of(row) in WITHOUT_DATA:
-        return False
-    words = [fold(word) for word in significant_tokens(row.sql)]
-    contents = [unquote(words[at + 2]) for at in range(len(words) - 2) if words[at : at + 2] == ["content", "="]]
-    return module_of(row) not in ("fts4", "fts5") or not any(contents)
 
 
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
@@ -83,7 +75,7 @@ def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
 
 
 def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
-    module = module_of(virtual)
+    module = module_of(virtual.sql)
     if re.fullmatch(_SUFFIXES.get(module, "(?!)"), suffix) is None:
         return False
     return not module.startswith("fts") or re.search(_TEXTS.get(suffix, ""), row.sql) is not None
@@ -94,7 +86,8 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
-    found = _first_column(connection, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
+    query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
+    found = [fold(name) for (name,) in connection.execute(query)]
     return known_shadow_names(rows) | {name for name in found if any(name.startswith(f"{one}_") for one in virtual)}
 
 
@@ -106,12 +99,12 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
     virtual = _of_unknown_modules(rows)
     if not virtual:
         return {}
-    loaded = _first_column(connection, "SELECT name FROM pragma_module_list")
+    loaded = {fold(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
     certain = {fold(row.name) for row in rows if row.is_virtual} | known_shadow_names(rows)
     return {
         fold(row.name): one
         for one in virtual
-        if module_of(one) not in loaded
+        if module_of(one.sql) not in loaded
         for row in rows
         if row.kind == "table" and fold(row.name) not in certain and fold(row.name).startswith(f"{fold(one.name)}_")
     }
@@ -119,8 +112,4 @@ def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dic
 
 def _of_unknown_modules(rows: Sequence[CatalogRow]) -> list[CatalogRow]:
     known = _SUFFIXES.keys() | WITHOUT_DATA
-    return [row for row in rows if row.is_virtual and module_of(row) not in known]
-
-
-def _first_column(connection: sqlite3.Connection, query: str) -> frozenset[str]:
-    return frozenset(fold(row[0]) for row in connection.execute(query))
+    return [row for row in rows if row.is_virtual and module_of(row.sql) not in known]

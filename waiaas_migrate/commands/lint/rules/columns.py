@@ -15,27 +15,27 @@ from waiaas_migrate.schema.names import fold
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          rank: {type: integer, nullable: false, default: first}
-          weight: {type: real, nullable: false, default: heavy}
-          created_at: {type: timestamp, nullable: false, default_sql: CURRENT_TIMESTAMP}
-          changed_at: {type: text, nullable: false, default: CURRENT_TIMESTAMP}
+          rank: {type: integer, nullable: false, default: 1}
+          weight: {type: real, nullable: false, default: 0.5}
+          created_at: {type: timestamp, nullable: false, default_sql: unixepoch()}
+          changed_at: {type: text, nullable: false, default_sql: CURRENT_TIMESTAMP}
     """,
-    corrections={
-        "first": "1",
-        "heavy": "0.5",
-        "default_sql: CURRENT_TIMESTAMP": "default_sql: unixepoch()",
-        "default: CURRENT_TIMESTAMP": "default_sql: CURRENT_TIMESTAMP",
+    mistakes={
+        "default: 1": "default: first",
+        "default: 0.5": "default: heavy",
+        "default_sql: CURRENT_TIMESTAMP": "default: CURRENT_TIMESTAMP",
+        "default_sql: unixepoch()": "default_sql: CURRENT_TIMESTAMP",
     },
 )
 def default_type(linted: Linted) -> Iterator[Found]:
     """A default doesn't fit the type of its column.
 
-    SQLite stores what doesn't fit as it is: text in a column of numbers, or the text 'CURRENT_TIMESTAMP' instead of the
+    SQLite stores such a default unchanged: text in a column of numbers, or the text 'CURRENT_TIMESTAMP' instead of the
     time. The mistake shows only when a program reads it.
 
     Correct the default: `default` is a value, `default_sql` an expression, such as `unixepoch()`.
@@ -72,20 +72,20 @@ def _fault(column: Column, default: str) -> tuple[str, str] | None:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          status: {type: text, nullable: false, default: open}
+          status: {type: text, nullable: false, default: open, enum: [open, done]}
     """,
-    corrections={"default: open": "default: open, enum: [open, done]"},
+    mistakes={", enum: [open, done]": ""},
 )
 def enum_without_list(linted: Linted) -> Iterator[Found]:
     """A column holds one of a few words, but accepts any text.
 
-    A column called status, state, kind or role takes its values from a list that only the application knows. Without a
-    list, a typo or another version of the application can write anything.
+    A column called status, state, kind or role takes its values from a list that only the application knows. A typo, or
+    another version of the application, can then write anything.
 
     Declare the list with `enum`: the name of the application's enum, or the values.
     """
@@ -100,9 +100,9 @@ def enum_without_list(linted: Linted) -> Iterator[Found]:
 
 #: Columns that hold one of a few words, whatever the table is.
 _STRONG = re.compile(r"(?:.*_)?(?:status|kind|role|mode|severity)\Z|state\Z")
-#: Columns that often do; a default that is a word shows it.
+#: Columns that often do; they count if their default is a word.
 _WEAK = re.compile(r"(?:.*_)?(?:type|state|level|direction|priority)\Z")
-#: Words that show that others choose the values.
+#: Names of columns whose values come from other programs.
 _OPEN = re.compile(
     r"(?:.*_)?(?:attestation|auth|billing|content|event|file|home|image|link|media|mime|notification|reaction|session|"
     r"ship|shipping|token)_\w+\Z"
@@ -138,22 +138,22 @@ def _is_checked(table: Table, column: Column) -> bool:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       products:
         columns:
           id: {type: integer, primary_key: true}
-          number: {type: STRING, nullable: false}
+          number: {type: text, nullable: false}
     """,
-    corrections={"STRING": "text"},
+    mistakes={"number: {type: text": "number: {type: STRING"},
 )
 def misleading_type(linted: Linted) -> Iterator[Found]:
     """A type that means text stores numbers.
 
     SQLite derives from the letters of a declared type how a column stores values. STRING and UUID have none of the
     words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'`
-    becomes `100000`, and a UUID of digits loses precision. Likewise FLOATING POINT stores integers, because it ends in
-    INT. See [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
+    becomes `100000`, and a UUID of digits loses some of them. FLOATING POINT stores integers, because it ends in INT.
+    See [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
 
     Declare the type as `text`, `uuid` or `real`.
     """
@@ -171,14 +171,14 @@ def misleading_type(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
-          rank: interger
+          rank: integer
     """,
-    corrections={"interger": "integer"},
+    mistakes={"rank: integer": "rank: interger"},
 )
 def unknown_type(linted: Linted) -> Iterator[Found]:
     """A type is misspelled.
@@ -192,7 +192,7 @@ def unknown_type(linted: Linted) -> Iterator[Found]:
         match = re.match(r"[A-Za-z_]\w*", column.type or "")
         if match is None or (word := match[0].lower()) in _KNOWN_TYPES:
             continue
-        # A type that is like no other is meant.
+        # A type that resembles no known one is deliberate.
         for close in difflib.get_close_matches(word, _KNOWN_TYPES, n=1, cutoff=0.8):
             meant = "text" if close == "string" else close  # STRING would store numbers
             what, fix = f"the type {column.type} is unknown.", f"Did you mean `{meant}`?"

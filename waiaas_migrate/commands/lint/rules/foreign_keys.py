@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waiaas_migrate.commands.findings import Severity
-from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
+from waiaas_migrate.commands.lint.rule import AUTHORS_AND_BOOKS, Found, Linted, path_to, rule
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.foreign_keys import Fault, faulty_keys, targets_of
 from waiaas_migrate.schema.model import Action, Column, ForeignKey
@@ -14,24 +14,11 @@ from waiaas_migrate.schema.names import fold
 
 @rule(
     Severity.WARNING,
-    bad="""
-    tables:
-      authors:
-        columns:
-          id: {type: integer, primary_key: true}
-      books:
-        columns:
-          id: {type: integer, primary_key: true}
-          author_id: {type: integer, references: authors.id}
-        foreign_keys:
-          - {columns: [author_id], references: {table: authors, columns: [id]}, on_delete: cascade}
-        indexes:
-          idx_books_author_id: [author_id]
-    """,
-    corrections={
-        "references: authors.id": "references: {table: authors, on_delete: cascade}",
-        "    foreign_keys:\n"
-        "      - {columns: [author_id], references: {table: authors, columns: [id]}, on_delete: cascade}\n": "",
+    good=AUTHORS_AND_BOOKS,
+    mistakes={
+        "    indexes:": "    foreign_keys:\n"
+        "      - {columns: [author_id], references: {table: authors, columns: [id]}, on_delete: cascade}\n"
+        "    indexes:"
     },
 )
 def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
@@ -55,7 +42,7 @@ def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
@@ -63,11 +50,11 @@ def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
       orders:
         columns:
           id: {type: integer, primary_key: true}
-          user_id: {type: text, references: users.id}
+          user_id: {type: integer, references: users.id}
         indexes:
           idx_orders_user_id: [user_id]
     """,
-    corrections={"type: text": "type: integer"},
+    mistakes={"type: integer, references": "type: text, references"},
 )
 def foreign_key_type(linted: Linted) -> Iterator[Found]:
     """A foreign key and the column that it refers to store values differently.
@@ -98,21 +85,8 @@ def foreign_key_type(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
-    pragmas:
-      journal_mode: WAL
-    tables:
-      authors:
-        columns:
-          id: {type: integer, primary_key: true}
-      books:
-        columns:
-          id: {type: integer, primary_key: true}
-          author_id: {type: integer, references: authors.id}
-        indexes:
-          idx_books_author_id: [author_id]
-    """,
-    corrections={"journal_mode: WAL\n": "journal_mode: WAL\n  foreign_keys: ON\n"},
+    good="pragmas:\n  journal_mode: WAL\n  foreign_keys: ON\n" + AUTHORS_AND_BOOKS,
+    mistakes={"  foreign_keys: ON\n": ""},
 )
 def foreign_keys_off(linted: Linted) -> Iterator[Found]:
     """Foreign keys are declared, but not enforced.
@@ -130,19 +104,8 @@ def foreign_keys_off(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.ERROR,
-    bad="""
-    tables:
-      authors:
-        columns:
-          id: {type: integer, primary_key: true}
-      books:
-        columns:
-          id: {type: integer, primary_key: true}
-          author_id: {type: integer, nullable: false, references: {table: authors, on_delete: set null}}
-        indexes:
-          idx_books_author_id: [author_id]
-    """,
-    corrections={"nullable: false, ": ""},
+    good=AUTHORS_AND_BOOKS.replace("authors.id", "{table: authors, on_delete: set null}"),
+    mistakes={"references:": "nullable: false, references:"},
 )
 def set_null_on_not_null(linted: Linted) -> Iterator[Found]:
     """A foreign key sets a column to NULL that must not be NULL.
@@ -169,12 +132,12 @@ def _clause(key: ForeignKey, column: Column) -> str:
 
 @rule(
     Severity.ERROR,
-    bad="""
-    CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    good="""
+    CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
     CREATE TABLE orders (id INTEGER PRIMARY KEY, buyer TEXT NOT NULL REFERENCES users (name));
     CREATE INDEX idx_orders_buyer ON orders (buyer);
     """,
-    corrections={"name TEXT NOT NULL)": "name TEXT NOT NULL UNIQUE)"},
+    mistakes={" UNIQUE": ""},
 )
 def unenforceable_foreign_key(linted: Linted) -> Iterator[Found]:
     """A foreign key refers to something that SQLite can't check.

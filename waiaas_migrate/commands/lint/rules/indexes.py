@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from waiaas_migrate.commands.findings import Severity
-from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
+from waiaas_migrate.commands.lint.rule import AUTHORS_AND_BOOKS, Found, Linted, path_to, rule
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.model import IndexPart, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
-from waiaas_migrate.sqlite.reading.literal_uses import tree_of
+from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 
 #: A term: its folded column or the meaning of its expression, its collation, and whether it is descending.
 Term = tuple[str, str | None, bool]
@@ -54,19 +54,8 @@ def _terms(table: Table, parts: tuple[IndexPart, ...]) -> tuple[Term, ...]:
 
 @rule(
     Severity.WARNING,
-    bad="""
-    tables:
-      authors:
-        columns:
-          id: {type: integer, primary_key: true}
-      books:
-        columns:
-          id: {type: integer, primary_key: true}
-          author_id: {type: integer, references: authors.id}
-    """,
-    corrections={
-        "references: authors.id}": "references: authors.id}\n    indexes:\n      idx_books_author_id: [author_id]"
-    },
+    good=AUTHORS_AND_BOOKS,
+    mistakes={"    indexes:\n      idx_books_author_id: [author_id]\n": ""},
 )
 def foreign_key_without_index(linted: Linted) -> Iterator[Found]:
     """A foreign key has no index on its columns.
@@ -90,7 +79,7 @@ def _serves(index: TableIndex, columns: tuple[str, ...]) -> bool:
     """Return whether SQLite can find rows by ``columns``; NULL never refers to a parent, so an index may omit it."""
     if not index.terms or index.terms[0][0] not in columns:
         return False
-    # Of a key with several columns, one that begins an index is enough to find few rows.
+    # If a key has several columns, an index that begins with one of them already leaves few rows.
     return index.where is None or _omits_only_null(index.where, columns)
 
 
@@ -104,7 +93,7 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       visits:
         columns:
@@ -112,17 +101,17 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
           page: text
           day: text
         indexes:
-          idx_visits_page: [page]
+          idx_visits_day: [day]
           idx_visits_page_day: [page, day]
     """,
-    corrections={"idx_visits_page: [page]": "idx_visits_day: [day]"},
+    mistakes={"idx_visits_day: [day]": "idx_visits_page: [page]"},
 )
 def redundant_index(linted: Linted) -> Iterator[Found]:
     """An index is redundant, because another one covers it.
 
-    It takes space and makes every write slower, and no query is faster for it. An index is redundant if its columns are
-    the first ones of another index, the primary key or a UNIQUE constraint, in the same order and with the same
-    collations. So is an index on the INTEGER PRIMARY KEY, because that is the table itself.
+    It takes space and makes every write slower, and no query is faster for it. It is redundant if its columns begin
+    another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. An index on
+    the INTEGER PRIMARY KEY is redundant, too, because the table itself is in that order.
 
     Drop it.
     """
@@ -151,7 +140,7 @@ def _covers(table: Table, other: TableIndex, index: TableIndex) -> bool:
     # The table itself is in the order of its rowids.
     is_table = not other.name and [column for column, _, _ in other.terms] == [rowid_alias(table)]
     if other.where != index.where and not is_table:
-        return False  # A partial index is smaller.
+        return False  # a partial index is smaller, so it isn't redundant
     if index.unique and not (other.unique and len(other.terms) == len(index.terms)):
         return False
     return _normal(other.terms[: len(index.terms)]) == _normal(index.terms)

@@ -9,16 +9,16 @@ from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
 from waiaas_migrate.schema.model import Conflict
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.literal_uses import Tree, tree_of
+from waiaas_migrate.sqlite.reading.allowed_values import Tree, tree_of
 
 
 @rule(
     Severity.ERROR,
-    bad="""
+    good="""
     CREATE TABLE tasks (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
-    CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = "open";
+    CREATE VIEW open_tasks AS SELECT id FROM tasks WHERE title = 'open';
     """,
-    corrections={'"open"': "'open'"},
+    mistakes={"'open'": '"open"'},
 )
 def double_quoted_string(linted: Linted) -> Iterator[Found]:
     """A string literal is in double quotes.
@@ -41,12 +41,12 @@ def double_quoted_string(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
           id: {type: integer, primary_key: true}
-          name: {type: text, nullable: false, unique: {on_conflict: replace}}
+          name: {type: text, nullable: false, unique: true}
       deleted_users:
         columns:
           id: {type: integer, primary_key: true}
@@ -55,7 +55,7 @@ def double_quoted_string(linted: Linted) -> Iterator[Found]:
         CREATE TRIGGER log_deleted_user AFTER DELETE ON users
         BEGIN INSERT INTO deleted_users (id) VALUES (old.id); END
     """,
-    corrections={"unique: {on_conflict: replace}": "unique: true"},
+    mistakes={"unique: true": "unique: {on_conflict: replace}"},
 )
 def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
     """A constraint replaces rows without running the table's DELETE triggers.
@@ -81,14 +81,14 @@ def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.INFO,
-    bad="""
+    good="""
     tables:
-      order:
+      orders:
         columns:
           id: {type: integer, primary_key: true}
-          group: text
+          group_name: text
     """,
-    corrections={"order": "orders", "group": "group_name"},
+    mistakes={"orders": "order", "group_name": "group"},
 )
 def reserved_name(linted: Linted) -> Iterator[Found]:
     """A name is an SQL keyword.
@@ -109,7 +109,7 @@ def reserved_name(linted: Linted) -> Iterator[Found]:
             yield Found(path, f"{path[-1].upper()} is a keyword of SQL.", fix)
 
 
-#: The keywords that SQLite takes for names nowhere: it has a fallback for the others, such as KEY
+#: The keywords that SQLite never accepts as names without quotes, unlike others, such as KEY
 #: (https://www.sqlite.org/lang_keywords.html, and parse.y for the fallbacks).
 _RESERVED = frozenset(
     """
@@ -123,16 +123,16 @@ _RESERVED = frozenset(
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       tasks:
         columns:
           id: {type: integer, primary_key: true}
           done: {type: boolean, nullable: false}
     views:
-      open_tasks: SELECT * FROM tasks WHERE NOT done
+      open_tasks: SELECT id FROM tasks WHERE NOT done
     """,
-    corrections={"*": "id"},
+    mistakes={"SELECT id": "SELECT *"},
 )
 def select_star_in_view(linted: Linted) -> Iterator[Found]:
     """A view selects all columns of a table with `*`.

@@ -13,7 +13,7 @@ from waiaas_migrate.schema.rowid import rowid_alias
 
 @rule(
     Severity.INFO,
-    bad="""
+    good="""
     tables:
       books:
         columns:
@@ -23,21 +23,22 @@ from waiaas_migrate.schema.rowid import rowid_alias
           id: {type: integer, primary_key: true}
       book_tags:
         columns:
-          id: {type: integer, primary_key: true, autoincrement: true}
+          id: {type: integer, primary_key: true}
           book_id: {type: integer, nullable: false, references: books.id}
           tag_id: {type: integer, nullable: false, references: tags.id}
         indexes:
           idx_book_tags_book_id: [book_id]
           idx_book_tags_tag_id: [tag_id]
     """,
-    corrections={", autoincrement: true": ""},
+    mistakes={"primary_key: true}\n      book_id": "primary_key: true, autoincrement: true}\n      book_id"},
 )
 def autoincrement(linted: Linted) -> Iterator[Found]:
     """A join table has AUTOINCREMENT.
 
     INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
     again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
-    Autoincrement](https://www.sqlite.org/autoinc.html). In a join table, nothing refers to that number.
+    Autoincrement](https://www.sqlite.org/autoinc.html). A row that only links rows of other tables needs no
+    number of its own.
 
     Remove it, or make the foreign keys the primary key.
     """
@@ -48,19 +49,19 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
         linking = {fold(column) for key in table.foreign_keys for column in key.columns}
         others = {fold(column.name) for column in table.columns} - linking - {rowid_alias(table)}
         if len(table.foreign_keys) > 1 and not others:
-            what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing remembers the numbers."
+            what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing refers to the numbers."
             yield Found(path_to(table.name), what, "Remove it.")
 
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
-          id: {type: BIGINT, nullable: false, primary_key: true}
+          id: {type: integer, primary_key: true}
     """,
-    corrections={"type: BIGINT, nullable: false": "type: integer"},
+    mistakes={"type: integer": "type: BIGINT, nullable: false"},
 )
 def int_primary_key(linted: Linted) -> Iterator[Found]:
     """A primary key looks like an alias of the rowid, but isn't one.
@@ -84,7 +85,7 @@ def int_primary_key(linted: Linted) -> Iterator[Found]:
 def _false_alias(table: Table) -> Column | None:
     """Return the single column of a primary key that looks like an alias of the rowid, but isn't one.
 
-    If it refers to another table, that one chooses the numbers, so nothing is missing.
+    A foreign key doesn't count: its numbers come from the other table.
     """
     key = table.primary_key
     if key is None or len(key.parts) != 1 or table.without_rowid or rowid_alias(table) is not None:
@@ -98,14 +99,14 @@ def _false_alias(table: Table) -> Column | None:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       settings:
         columns:
-          name: {type: text, nullable: false}
+          name: {type: text, nullable: false, primary_key: true}
           value: text
     """,
-    corrections={"nullable: false": "nullable: false, primary_key: true"},
+    mistakes={", primary_key: true": ""},
 )
 def missing_primary_key(linted: Linted) -> Iterator[Found]:
     """A table has no primary key.
@@ -124,16 +125,16 @@ def missing_primary_key(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.WARNING,
-    bad="""
+    good="""
     tables:
       users:
         columns:
-          id: {type: text, primary_key: true}
+          id: {type: text, primary_key: true, nullable: false}
+      events:
+        columns:
+          id: {type: integer, primary_key: true}
     """,
-    corrections={
-        "primary_key: true}": "primary_key: true, nullable: false}\n"
-        "  events:\n    columns:\n      id: {type: integer, primary_key: true}"
-    },
+    mistakes={", nullable: false": ""},
 )
 def nullable_primary_key(linted: Linted) -> Iterator[Found]:
     """A column of the primary key accepts NULL.

@@ -14,8 +14,8 @@ from waiaas_migrate.sqlite.reading.grammar import Kind
 
 @rule(
     Severity.ERROR,
-    bad="DELETE FROM sessions;",
-    corrections={"sessions;": "sessions WHERE expires_at < unixepoch();"},
+    good="DELETE FROM sessions WHERE expires_at < unixepoch();",
+    mistakes={" WHERE expires_at < unixepoch()": ""},
 )
 def delete_without_where(linted: Linted) -> Iterator[Found]:
     """A migration deletes every row of a table.
@@ -35,8 +35,8 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
 
 @rule(
     Severity.ERROR,
-    bad='UPDATE sessions SET status = "closed";',
-    corrections={'"closed"': "'closed'"},
+    good="UPDATE sessions SET status = 'closed';",
+    mistakes={"'closed'": '"closed"'},
 )
 def double_quoted_value(linted: Linted) -> Iterator[Found]:
     """A migration has a string literal in double quotes.
@@ -48,7 +48,7 @@ def double_quoted_value(linted: Linted) -> Iterator[Found]:
     Write text in single quotes, and correct a misspelled name.
     """
     tokens = linted.statement
-    # Other statements show it in the schema.
+    # Text in other statements, such as CREATE, is found in the schema.
     if not tokens or tokens[0].word not in ("INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"):
         return
     # Beside these words, a word in double quotes is a name.
