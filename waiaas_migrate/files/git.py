@@ -54,10 +54,10 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
     Raises:
         UsageError: there is no branch ``main_branch``, or git refuses to read the repository.
     """
-    if not _is_in_repository(folder) or _git(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
+    if not _is_in_repository(folder) or _commit(folder, "HEAD") is None:
         return None
     for branch in _main_branches(main_branch):
-        if tip := _git(folder, "rev-parse", "--verify", "--quiet", f"{branch}^{{commit}}"):
+        if tip := _commit(folder, branch):
             base = _git(folder, "merge-base", "HEAD", tip) or tip
             return MergeBase(commit=base, branch=_git(folder, "rev-parse", "--abbrev-ref", branch) or branch)
     if main_branch is not None:
@@ -83,7 +83,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
     """
     if not _is_in_repository(folder) or (sides := _merged(folder)) is None:
         raise UsageError("git has no merge here, so there is nothing to rebase. First run `git merge` with the branch.")
-    if onto is not None and _git(folder, "rev-parse", "--verify", "--quiet", f"{onto}^{{commit}}") is None:
+    if onto is not None and _commit(folder, onto) is None:
         raise UsageError(f"--onto {onto}: git has no such branch or commit.")
     found = [
         [side for side in sides if _git(folder, "merge-base", "--is-ancestor", side, branch) is not None]
@@ -99,8 +99,8 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
 
 def _merged(folder: Path) -> tuple[str, str] | None:
     """Return the two sides of the merge, the one that was checked out first."""
-    if other := _git(folder, "rev-parse", "--verify", "--quiet", "MERGE_HEAD"):
-        return _git(folder, "rev-parse", "HEAD") or "HEAD", other
+    if other := _commit(folder, "MERGE_HEAD"):
+        return _commit(folder, "HEAD") or "HEAD", other
     last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
     parents = (_git(folder, "rev-parse", f"{last}^1", f"{last}^2") or "").split() if last else []
     return (parents[0], parents[1]) if len(parents) == 2 else None
@@ -133,7 +133,7 @@ def committed_files(folder: Path, commit: str) -> frozenset[str]:
     """
     if not _is_in_repository(folder):
         raise UsageError(f"{folder}: is not in a git repository, so there is no {commit} to compare with.")
-    if commit.startswith("-") or not _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"):
+    if commit.startswith("-") or not _commit(folder, commit):
         raise UsageError(f"git has no commit {commit}. Name a branch, a tag or a commit; in CI, fetch it first.")
     return frozenset((_git(folder, "ls-tree", "--name-only", "-z", commit, "./") or "").split("\0"))
 
@@ -151,6 +151,11 @@ def _is_in_repository(folder: Path) -> bool:
     if _NO_REPOSITORY in said:
         return False
     raise UsageError(f"git can't tell which migrations are released: {said.partition(chr(10))[0]}. Correct that first.")
+
+
+def _commit(folder: Path, name: str) -> str | None:
+    """Return the id of the commit that git calls ``name``; None if there is none."""
+    return _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -32,7 +32,7 @@ class EnumReference(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The table of a column: its name and columns, the enums by folded column, and its foreign keys to other files."""
+    """The table of a column: its name, its columns, enums by folded column name, and keys to tables not in the file."""
 
     table: str
     columns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Find places in schema.yaml for problems that only show once SQLite has seen the schema."""
+"""Find places in schema.yaml for problems that are found after the file was read."""
 
 from __future__ import annotations
 

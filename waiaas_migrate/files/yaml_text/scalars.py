@@ -1,7 +1,7 @@
 """Resolve plain scalars as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 PyYAML reads YAML 1.1, in which ``ON``, ``NO`` and ``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90 and
-``2020-01-01`` is a date. The author of a schema means none of that.
+``2020-01-01`` is a date. Nobody who writes a schema means that.
 """
 
 from __future__ import annotations
