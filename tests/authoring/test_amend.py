@@ -122,7 +122,7 @@ def test_a_migration_edited_by_hand_is_kept(project: Path, is_recorded: bool) ->
     before = listing(project)
     done = run(project, "generate", "--amend")
     assert (done.status, listing(project)) == (2, before)
-    assert ("would discard that" if is_recorded else "was edited, or its rollback") in done.err
+    assert ("would discard that" if is_recorded else "was edited after it was recorded") in done.err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--python"]])

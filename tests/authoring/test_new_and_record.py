@@ -164,7 +164,7 @@ def test_a_migration_that_fails_is_not_recorded(project: Path) -> None:
         (None, "0002_add has no rollback. To be able to roll it back, write 0002_add.rollback.sql."),
         (
             "SELECT 1;",
-            "0002_add.rollback.sql does not restore the schema before the migration. Still to do: drop column",
+            "0002_add.rollback.sql does not restore the schema from before the migration. Missing: drop column",
         ),
         ("DROP TABLE x;", "0002_add.rollback.sql fails: no such table: x"),
         ("ALTER TABLE tasks DROP COLUMN nickname;", None),

@@ -102,7 +102,7 @@ def test_wording_and_records(project: Path) -> None:
     done = run(project, "adopt", "app.db")
     assert (done.status, done.out) == (
         0,
-        "recorded 0001_initial\napp.db: adopted up to 0001_initial; 3 definitions with the migrations' wording.\n",
+        "recorded 0001_initial\napp.db: adopted up to 0001_initial; 3 definitions got the migrations' wording.\n",
     )
     texts = "SELECT name, sql FROM sqlite_master WHERE name IN ('tasks', 'notes', 'idx_tasks_state') ORDER BY name"
     assert rows(project / "app.db", texts) == rows(project / "new.db", texts)
@@ -281,9 +281,9 @@ def test_several_databases(project: Path) -> None:
     done = run(project, "adopt", "*.db")
     assert done.status == 1
     assert done.out.splitlines() == [
-        "a.db: adopted up to 0001_initial; 3 definitions with the migrations' wording.",
+        "a.db: adopted up to 0001_initial; 3 definitions got the migrations' wording.",
         "b.db: 1 difference from 0001_initial: notes: dropped table notes.",
-        "c.db: adopted up to 0001_initial; 3 definitions with the migrations' wording.",
+        "c.db: adopted up to 0001_initial; 3 definitions got the migrations' wording.",
     ]
     assert done.err == "3 databases: 2 adopted, 1 different.\n"
     found = json.loads(run(project, "adopt", "*.db", "--json").out)

@@ -98,7 +98,7 @@ def test_reading_makes_no_file(project: Path, command: str) -> None:
     before = listing(project)
     done = run(project, command, "app.db")
     assert (done.status, done.out) == (2, "")
-    assert done.err == "Error: app.db: cannot be opened: there is no such file. Check the path.\n"
+    assert done.err == "Error: app.db: cannot be opened: no such file. Check the path.\n"
     assert listing(project) == before
 
 

@@ -92,8 +92,8 @@ def test_without_any_the_error_names_the_three_ways(tmp_path: Path, command: str
     found = run(project, *command.split())
     assert (found.status, found.out) == (2, "")
     assert found.err == (
-        "Error: No DATABASE was named. Name it as an argument, in the environment variable WAIAAS_MIGRATE_DATABASE, "
-        'or as `database = "app.db"` in [tool.waiaas-migrate].\n'
+        "Error: Missing DATABASE. Pass it as an argument, or set WAIAAS_MIGRATE_DATABASE "
+        'or `database = "app.db"` in [tool.waiaas-migrate].\n'
     )
 
 

@@ -27,7 +27,7 @@ def test_drift_of_a_database_without_a_record(project: Path) -> None:
         "schema (1 finding)\n  tasks: not made by any recorded migration: added table tasks (1 column).\n"
         "Fix: Run `waiaas-migrate adopt`, which compares the database with the migrations.\n"
     )
-    told = "It has no record of migrations, so everything in it is reported."
+    told = "has no record of migrations, so everything in it is reported."
     assert done.err.startswith(f"app.db: {told}")
     assert told in run(project, "drift", "*.db").out
     for row in (json.loads(run(project, "drift", name, "--json").out) for name in ("app.db", "*.db")):

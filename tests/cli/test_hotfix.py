@@ -161,7 +161,7 @@ def test_objects_of_hooks_are_left_out(project: Path, production: Path) -> None:
         (("app.db", "--as-migration", "x", "--fix"), 2, "Give only one of them."),
         (("app.db", "--as-migration", "…"), 2, "no character that can be used in a file name"),
         (("app.db", "--as-migration", "x", "--allow", "y"), 2, "unknown hazard"),
-        (("none.db", "--as-migration", "x"), 2, "there is no such file"),
+        (("none.db", "--as-migration", "x"), 2, "no such file"),
         (("plain.db", "--as-migration", "x"), 3, "has no record of migrations"),
         (("plain.db", "--fix"), 3, "has no record of migrations"),
         (("foreign.db", "--as-migration", "x"), 3, "belongs to another migrations folder"),

@@ -119,7 +119,7 @@ def test_without_a_backup(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("missing.db",), 2, "missing.db: cannot be opened: there is no such file. Check the path."),
+        (("missing.db",), 2, "missing.db: cannot be opened: no such file. Check the path."),
         ((":memory:",), 2, ":memory:"),
         (("app.db", "--to", "0009_none"), 2, "0009_none is not applied to"),
         (("app.db", "--count", "1", "--to", "0001_parents"), 2, "Give only one of them"),

@@ -86,7 +86,7 @@ def test_an_empty_database_is_valid(tmp_path: Path) -> None:
     [
         (b"nonsense" * 1000, "is not a SQLite database, or it is encrypted"),
         (os.urandom(8192), "is not a SQLite database, or it is encrypted"),
-        (None, "there is no such file"),
+        (None, "no such file"),
     ],
     ids=["text", "encrypted", "missing"],
 )

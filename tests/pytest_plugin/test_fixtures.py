@@ -157,7 +157,7 @@ def test_a_broken_folder_is_reported_without_a_traceback(
     pytester.makepyfile("def test_head(migrated_database): pass\ndef test_due(database_at): database_at('0002_due')\n")
     done = run_pytest()
     done.assert_outcomes(failed=1, errors=1)
-    done.stdout.fnmatch_lines(["*0002_due.sql: was edited, *", "*0002_due.sql: was edited, *"])
+    done.stdout.fnmatch_lines(["*0002_due.sql: was edited after *, *", "*0002_due.sql: was edited after *, *"])
     assert "Traceback" not in done.stdout.str()
     assert "databases.py" not in done.stdout.str()
 

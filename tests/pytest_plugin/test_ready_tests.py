@@ -106,9 +106,9 @@ def test_rollbacks(project: Path, run_pytest: RunPytest) -> None:
         [
             "There is no rollback. Write 0005_missing.rollback.sql *",
             "The rollback fails: no such table: nobody*",
-            "The rollback does not restore the schema. Still to do:",
+            "The rollback does not restore the schema. Missing:",
             "drop table d",
-            "The rollback does not restore the schema. Still to do:",
+            "The rollback does not restore the schema. Missing:",
             "reorder columns of e*",
             "The rollback fails: * foreign key violations*",
         ]

@@ -11,7 +11,7 @@ RULES = CHECKOUT / "docs" / "lint"
 INTRODUCTION = """\
 # Lint a schema
 
-`lint` reads schema.yaml and reports what is likely to hurt later, such as a foreign key without an index:
+`lint` reads schema.yaml and reports likely problems, such as a foreign key without an index:
 
 ```
 waiaas-migrate lint
@@ -30,7 +30,7 @@ git fetch --depth 1 origin main
 waiaas-migrate lint --since origin/main --format github
 ```
 
-Hazards that delete data are errors, others that stop `generate` are warnings, and the rest is for information. The
+Hazards that delete data are errors. Others that stop `generate` are warnings. All others are for information. The
 formats are those of [`check`](findings.md).
 
 ## Ignore a finding

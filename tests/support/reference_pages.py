@@ -35,25 +35,25 @@ INTRODUCTION = """\
 Results go to stdout and messages to stderr. Color is used only on a terminal; set `NO_COLOR` to turn it off. For exit
 statuses see the [README](../README.md#exit-status).
 
-Every command takes `--quiet` (`-q`), which prints only results, questions and errors, and `--verbose` (`-v`), with which
-`apply` and `rollback` name each migration and statement that runs.
+Every command takes `--quiet` (`-q`), to print only results, questions and errors, and `--verbose` (`-v`), to name each
+migration and statement that `apply` and `rollback` run.
 
 DATABASE is a path, a `file:` URI or a `sqlite:///` URL. Without one, commands use the environment variable
-`WAIAAS_MIGRATE_DATABASE`, then `database` of the configuration. `restore` takes a single argument as DATABASE.
+`WAIAAS_MIGRATE_DATABASE`, then `database` of the configuration. If `restore` gets one argument, it is DATABASE.
 
 Paths on the command line are relative to the current folder, and those in the configuration to its folder. Commands that
 need neither `--schema` nor `--templates` accept and ignore them.
 
 ## Configuration
 
-`[tool.waiaas-migrate]` in the nearest pyproject.toml, from the current folder upward:
+The settings are in `[tool.waiaas-migrate]` of the nearest pyproject.toml, from the current folder upward:
 
 ```toml
 [tool.waiaas-migrate]
 schema = "schema.yaml"
 migrations = "migrations"
 templates = "templates"
-database = "app.db"          # the DATABASE of commands that are given none; may be a pattern
+database = "app.db"          # used if a command gets no DATABASE; may be a pattern
 catalog_edits = true         # false: rebuild tables instead of editing their definitions
 secure_delete = false        # whether rebuilds overwrite deleted data; default: the connection's setting
 ignore = ["search_*"]        # tables and views of other tools, by name or glob
@@ -66,8 +66,8 @@ models_style = "declarative" # classes, or "core" for Table objects
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
 ```
 
-`setup` names a function that takes a `sqlite3.Connection`. It gets empty databases in memory, too, so it must not read
-tables.
+`setup` names a function that takes a `sqlite3.Connection`. It is also called with empty databases in memory, so it must
+not read tables.
 
 Settings can run code, so a pyproject.toml that belongs to another user is refused, unless that user is root or called
 `sudo`. In a container with a bind mount, set `WAIAAS_MIGRATE_TRUSTED` to the path of the file, to several paths separated
@@ -185,8 +185,8 @@ API_INTRODUCTION = """\
 Import from `waiaas_migrate`, `waiaas_migrate.sqlalchemy` and `waiaas_migrate.waiaas`. Everything else is private and may
 change in any release.
 
-An application needs only the first section. The others do what the [commands](cli.md) of the same names do, for scripts
-and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
+An application needs only the first section. The functions in the others do what the [commands](cli.md) of the same names
+do, for scripts and tests. A file or folder can be given as a string or a `Path`, a database also as a `file:` URI or `sqlite:///` URL.
 Options, results and events are frozen dataclasses; the list shows their fields. `help(waiaas_migrate.apply)` describes the
 arguments and errors of a function.
 """
@@ -200,7 +200,7 @@ API_SECTIONS = (
     ),
     (
         "Run migrations",
-        "Notices are in the results.",
+        "The results hold the notices.",
         (
             "apply estimate status rollback redo restore backups_of RunOptions Extent ApplyResult Estimate "
             "MigrationEstimate TableEstimate Status Mismatch RollbackResult RedoResult Loss Restored Backup"
@@ -299,7 +299,7 @@ def first_line(value: object) -> str:
 FINDINGS_INTRODUCTION = """\
 # Findings of check and drift
 
-Each finding has one of these codes, which stay the same from release to release. `check` shows findings where you look:
+Each finding has one of these codes, which stay the same from release to release. Choose where `check` shows findings:
 
 - `waiaas-migrate check` prints text.
 - `waiaas-migrate check --format github` annotates lines of a pull request in GitHub Actions.
@@ -307,8 +307,8 @@ Each finding has one of these codes, which stay the same from release to release
 - `waiaas-migrate check --format junit > check.xml` is for GitLab and Jenkins.
 - `waiaas-migrate check --format json` is for your own programs; see [JSON](cli.md#json).
 
-`check` also reports what [`lint`](lint.md) finds in schema.yaml and calls an error, such as a misspelled type. It exits with
-1 unless all findings are for information. The settings and waivers of `lint` apply.
+`check` also reports the errors that [`lint`](lint.md) finds in schema.yaml, such as a misspelled type, unless you ignore
+them. It exits with 1 unless all findings are for information.
 
 In JSON, `severity` is `error`, `warning` or `info`; `file` is relative to the project's folder, and empty if there is none.
 `subject` is `enum`, `schema`, `manifest`, `pragma`, `migration`, `hook` or `models`.

@@ -61,5 +61,5 @@ def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]
                     left := diff(introspect(after), introspect(before))
                 ):
                     listed = "; ".join(map(describe, left))
-                    what = f"{file} does not restore the schema before the migration. Still to do: {listed}."
+                    what = f"{file} does not restore the schema from before the migration. Missing: {listed}."
                     yield FaultyRollback(migration, RollbackFault.INCOMPLETE, what)

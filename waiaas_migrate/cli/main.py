@@ -73,7 +73,8 @@ def group() -> None:
       waiaas-migrate apply app.db                 bring a database up to date
       waiaas-migrate drift app.db                 find changes made by hand
 
-    Exit status: 0 nothing to report, 1 findings, 2 wrong arguments or broken input, 3 the database refused.
+    Exit status: 0 nothing to report, 1 findings, 2 wrong arguments or broken input,
+    3 the database or its rows don't allow the change.
 
     Color is used only on a terminal; set NO_COLOR to turn it off.
     """  # noqa: D301  \b is click's mark for lines that it must not wrap

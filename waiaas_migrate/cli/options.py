@@ -96,7 +96,7 @@ def finding_format(command: Command) -> Command:
         type=click.Choice(get_args(Style)),
         metavar="FORMAT",
         default="text",
-        help="Print `text`, `json`, annotations of a workflow (`github`), `sarif` or `junit`.  [default: text]",
+        help="Print `text`, `json`, workflow annotations (`github`), `sarif` or `junit`.  [default: text]",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, like --format json.")
     @wraps(command)
@@ -189,8 +189,8 @@ def default_database(project: Project) -> str:
     if named := os.environ.get(DATABASE_VARIABLE):
         return named
     if project.database is None:
-        how = f"as an argument, in the environment variable {DATABASE_VARIABLE}"
-        raise UsageError(f'No DATABASE was named. Name it {how}, or as `database = "app.db"` in [tool.waiaas-migrate].')
+        how = f"as an argument, or set {DATABASE_VARIABLE}"
+        raise UsageError(f'Missing DATABASE. Pass it {how} or `database = "app.db"` in [tool.waiaas-migrate].')
     is_below = project.database.is_relative_to(project.root)
     return os.path.relpath(project.database) if is_below else str(project.database)
 

@@ -20,7 +20,7 @@ _FIX = (
 
 
 def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run: bool = False) -> Adoption:
-    """Prove that ``database`` means what the migrations make, and record them as applied.
+    """Prove that ``database`` has the migrations' schema, and record them as applied.
 
     Tables get the migrations' text; rows stay as they are. If something differs, nothing is changed.
 

@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """The text of a schema.yaml, and a remark for each list that is almost an enum, or could be several."""
+    """The text of a schema.yaml, and a remark for each list that is close to an enum, or fits several."""
 
     text: str
     remarks: tuple[str, ...] = ()

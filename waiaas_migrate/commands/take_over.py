@@ -1,4 +1,4 @@
-"""``drift --as-migration``: write the migration that makes other databases follow a manual change."""
+"""``drift --as-migration``: write a migration that makes a manual change in other databases, too."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _sql(
         run_new(after, new_migration(Path("fix.sql"), depends=(), sql=sql, rollback=""))
         if left := diff(introspect(after), transition.new):
             words = "; ".join(map(describe, left))
-            raise ProofError(f"The SQL does not undo the manual changes. Still to do: {words}. Nothing was changed.")
+            raise ProofError(f"The SQL does not undo the manual changes. Missing: {words}. Nothing was changed.")
         if stale := stale_indexes(before, after, transition):
             transition = replace(transition, stale_indexes=stale)
             sql = render()

@@ -81,7 +81,7 @@ def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = T
             _fail(f"The rollback fails: {error.reason}")
         found = databases.schema(path)
     if left := diff(found, wanted, column_order=True):
-        _fail("The rollback does not restore the schema. Still to do:\n" + "\n".join(map(describe, left)))
+        _fail("The rollback does not restore the schema. Missing:\n" + "\n".join(map(describe, left)))
     return True
 
 

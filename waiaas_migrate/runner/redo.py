@@ -48,7 +48,7 @@ class RedoResult:
 def redo(
     database: StrPath, migrations: StrPath, *, options: RunOptions = RunOptions(), confirm: Confirm = lambda _: False
 ) -> RedoResult:
-    """Roll back the migrations that the folder no longer has as ``database`` ran them, and apply those it has now.
+    """Roll back migrations that changed since ``database`` ran them, and apply the current ones.
 
     All migrations applied after the first of them are rolled back, too. Rollbacks delete what the migrations added,
     including data written since. So a backup is made first, and nothing is deleted unless ``confirm`` returns true.

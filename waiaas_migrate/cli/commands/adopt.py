@@ -31,9 +31,10 @@ def adopt(
 ) -> int:
     """Take over each DATABASE that was made without migrations.
 
-    Proves that the schema means what the migrations make, gives definitions the migrations' text, and records the
-    migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If something differs,
-    shows it, changes nothing, and exits with 1. Several databases, or a quoted pattern, get one line each.
+    Proves that the schema is equivalent to what the migrations build, gives definitions the migrations' wording, and
+    records the migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If
+    something differs, shows it, changes nothing, and exits with 1. Prints one line each for several databases or a
+    quoted pattern.
 
     \b
     Example:
@@ -89,7 +90,7 @@ def _done(result: Adoption, *, dry_run: bool) -> str:
         return f"already adopted up to {result.at}.{pending}"
     verb = "would be adopted" if dry_run else "adopted"
     count = len(result.reworded)
-    reworded = f"; {plural(count, 'definition')} with the migrations' wording" if count else ""
+    reworded = f"; {plural(count, 'definition')} got the migrations' wording" if count else ""
     return f"{verb} up to {result.at}{reworded}.{pending}"
 
 

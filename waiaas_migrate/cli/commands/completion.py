@@ -23,7 +23,7 @@ _HINTS = {
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--install", is_flag=True, help="Write the script where the shell finds it, instead of printing it.")
 def completion(shell: str, *, install: bool) -> None:
-    """Print the script with which a shell completes commands.
+    """Print a completion script for a shell.
 
     It completes commands, options, files, hazard codes, and the names of migrations.
 

@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
+    metavar="FORMAT",
     type=click.Choice(["html", "svg", "mermaid", "dot", "markdown"]),
-    help="What to write.  [default: by the ending of FILE]",
+    help="Write `html`, `svg`, `mermaid`, `dot` or `markdown`.  [default: by the extension of FILE]",
 )
 @force
 @options.in_project
 def diagram(project: Project, source: str | None, output: str | None, form: Format | None, *, force: bool) -> None:
     """Draw the schema of schema.yaml, or of DATABASE.
 
-    `html` is one page that loads nothing: tables, relations, search, and what each migration changed. `svg` is a
+    `html` is one self-contained page with search and a view of what each migration changed. `svg` is a
     picture, `mermaid` and `dot` are for other tools, and `markdown` documents the tables.
 
     \b

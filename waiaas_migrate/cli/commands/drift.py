@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
-_NOT_ADOPTED = "It has no record of migrations, so everything in it is reported."
+_NOT_ADOPTED = "has no record of migrations, so everything in it is reported."
 
 
 @click.command()
 @options.databases
 @options.column_order
-@click.option("--as-migration", metavar="NAME", help="Write the migration that makes other databases follow.")
+@click.option("--as-migration", metavar="NAME", help="Write a migration that makes the changes in other databases.")
 @click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard of that migration.  [repeatable]")
 @click.option("--fix", is_flag=True, help="Print the SQL that would undo the changes.")
 @options.fleet_options
@@ -54,7 +54,7 @@ def drift(  # noqa: PLR0913 — one for each option
 ) -> int:
     """Find changes to each DATABASE that no migration made.
 
-    Exits with 1 if there are any. Several databases, or a quoted pattern, get one line each.
+    Exits with 1 if there are any. Prints one line each for several databases or a quoted pattern.
 
     Writes nothing, with one exception: --as-migration writes a migration for the changes, records it as applied on
     the DATABASE that has them, and prints the lines that schema.yaml must declare. --fix prints SQL and runs none.
@@ -157,4 +157,4 @@ def _line(result: Drift) -> str:
         return f"no drift, {len(result.pending)} pending." if result.pending else "no drift."
     findings = " ".join(f"{finding.where}: {finding.what}" for finding in result.findings)
     line = f"{plural(len(result.findings), 'finding')}: {findings}"
-    return line if result.is_adopted else f"{line} {_NOT_ADOPTED}"
+    return line if result.is_adopted else f"{line} It {_NOT_ADOPTED}"

@@ -38,7 +38,7 @@ def generate(
     back, before writing it. Writes nothing if the two agree, or if data could be lost and --allow does not accept it.
 
     --amend writes the last migration again, with the same number. If schema.yaml is as it was before that migration,
-    its files are deleted. A migration is released if the main branch has it.
+    --amend deletes the migration's files. A migration is released if the main branch has it.
 
     \b
     Example:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> None:
     """Write the schema of DATABASE as a schema.yaml.
 
-    Opens the database read-only and changes nothing in it. Reports each list that is almost an enum.
+    Opens the database read-only and changes nothing in it. Reports lists that differ from an enum by one value.
 
     \b
     Example:

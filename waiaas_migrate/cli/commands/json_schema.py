@@ -12,7 +12,7 @@ from waiaas_migrate.cli.output_file import output, output_path, write_document
 def json_schema(output: str | None) -> None:
     """Print the JSON Schema of schema.yaml, for editors.
 
-    Editors complete and check schema.yaml with it if its first line is
+    Editors use it to complete and check schema.yaml if the first line of schema.yaml is
     `# yaml-language-server: $schema=waiaas-migrate.schema.json`. `check` reports a copy of another release.
 
     \b

@@ -39,8 +39,8 @@ _COLORS: dict[str, Color] = {"error": "red", "warning": "yellow", "info": "green
 def lint(project: Project, linted: str | None, *, since: str | None, severity: str, style: Style) -> int:
     """Find weaknesses in schema.yaml and in new migrations.
 
-    Such as a foreign key without an index. With DATABASE, read the schema of that database instead. Writes nothing.
-    Exits with 1 if there is an error or a warning.
+    Reports, for example, a foreign key without an index. With DATABASE, reads the schema of that database instead.
+    Writes nothing. Exits with 1 if there is an error or a warning.
 
     \b
     Example:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="MIGRATION", help="Roll back to MIGRATION, which stays applied.")
 @options.yes
 @click.option(
-    "--allow", metavar="CODE", multiple=True, help="Roll back adopted migrations, too: `DROP_TABLE`.  [repeatable]"
+    "--allow",
+    metavar="CODE",
+    multiple=True,
+    help="`DROP_TABLE` also rolls back adopted migrations.  [repeatable]",
 )
 @options.run_options
 @options.as_json

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @options.as_json
 @options.in_migrations
 def squash(project: Project, to: str | None, *, as_json: bool) -> None:
-    """Replace the first migrations by a single equivalent one.
+    """Replace the first migrations with a single equivalent one.
 
-    It makes the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
-    goes on with the migrations that follow. A database that has run only some of them must first apply the others from
-    the files as they were before.
+    It builds the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
+    continues as before. A database that has run only some of them must first apply the others, from a checkout of the
+    code before the squash.
 
     \b
     Example:

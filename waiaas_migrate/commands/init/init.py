@@ -110,7 +110,7 @@ def _adopt(folder: Path, database: StrPath) -> str | None:
 
 def _next(start: Start, *, exists: bool) -> dict[str, str]:
     check = {"waiaas-migrate check": "in CI: do schema.yaml, the enums and the migrations agree?"}
-    generate = {"waiaas-migrate generate": "write the migration for what schema.yaml declares"}
+    generate = {"waiaas-migrate generate": "write a migration for schema.yaml"}
     if start.is_generated:
         return {**check, "waiaas-migrate drift": "find changes to the database made by hand", **generate}
     if exists:

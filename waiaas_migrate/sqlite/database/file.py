@@ -68,7 +68,7 @@ def _os_reason(path: Path, error: OSError) -> str:
         case FileNotFoundError() if not os.path.lexists(folder):
             return f"the folder {folder} does not exist. Create it first."
         case FileNotFoundError():
-            return "there is no such file. Check the path."
+            return "no such file. Check the path."
         case NotADirectoryError():
             return f"{folder} is not a folder. Check the path."
         case PermissionError():

@@ -22,7 +22,7 @@ from waiaas_migrate.schema.names import fold
     },
 )
 def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
-    """Two foreign keys say the same.
+    """Two foreign keys are duplicates.
 
     SQLite checks both on every write. If their actions differ, what happens to a row depends on their order.
 

@@ -107,7 +107,7 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
     mistakes={"idx_visits_day: [day]": "idx_visits_page: [page]"},
 )
 def redundant_index(linted: Linted) -> Iterator[Found]:
-    """An index does what another one does already.
+    """An index is redundant, because another one covers it.
 
     It takes space and makes every write slower, and no query is faster for it. It is redundant if its columns begin
     another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. An index on

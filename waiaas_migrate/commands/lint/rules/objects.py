@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.reading.allowed_values import Tree, tree_of
     mistakes={"'open'": '"open"'},
 )
 def double_quoted_string(linted: Linted) -> Iterator[Found]:
-    """A text is in double quotes.
+    """A string literal is in double quotes.
 
     In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name. Once somebody adds
     a column `open`, the text silently becomes that column. Some builds of SQLite refuse such text altogether. See
@@ -58,7 +58,7 @@ def double_quoted_string(linted: Linted) -> Iterator[Found]:
     mistakes={"unique: true": "unique: {on_conflict: replace}"},
 )
 def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
-    """A constraint replaces rows in a table whose DELETE triggers don't see it.
+    """A constraint replaces rows without running the table's DELETE triggers.
 
     With ON CONFLICT REPLACE, SQLite deletes the rows that are in the way. DELETE triggers of the table run for them
     only if `PRAGMA recursive_triggers` is ON, which it isn't by default. An audit log, or a counter kept by a trigger,
@@ -91,10 +91,10 @@ def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
     mistakes={"orders": "order", "group_name": "group"},
 )
 def reserved_name(linted: Linted) -> Iterator[Found]:
-    """A name is a keyword of SQL.
+    """A name is an SQL keyword.
 
-    It must be quoted in every statement, and a query that forgets it fails with an error that doesn't name the reason,
-    or means something else.
+    It must be quoted in every statement, and without the quotes, a query fails with a misleading error or means
+    something else.
 
     Choose another name, and carry the data over with `renamed_from`.
     """

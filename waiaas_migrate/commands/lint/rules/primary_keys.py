@@ -33,7 +33,7 @@ from waiaas_migrate.schema.rowid import rowid_alias
     mistakes={"primary_key: true}\n      book_id": "primary_key: true, autoincrement: true}\n      book_id"},
 )
 def autoincrement(linted: Linted) -> Iterator[Found]:
-    """A table that only links others has AUTOINCREMENT.
+    """A join table has AUTOINCREMENT.
 
     INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
     again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite

@@ -20,10 +20,10 @@ from waiaas_migrate.sqlite.reading.grammar import Kind
 def delete_without_where(linted: Linted) -> Iterator[Found]:
     """A migration deletes every row of a table.
 
-    `DELETE` without `WHERE` is rarely meant in a migration: the schema is the same before and after, so nothing else
+    `DELETE` without `WHERE` is rarely intended in a migration. The schema is the same before and after, so nothing else
     shows that all rows are gone.
 
-    Write the condition. If every row is meant, say so with `WHERE true`, and say why in a comment.
+    Write the condition. If you mean every row, write `WHERE true`, and say why in a comment.
     """
     cursor = Cursor(linted.statement)
     if cursor.accept("DELETE", "FROM"):
@@ -39,7 +39,7 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
     mistakes={"'closed'": '"closed"'},
 )
 def double_quoted_value(linted: Linted) -> Iterator[Found]:
-    """A migration has a text in double quotes.
+    """A migration has a string literal in double quotes.
 
     In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name, so after a typo in
     the name of a column, a migration writes the name of the column into every row. See [Double-quoted string literals
