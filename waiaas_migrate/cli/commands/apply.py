@@ -67,30 +67,25 @@ def apply(  # noqa: PLR0913 — one for each option
         from waiaas_migrate.cli.dry_run import dry_run as estimate
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
-    from waiaas_migrate.cli.progress_line import progress_line
-    from waiaas_migrate.runner.apply import apply_to
-    from waiaas_migrate.runner.fleet.patterns import is_single
-
-    if not is_single(databases):
-        return _apply_to_all(project, databases, run_options, fleet, as_json=as_json)
-    with progress_line() as listener:
-        result = apply_to(databases[0], project.migrations, options=replace(run_options, listener=listener))
-    return print_one(databases[0], result, _report(), as_json=as_json)
+    return _apply(project, databases, run_options, fleet, as_json=as_json)
 
 
-def _report() -> Report[ApplyResult]:
-    return Report(show=_show, line=_line, outcome=_outcome, row=asdict)
-
-
-def _apply_to_all(
+def _apply(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
+    from waiaas_migrate.cli.progress_line import progress_line
+    from waiaas_migrate.runner.apply import apply_to
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
-    from waiaas_migrate.runner.fleet.patterns import expand, without_patterns
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
 
+    report = Report(show=_show, line=_line, outcome=_outcome, row=asdict)
+    if is_single(databases):
+        with progress_line() as listener:
+            result = apply_to(databases[0], project.migrations, options=replace(run_options, listener=listener))
+        return print_one(databases[0], result, report, as_json=as_json)
     names, may_make = expand(databases), without_patterns(databases)
     outcomes = apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
-    return print_each(outcomes, _report(), as_json=as_json)
+    return print_each(outcomes, report, as_json=as_json)
 
 
 def _redo(
