@@ -36,7 +36,7 @@ def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
         )
     try:
         with suppress(FileNotFoundError):
-            os.lstat(file)  # noqa: PTH116 — fails if the name is too long, for which SQLite gives no reason
+            os.lstat(file)  # fails if the name is too long, for which SQLite gives no reason
         with NamedTemporaryFile(dir=Path(os.path.realpath(file)).parent, prefix=".waiaas-") as example:
             yield example.name
     except OSError as error:
