@@ -288,3 +288,25 @@ def test_files_of_macos(tmp_path: Path) -> None:
     (tmp_path / "migrations" / "._0002_x.sql").write_bytes(b"\x00\x05\x16\x07\xff")
     for arguments in (["generate"], ["check"], ["apply", "app.db"], ["status", "app.db"]):
         assert run(tmp_path, *arguments).status == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_journal_that_is_a_pipe(tmp_path: Path) -> None:
+    """Generate does not wait for the other end of the pipe, and deletes it."""
+    generated_project(tmp_path)
+    os.mkfifo(tmp_path / "migrations" / ".waiaas-unfinished.json")
+    assert run(tmp_path, "check").status == 0
+    assert run(tmp_path, "generate").status == 0
+    assert names(tmp_path / "migrations") == ["0001_initial.rollback.sql", "0001_initial.sql", "manifest.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+@pytest.mark.parametrize("command", [["generate"], ["check"], ["apply", "app.db"]])
+def test_a_manifest_that_is_a_pipe(tmp_path: Path, command: list[str]) -> None:
+    """The manifest is refused; nothing waits for the other end of the pipe."""
+    generated_project(tmp_path)
+    (tmp_path / "migrations" / "manifest.json").unlink()
+    os.mkfifo(tmp_path / "migrations" / "manifest.json")
+    done = run(tmp_path, *command)
+    assert done.status == 2
+    assert "manifest.json: is not a regular file." in done.err

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, plural, say, up_to_date_line
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.backups.verified_copy import byte_count
 from waiaas_migrate.runner.dry_run import Estimate, MigrationEstimate, TableEstimate, estimate, estimate_all
 from waiaas_migrate.runner.fleet.fleet import Fleet
-from waiaas_migrate.runner.fleet.patterns import without_patterns
+from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
 from waiaas_migrate.runner.options import RunOptions
 
 
@@ -18,14 +18,13 @@ def dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
     """Print the pending migrations of ``databases``, the tables they change, and the cost; return the exit status."""
+    report = Report(show=_show, line=_line, outcome=_outcome, row=_row)
+    if is_single(databases):
+        found = estimate(databases[0], project.migrations, options=run_options)
+        return print_one(databases[0], found, report, as_json=as_json)
     may_make = without_patterns(databases)
-    return report_on(
-        databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=_row),
-        one=lambda database: estimate(database, project.migrations, options=run_options),
-        each=lambda names: estimate_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
-        as_json=as_json,
-    )
+    outcomes = estimate_all(expand(databases), project.migrations, options=run_options, fleet=fleet, may_make=may_make)
+    return print_each(outcomes, report, as_json=as_json)
 
 
 def _outcome(found: Estimate) -> tuple[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -39,21 +39,9 @@ class Report(Generic[ResultT]):
     row: Callable[[ResultT], dict[str, object]]
 
 
-def report_on(
-    databases: Sequence[str],
-    report: Report[ResultT],
-    one: Callable[[str], ResultT],
-    each: Callable[[tuple[str, ...]], Iterable[Outcome[ResultT]]],
-    *,
-    as_json: bool,
-) -> int:
-    """Print the result of ``one`` if ``databases`` is a single name, else those of ``each``; return the exit status."""
-    from waiaas_migrate.runner.fleet.patterns import expand, is_single
-
-    if not is_single(databases):
-        return _print_outcomes(each(expand(databases)), report, as_json=as_json)
-    result = one(databases[0])
-    name = getattr(result, "database", databases[0])
+def print_one(database: str, result: ResultT, report: Report[ResultT], *, as_json: bool) -> int:
+    """Print the result of a single database; return the exit status."""
+    name = getattr(result, "database", database)
     if as_json:
         print_json({"database": name, **report.row(result)})
     else:
@@ -61,7 +49,7 @@ def report_on(
     return report.outcome(result)[1]
 
 
-def _print_outcomes(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
+def print_each(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
     """Print each outcome as it comes, then the summary; return the exit status of the worst."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import FINDINGS, note, plural, print_findings, say
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def adopt(
       waiaas-migrate adopt "tenants/*.db" --at 0007_orders
     """  # noqa: D301
     from waiaas_migrate.commands import adopt as library
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single
 
     report = Report(
         show=functools.partial(_show, dry_run=dry_run),
@@ -49,13 +50,11 @@ def adopt(
         outcome=functools.partial(_outcome, dry_run=dry_run),
         row=_row,
     )
-    return report_on(
-        databases,
-        report,
-        one=lambda database: library.adopt(project, database, at=at, dry_run=dry_run),
-        each=lambda names: library.adopt_all(project, names, fleet, at=at, dry_run=dry_run),
-        as_json=as_json,
-    )
+    if is_single(databases):
+        result = library.adopt(project, databases[0], at=at, dry_run=dry_run)
+        return print_one(databases[0], result, report, as_json=as_json)
+    outcomes = library.adopt_all(project, expand(databases), fleet, at=at, dry_run=dry_run)
+    return print_each(outcomes, report, as_json=as_json)
 
 
 def _show(database: str, result: Adoption, *, dry_run: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, print_json, print_run, say, up_to_date_line
 from waiaas_migrate.errors import UsageError
 
@@ -60,45 +60,46 @@ def apply(  # noqa: PLR0913 — one for each option
       waiaas-migrate apply "tenants/*.db" --jobs 8
     """  # noqa: D301
     if redo:
-        if dry_run:
-            raise UsageError("--dry-run and --redo contradict each other. Give only one of them.")
-        if len(databases) != 1:
-            raise UsageError("--redo takes one DATABASE.")
-        return _redo(project, databases[0], run_options, yes=yes, as_json=as_json)
+        return _redo(project, databases, run_options, dry_run=dry_run, yes=yes, as_json=as_json)
     if yes:
         raise UsageError("--yes only affects --redo. Add --redo, or leave it out.")
     if dry_run:
         from waiaas_migrate.cli.dry_run import dry_run as estimate
 
         return estimate(project, databases, run_options, fleet, as_json=as_json)
-    return _run(project, databases, run_options, fleet, as_json=as_json)
+    return _apply(project, databases, run_options, fleet, as_json=as_json)
 
 
-def _run(project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool) -> int:
+def _apply(
+    project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
+) -> int:
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.apply import apply_to
     from waiaas_migrate.runner.fleet.fleet import apply_to_all
-    from waiaas_migrate.runner.fleet.patterns import without_patterns
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single, without_patterns
 
-    def apply_one(database: str) -> ApplyResult:
+    report = Report(show=_show, line=_line, outcome=_outcome, row=asdict)
+    if is_single(databases):
         with progress_line() as listener:
-            return apply_to(database, project.migrations, options=replace(run_options, listener=listener))
-
-    may_make = without_patterns(databases)
-    return report_on(
-        databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=asdict),
-        one=apply_one,
-        each=lambda names: apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make),
-        as_json=as_json,
-    )
+            result = apply_to(databases[0], project.migrations, options=replace(run_options, listener=listener))
+        return print_one(databases[0], result, report, as_json=as_json)
+    names, may_make = expand(databases), without_patterns(databases)
+    outcomes = apply_to_all(names, project.migrations, options=run_options, fleet=fleet, may_make=may_make)
+    return print_each(outcomes, report, as_json=as_json)
 
 
-def _redo(project: Project, database: str, run_options: RunOptions, *, yes: bool, as_json: bool) -> int:
+def _redo(
+    project: Project, databases: tuple[str, ...], run_options: RunOptions, *, dry_run: bool, yes: bool, as_json: bool
+) -> int:
     from waiaas_migrate.cli.confirm import confirm_losses
     from waiaas_migrate.cli.progress_line import progress_line
     from waiaas_migrate.runner.redo import redo
 
+    if dry_run:
+        raise UsageError("--dry-run and --redo contradict each other. Give only one of them.")
+    if len(databases) != 1:
+        raise UsageError("--redo takes one DATABASE.")
+    (database,) = databases
     with progress_line() as listener:
         confirm = partial(confirm_losses, database, yes=yes)
         options = replace(run_options, listener=listener)

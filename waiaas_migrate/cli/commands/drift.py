@@ -9,7 +9,7 @@ import click
 
 from waiaas_migrate.cli import options
 from waiaas_migrate.cli.commands.generate import note_refused, planned_row, print_hazards
-from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import (
     FINDINGS,
     hazard_row,
@@ -65,6 +65,7 @@ def drift(  # noqa: PLR0913 — one for each option
       waiaas-migrate drift app.db --as-migration hotfix
     """  # noqa: D301
     from waiaas_migrate.commands import drift as library
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single
 
     if as_migration is not None:
         if fix:
@@ -72,13 +73,12 @@ def drift(  # noqa: PLR0913 — one for each option
         return _take_over(project, _single(databases), as_migration, allow, as_json=as_json)
     if fix:
         return _print_fix(project, _single(databases), as_json=as_json)
-    return report_on(
-        databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=_row),
-        one=lambda database: library.drift(project, database, column_order=column_order),
-        each=lambda names: library.drift_of_all(project, names, fleet, column_order=column_order),
-        as_json=as_json,
-    )
+    report = Report(show=_show, line=_line, outcome=_outcome, row=_row)
+    if is_single(databases):
+        result = library.drift(project, databases[0], column_order=column_order)
+        return print_one(databases[0], result, report, as_json=as_json)
+    outcomes = library.drift_of_all(project, expand(databases), fleet, column_order=column_order)
+    return print_each(outcomes, report, as_json=as_json)
 
 
 def _single(databases: tuple[str, ...]) -> str:

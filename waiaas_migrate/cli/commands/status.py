@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.outcomes import Report, report_on
+from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import CHANGED_BY_HAND, FINDINGS, Color, say, up_to_date_line
 
 if TYPE_CHECKING:
@@ -41,14 +41,12 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
       waiaas-migrate status "tenants/*.db" --json
     """  # noqa: D301
     from waiaas_migrate.commands import status as library
+    from waiaas_migrate.runner.fleet.patterns import expand, is_single
 
-    return report_on(
-        databases,
-        Report(show=_show, line=_line, outcome=_outcome, row=_row),
-        one=lambda database: library.status(project, database),
-        each=lambda names: library.status_of_all(project, names, fleet),
-        as_json=as_json,
-    )
+    report = Report(show=_show, line=_line, outcome=_outcome, row=_row)
+    if is_single(databases):
+        return print_one(databases[0], library.status(project, databases[0]), report, as_json=as_json)
+    return print_each(library.status_of_all(project, expand(databases), fleet), report, as_json=as_json)
 
 
 def _show(database: str, result: Status) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -205,7 +207,10 @@ def read_summary(path: str) -> Summary | None:
 
 def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _broken(path, "is not a regular file.")
+            text = file.read().decode()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -234,6 +239,11 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
         at = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is not JSON: {error}.", line=at) from error
     return {} if content is None else content
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:

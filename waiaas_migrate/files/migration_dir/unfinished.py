@@ -60,6 +60,8 @@ def unfinished(folder: Path) -> Unfinished:
 
     An incomplete journal names no files: it is complete before the first file gets its name.
     """
+    if not (folder / JOURNAL).is_file():  # reading a pipe of that name would never end
+        return Unfinished()
     try:
         journal = json.loads((folder / JOURNAL).read_bytes())
         manifest = _hash(folder / Path(journal["manifest"]).name)

@@ -160,8 +160,9 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
+    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
     while True:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_CREAT, 0o666), "rb", buffering=0) as file:
+        with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
             if lock_file(file.fileno()) and is_at(file.fileno(), path):
                 if not HAS_LOCKS:
                     file.close()  # Windows deletes no open file

@@ -35,6 +35,8 @@ def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
             f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
         )
     try:
+        with suppress(FileNotFoundError):
+            os.lstat(file)  # fails if the name is too long, for which SQLite gives no reason
         with NamedTemporaryFile(dir=Path(os.path.realpath(file)).parent, prefix=".waiaas-") as example:
             yield example.name
     except OSError as error:
