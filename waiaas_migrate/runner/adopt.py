@@ -1,4 +1,4 @@
-"""Take over a database that migrations did not build: prove that it means the same, then record them as applied."""
+"""Adopt a database: prove that its schema is the one that the migrations build, then record them as applied."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
-#: The migrations that somebody marked as applied with plain yoyo. SQLite takes the other columns from the row of the
-#: maximum (https://www.sqlite.org/lang_select.html#bareagg). Date and time are separated as in ``_ROWS`` of
-#: ``applied.py``.
+#: The migrations that somebody marked as applied with plain yoyo. Beside ``max()``, SQLite takes the other columns from
+#: the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg). ``_ROWS`` in ``applied.py`` explains why T
+#: is replaced.
 _MARKED = """SELECT migration_hash FROM (
     SELECT migration_hash, operation, max(replace(created_at_utc, 'T', ' ')) FROM main._yoyo_log GROUP BY migration_hash
 ) WHERE operation = 'mark'"""
@@ -44,17 +44,17 @@ _MARKED = """SELECT migration_hash FROM (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """What an adoption did, or would do; nothing if the database differs from the migrations.
+    """The changes that an adoption made, or would make; none if the database differs from the migrations.
 
     Args:
         at: the last of the migrations that the database was compared with.
         recorded: the migrations that were recorded as applied.
-        completed: those that plain yoyo had recorded, whose text was recorded now.
-        reworded: the definitions that got the text that they have in the migrations.
+        completed: the migrations that plain yoyo had recorded before; now their text was recorded, too.
+        reworded: the definitions whose text was replaced by the text in the migrations.
         pending: the migrations that are not applied.
-        differences: what differs.
-        equal_to: if something differs, the migrations after which the schema is that of the database, latest first.
-        notices: what to look at.
+        differences: the differences between the database and the migrations.
+        equal_to: if there are differences, the migrations after which the schema equals it, latest first.
+        notices: warnings for the user.
     """
 
     at: str
@@ -68,24 +68,24 @@ class Adoption:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether everything was recorded before, or something differs."""
+        """Return whether there was nothing to record or reword, or the database differs from the migrations."""
         return not (self.recorded or self.completed or self.reworded)
 
 
 def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = None, dry_run: bool = False) -> Adoption:
-    """Prove that ``database`` means what migrations make, and record them as applied.
+    """Prove that the schema of ``database`` is the one that the migrations build, and record them as applied.
 
-    Only the catalog's text and the records change, in one transaction; the rows stay as they are.
+    Only the text of the catalog and the records change, in one transaction. Rows don't change.
 
     Args:
         database: a path or URL.
         folder: the migrations.
-        at: the last migration to record; by default, the last one that is recorded or, if none is, the last.
+        at: the last migration to record; by default the last one already recorded, or the last of all if none is.
         dry_run: write nothing.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
-        DatabaseRefused: it has records of other migrations, or no tables.
+        DatabaseRefused: the database has records of other migrations, or no tables.
         UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
         Interrupted: Ctrl-C ended the run.
     """
@@ -115,7 +115,7 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
 def _plan(
     connection: sqlite3.Connection, folder: MigrationFolder, at: str | None
 ) -> tuple[Adoption, dict[Definition, str]]:
-    """Return what to do, or what differs; and the texts that definitions should get."""
+    """Return the adoption to carry out, or the differences; and the new texts of definitions."""
     names = pending_here(connection, folder, verify=False)
     recorded = folder.without(names)
     _refuse_empty(connection, folder, recorded)
@@ -150,7 +150,7 @@ def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recor
 def _target(
     connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile], at: str | None
 ) -> tuple[MigrationFile, ...]:
-    """Return the migrations that should be recorded in the end."""
+    """Return the migrations that must be recorded after the adoption."""
     if not folder.ids:
         raise UsageError(f"There are no migrations in {folder.path}. Run `waiaas-migrate generate` first.")
     if at is None:
@@ -179,10 +179,10 @@ def _notices(plan: Adoption, folder: MigrationFolder, kept: Sequence[str]) -> It
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
-    """Plan again under the write lock, since another process may have written, and carry it out.
+    """Plan again under the write lock, since another process may have written; then carry out the plan.
 
     Raises:
-        ProofError: the schema differs after its texts were replaced.
+        ProofError: with the new texts, the schema would differ from the migrations.
     """
     notices: list[str] = []
     with MigratingLock(main_file(connection)) as lock, sole_transaction(connection, notices):

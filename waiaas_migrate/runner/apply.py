@@ -31,8 +31,8 @@ from waiaas_migrate.sqlite.database.connection import connect_file, main_file, p
 from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
-#: A busy timeout in seconds, and a number of statements that end well within it if they read no rows. Adding a column
-#: takes a few milliseconds in a database with a thousand tables.
+#: A busy timeout in seconds, and a number of statements that finish well within this time if they read no rows. Adding
+#: a column takes a few milliseconds in a database with a thousand tables.
 _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 
@@ -40,7 +40,7 @@ _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 class ApplyResult:
     """The migrations that a run applied, in order, its notices, and any backup.
 
-    ``manual_changes`` are differences from the schema that the migrations make, if no migrations were pending.
+    If no migrations were pending, ``manual_changes`` are the differences from the schema that the migrations build.
     """
 
     applied: tuple[str, ...] = ()
@@ -67,7 +67,8 @@ def apply_to(
     Raises:
         DatabaseFileError: the file can't be used.
         MigrationsError: the folder can't be used.
-        DatabaseRefused: the database refused, or there is no room for its backup; ``committed`` lists what stays.
+        DatabaseRefused: the database can't be migrated, or the disk has no room for its backup; ``committed`` lists the
+            migrations that stay applied.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
@@ -108,18 +109,18 @@ def apply_pending(
     options: RunOptions = RunOptions(),
     interruption: report_interruption | None = None,
 ) -> ApplyResult:
-    """Apply the pending migrations of ``folder`` on ``connection``; its settings stay as they are.
+    """Apply the pending migrations of ``folder`` on ``connection``, and restore the connection's settings.
 
     Read the pending migrations without a lock first, so that nothing is locked or written if there are none. Read them
     again under the lock, since another process may have applied some. If a migration runs outside transactions, commit
     the ones before it first.
 
-    If the connection was opened for this run, pass ``interruption``: it receives the migrations that will run, and lets
-    Ctrl-C end a statement.
+    If the connection was opened for this run, pass ``interruption``. It receives the migrations that will run. Ctrl-C
+    can then end a statement, too.
 
     Raises:
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
-            ``committed`` names the migrations that stay.
+            ``committed`` names the migrations that stay applied.
         UnknownMigrationsError: the database is ahead of the folder.
         OtherMigrationsError: the database ran other migrations than those of the folder.
         DatabaseRefused: the database has tables of unknown origin, or is locked.
@@ -130,7 +131,7 @@ def apply_pending(
         if not todo and not squashed_away(connection, folder):
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
-        if len(todo) == len(folder.ids):  # otherwise some are recorded
+        if len(todo) == len(folder.ids):  # otherwise the database has records of migrations
             refuse_unrecorded_tables(connection, folder)
         with (
             Upgrade(connection, folder, options, "apply", todo, interruption) as run,
@@ -149,7 +150,7 @@ class Upgrade(Run):
     _left: tuple[str, ...] = ()
 
     def run_batch(self) -> bool:
-        """Apply and commit the next batch; return whether migrations are pending after it."""
+        """Apply and commit the next batch; return whether any migrations are still pending."""
         try:
             lock = MigratingLock(main_file(self.connection))
             with lock, sole_transaction(self.connection, self.notices) as state:
@@ -159,7 +160,7 @@ class Upgrade(Run):
         except DatabaseBusy as error:
             if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # by another connection
+            return False  # another connection applied them
         except ApplyError as error:
             raise hint(error) from error.__cause__
         if batch and batch[0].transactional:
@@ -173,7 +174,7 @@ class Upgrade(Run):
         return not left and not squashed_away(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
-        """Return the next batch, under the write lock; create or upgrade yoyo's tables if there is one."""
+        """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""
         records = read_records(self.connection)
         if not self.committed:
             refuse_changed(self.connection, self.folder, records)
@@ -204,7 +205,7 @@ class Upgrade(Run):
         return True
 
     def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
-        """Run ``batch``, and hooks after the last; make others wait if it may take long."""
+        """Run ``batch``, and the hooks after the last batch; make other processes wait if this may take long."""
         todo = (*batch, *self.folder.named(self._left))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
         check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
@@ -216,9 +217,10 @@ class Upgrade(Run):
         self.verify(proof, batch, self._applied_after(batch), after)
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-        """Return whether statements, hooks and backups end before others time out, for any number of rows.
+        """Return whether ``batch`` finishes before other connections time out, for any number of rows.
 
-        Hooks and backups may read rows. So may SQLite 3.53 and newer when it adds a column to a STRICT table.
+        Hooks, listeners and backups may take long. SQLite 3.53 and newer may read all rows of a STRICT table to add a
+        column.
         """
         effects = self.effects(batch)
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
@@ -235,7 +237,7 @@ class Upgrade(Run):
         return self.folder.without(self._left)
 
     def _finish(self, batch: Sequence[MigrationFile]) -> None:
-        """If nothing is pending after ``batch``, update the records of earlier runs, and run transactional hooks."""
+        """If no migrations are pending after ``batch``, update older records and run the transactional hooks."""
         if not self._left:
             update_old_rows(self.connection, self.folder, batch)
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):

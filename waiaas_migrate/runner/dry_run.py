@@ -40,7 +40,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
-    """A table that a migration touches, the cost, and its size unless it is new."""
+    """A table that a migration touches, the cost of doing so, and the table's size, unless the migration creates it."""
 
     table: str
     cost: Cost
@@ -51,8 +51,8 @@ class TableEstimate:
 class MigrationEstimate:
     """A pending migration, the tables that it touches, and its announced hazards.
 
-    ``tables`` is None if it may change any table. ``may_lose``: whether it could lose something. ``writes``: whether it
-    changes rows of tables that it doesn't rebuild.
+    ``tables`` is None if it may change any table. ``may_lose`` says whether it could lose data. ``writes`` says whether
+    it changes rows of tables that it doesn't rebuild.
     """
 
     id: str
@@ -63,9 +63,9 @@ class MigrationEstimate:
     writes: bool = True
 
     def bytes_to_write(self, file_size: int) -> int:
-        """Return the disk space that its largest table may need, in bytes.
+        """Return the disk space, in bytes, that the migration may need for its largest table.
 
-        A rebuild needs a copy of the table. The journal or the WAL needs a copy of each page that changes.
+        A rebuild copies the table. The journal or the WAL holds a copy of each page that changes.
         """
         if self.tables is None:
             return 2 * file_size
@@ -75,9 +75,9 @@ class MigrationEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A run's migrations, the file's size, the free space, and whether it backs up.
+    """A run's migrations, the database's size, the free disk space, and whether the run makes a backup.
 
-    ``manual_changes`` are as in :class:`~waiaas_migrate.runner.apply.ApplyResult`.
+    ``manual_changes`` has the same meaning as in :class:`~waiaas_migrate.runner.apply.ApplyResult`.
     """
 
     database: str
@@ -89,7 +89,7 @@ class Estimate:
 
     @property
     def bytes_to_write(self) -> int:
-        """Return the disk space that the backup and the migrations may need at once."""
+        """Return the disk space, in bytes, that the backup and the migrations may need together."""
         largest = max((migration.bytes_to_write(self.bytes) for migration in self.migrations), default=0)
         return (self.bytes if self.backup else 0) + largest
 
@@ -137,7 +137,7 @@ def estimate(
 
 
 def _refuse(connection: sqlite3.Connection, folder: MigrationFolder, todo: Sequence[str], options: RunOptions) -> None:
-    """Refuse what ``apply`` would refuse."""
+    """Raise the error that ``apply`` would raise before it changes anything."""
     refuse_unrecorded_tables(connection, folder)
     facts = read_facts(connection)
     proof = proof_of(connection, folder, folder.without(todo), facts) if options.verify else None
@@ -171,7 +171,7 @@ def _estimate(
 
 
 def _free(path: Path) -> int:
-    """Return the free bytes on the disk of a file, or of the folder in which it would be made."""
+    """Return the free bytes on the disk that holds ``path``, or would hold it."""
     folder = Path(os.path.realpath(path)).parent
     while not folder.exists():
         folder = folder.parent

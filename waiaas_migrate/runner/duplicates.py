@@ -1,6 +1,6 @@
 """Build queries for the rows that a unique key or index would refuse.
 
-They compare rows by the expressions, collations and condition of the key or index.
+The queries use the expressions, collations and condition of the key or index.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class UniqueTerms:
     where: str = "1"
 
     def duplicates(self, keys: Sequence[str], source: str) -> str:
-        """Return a query for ``keys`` of the duplicates in ``source``; NULL is never a duplicate."""
+        """Return a query for the ``keys`` of duplicate rows in ``source``; rows with NULL are never duplicates."""
         known = " AND ".join(f"({term}) IS NOT NULL" for term in self.terms)
         return (
             f"SELECT {', '.join(keys)} FROM (SELECT {', '.join(keys)}, "
@@ -37,7 +37,7 @@ class UniqueTerms:
 
 
 def terms_of_index(statement: str) -> UniqueTerms | None:
-    """Return the terms of the unique index that ``statement`` creates; None if it creates none."""
+    """Return the terms of the unique index that ``statement`` creates; None for any other statement."""
     pieces = iter(TOKEN.findall(statement))
     code = (piece for piece in pieces if not piece.isspace() and not piece.startswith(("--", "/*")))
     if [word.upper() for word in itertools.islice(code, 3)] != ["CREATE", "UNIQUE", "INDEX"]:

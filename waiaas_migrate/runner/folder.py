@@ -36,7 +36,7 @@ class MigrationFolder:
     _links: dict[str, str] = field(init=False, compare=False, repr=False)
     #: The migrations that were squashed into the first one.
     replaces: tuple[Replaced, ...] = field(init=False, compare=False, repr=False)
-    #: The hashes under which yoyo recorded those that are no longer in the folder.
+    #: yoyo's hashes of the squashed migrations that are no longer in the folder.
     squashed_hashes: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class MigrationFolder:
         object.__setattr__(self, "squashed_hashes", gone)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
-        """Return the migrations with these ids, in the same order."""
+        """Return the migrations with the ids ``names``, in the order of ``names``."""
         return tuple(self._by_id[name] for name in names)
 
     def without(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
@@ -62,17 +62,17 @@ class MigrationFolder:
         return tuple(migration for migration in self.migrations if migration.id not in left_out)
 
     def has_text(self, key: str, text: str) -> bool:
-        """Return whether the text of the migration ``key`` has the hash ``text``, or had it before it was squashed."""
+        """Return whether ``text`` is the hash of the migration ``key``'s text, now or before a squash."""
         if self.texts.get(key) == text:
             return True
         return any(one.text_hash == text and migration_hash(one.id) == key for one in self.replaces)
 
     def facts(self, migration: MigrationFile) -> Facts:
-        """Return the recorded facts about ``migration``, or the worst case if none."""
+        """Return the facts that the manifest records about ``migration``; the worst case if it records none."""
         return self._facts.get(migration.id, UNKNOWN)
 
     def manifest_hash(self, migration: MigrationFile) -> str | None:
-        """Return the hash that the manifest records for ``migration``, which covers all before it; None if none."""
+        """Return the manifest's hash of ``migration`` and all before it; None if it is not in the manifest."""
         return self._links.get(migration.id)
 
     def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
@@ -85,7 +85,7 @@ class MigrationFolder:
 
     @property
     def tables(self) -> frozenset[str]:
-        """Return the folded names of the tables that the migrations touch, as far as recorded."""
+        """Return the folded names of the tables that the migrations touch, as far as the manifest records them."""
         return frozenset(fold(name) for one in self.forward(self.migrations) for name, _ in one.tables or ())
 
     @property
@@ -95,7 +95,7 @@ class MigrationFolder:
 
     @property
     def others(self) -> OtherTools:
-        """Return which tables belong to other tools."""
+        """Return the patterns for tables of other tools."""
         recorded = () if self.manifest is None else self.manifest.ignore
         return OtherTools(patterns=(*self.ignore, *recorded))
 

@@ -1,7 +1,8 @@
 """Follow tables and columns while statements rename, rebuild or drop them.
 
-A statement is observed, not read: the catalog and the columns before and after it, and what SQLite asks an authorizer
-while it compiles it (https://www.sqlite.org/c3ref/set_authorizer.html).
+Statements are not parsed. Instead, the follower compares the catalog and the columns before and after each statement.
+While SQLite compiles the statement, it also tells an authorizer which tables the statement reads and writes
+(https://www.sqlite.org/c3ref/set_authorizer.html).
 """
 
 from __future__ import annotations
@@ -13,22 +14,23 @@ from collections.abc import Iterable, Mapping
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute
 
-#: A table as it is now: its root page, which a rename keeps, and its name. A virtual table has no root page.
+#: The root page and the current name of each table. A rename keeps the root page. A virtual table has none, so its
+#: name stands in for it.
 _TABLES = "SELECT iif(rootpage, rootpage, name), name FROM main.sqlite_master WHERE type = 'table'"
-#: Columns that hold values of their own: no generated ones.
+#: Columns that store values: all but generated and hidden ones.
 _COLUMNS = "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden < 2 ORDER BY cid"
 
 Root = int | str
 
 
 class FollowedTable:
-    """A table: where it is now, and whether rows of it were deleted.
+    """A table that is followed: its current place and columns, and whether its rows may have been deleted.
 
     Args:
-        name: the first name of the table.
-        root: its root page now; None once it is dropped.
-        columns: each column by its first name, with its current one; None once it is dropped.
-        deletes_rows: whether rows may be deleted while the table stays.
+        name: the name of the table at the beginning.
+        root: its current root page; None after it was dropped.
+        columns: the columns at the beginning, with their current names; None for a dropped column.
+        deletes_rows: whether rows may have been deleted without dropping the table.
         copies: the root pages of the tables that its rows may have been copied into.
     """
 
@@ -41,7 +43,7 @@ class FollowedTable:
         self._names = {fold(name)}
 
     def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
-        """Find the table after a statement, which left ``tables`` with ``columns``; ``before`` are the old columns."""
+        """Find the table after a statement: compare ``tables`` and ``columns`` now with its columns ``before``."""
         if self.root in tables:
             self._follow_columns(before.get(self.root, []), columns[self.root])
             self._names.add(fold(tables[self.root]))
@@ -73,7 +75,7 @@ class TableFollower:
 
     def execute(self, connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
         """Run one statement, as :func:`~waiaas_migrate.sqlite.database.memory.execute` does."""
-        used: defaultdict[int, set[str]] = defaultdict(set)  # the folded names by what the statement does with them
+        used: defaultdict[int, set[str]] = defaultdict(set)  # folded names of tables, by authorizer action
 
         def authorize(action: int, name: str | None, *_: str | None) -> int:
             used[action].add(fold(name or ""))
@@ -82,7 +84,7 @@ class TableFollower:
         connection.set_authorizer(authorize)
         try:
             cursor = execute(connection, statement)
-            cursor.fetchall()  # a SELECT does its work while it is read
+            cursor.fetchall()  # a SELECT runs only while its rows are read
         finally:
             connection.set_authorizer(None)
         self._observe(used)
@@ -98,7 +100,7 @@ class TableFollower:
                 name = fold(self._tables[table.root])
                 if name in used[sqlite3.SQLITE_READ]:
                     table.copies |= {roots[target] for target in used[sqlite3.SQLITE_INSERT] & roots.keys()}
-                if table.root in tables:  # to drop a table is to delete its rows, for an authorizer
+                if table.root in tables:  # for an authorizer, DROP TABLE deletes rows, too
                     table.deletes_rows |= name in used[sqlite3.SQLITE_DELETE]
             if changed:
                 table.move(tables, columns, self._columns)

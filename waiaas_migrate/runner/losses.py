@@ -1,4 +1,4 @@
-"""What a rollback would delete, found by trying it in memory on a copy of the schema."""
+"""List the data that a rollback would delete, by trying the rollback in memory on a copy of the schema."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Loss:
     Args:
         kind: a ``table``; a ``column`` of a table that stays; ``rows`` of such a table; or ``unknown``.
         name: the table, ``table.column``, or the migration whose rollback can't be tried in memory.
-        count: how many rows, or values other than NULL; for ``rows`` the most that it can be. None if unknown.
-        reason: why it is unknown.
+        count: the number of rows, or of values other than NULL; for ``rows``, an upper limit. None if unknown.
+        reason: why the loss is unknown.
     """
 
     kind: Literal["table", "column", "rows", "unknown"]
@@ -52,10 +52,10 @@ class Loss:
 
 
 def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
-    """Return what rolling back ``todo``, in this order, would delete from a database; nothing is written.
+    """Return the data that rolling back ``todo``, in this order, would delete; write nothing.
 
-    Empty tables and columns are left out. The rollbacks run in memory, on the schema of ``connection`` without rows. So
-    nothing is known about a Python migration, which isn't run.
+    Empty tables and columns are left out. The rollbacks run in memory, on the schema of ``connection`` without rows. A
+    Python migration isn't run, so its losses are unknown.
     """
     unknown: list[Loss] = []
     rows = read_catalog(connection)
@@ -94,7 +94,7 @@ def _lost(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss
 
 
 def _count(connection: sqlite3.Connection, table: str, what: str) -> int | None:
-    """Return how many rows, or values other than NULL, a table has; None if it can't be read."""
+    """Return how many rows, or non-NULL values of a column, a table has; None if it can't be read."""
     try:
         return int(connection.execute(f"SELECT count({what}) FROM main.{quote_name(table)}").fetchone()[0])
     except sqlite3.OperationalError as error:

@@ -1,7 +1,8 @@
-"""Recognize a database that ran other migrations than those of a folder, or whose record is wrong.
+"""Recognize a database that ran other migrations than those of a folder, or whose records are wrong.
 
-The recorded texts decide. After migrations that only yoyo recorded, the schema decides: the tables and columns that
-they make must be there. Other manual changes are reported, and stop no application from opening its database.
+The recorded texts of the migrations decide. Plain yoyo records no texts. If it recorded the last migration, the tables
+and columns that the migrations make must exist. Other manual changes are reported, but an application can still open
+its database.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _REDO = "If only databases of your own ran {}, run `waiaas-migrate apply --redo`
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mismatch:
-    """Migrations that the database didn't run as the folder has them; ``what`` and ``fix`` are sentences."""
+    """Migrations that differ between the database and the folder; ``what`` and ``fix`` are sentences for the user."""
 
     migrations: tuple[str, ...]
     what: str
@@ -33,15 +34,15 @@ class Mismatch:
 
 
 def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
-    """Return the pending migrations of ``folder``, if the database ran the others; write nothing.
+    """Return the pending migrations of ``folder``; verify that the database ran the others. Write nothing.
 
     Args:
-        connection: the database; it returns plain rows.
+        connection: the database; it must return plain rows.
         folder: the migrations.
-        verify: whether to look for the tables and columns of migrations that only yoyo recorded.
+        verify: whether to check that the tables and columns exist if only yoyo recorded the last migration.
 
     Raises:
-        OtherMigrationsError: the database ran other migrations, or never ran some that are recorded.
+        OtherMigrationsError: the database ran other migrations, or has records of migrations that never ran.
         UnknownMigrationsError: the database is ahead of the folder.
         DatabaseRefused: an object with the name of a table that records migrations is something else.
     """
@@ -62,7 +63,7 @@ def _checked(connection: sqlite3.Connection, folder: MigrationFolder, records: R
 
 
 def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> None:
-    """Refuse a database that ran other texts under the names of ``folder``, which ``records`` show.
+    """Refuse a database if its ``records`` show that it ran other texts under the names of ``folder``.
 
     Raises:
         OtherMigrationsError: names the migrations.
@@ -71,7 +72,7 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
 
 
 def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
-    """Return the applied migrations whose recorded text isn't that of the file, or that were squashed with others."""
+    """Return the applied migrations whose text has changed since, or that a squash replaced only in part."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
     ran, here = records.texts, folder.texts
@@ -106,22 +107,22 @@ def _partly_squashed(folder: MigrationFolder, records: Records, missing: tuple[s
 def manual_changes(
     connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str]
 ) -> Sequence[Difference]:
-    """Return the differences of the schema from what the migrations make without the pending ``names``.
+    """Return how the schema differs from the one that the migrations make without the pending ``names``.
 
-    Return none if they can't be replayed, such as on tables that they don't create themselves.
+    Return nothing if the migrations can't be replayed, for example if they change tables that they don't create.
     """
     return replayed_differences(connection, folder, folder.without(names), read_facts(connection)) or ()
 
 
 def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the manual changes of a database without pending migrations, in words."""
+    """Return descriptions of the manual changes to a database without pending migrations."""
     return tuple(map(str, manual_changes(connection, folder, ()))) if folder.ids else ()
 
 
 def never_ran(
     connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str], found: Sequence[Difference]
 ) -> Mismatch | None:
-    """Return the migrations that only yoyo recorded, if a table or a column that the migrations make is missing.
+    """Return the migrations that only yoyo recorded, if a table or column that they should have made is missing.
 
     ``names`` are the pending migrations, and ``found`` are the manual changes.
     """
@@ -147,7 +148,7 @@ def _is_unproved(
 ) -> bool:
     """Return whether only yoyo recorded the migration applied last.
 
-    Those before one that the runner recorded were checked when it was applied.
+    If the runner recorded it, the runner also checked the earlier ones at that time.
     """
     texts, todo = records.texts, set(names)
     if all(name in todo or cached_hash(name) in texts for name in folder.ids):
@@ -158,7 +159,7 @@ def _is_unproved(
 
 @contextmanager
 def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read everything as of one moment, since another process may apply migrations."""
+    """Read everything in one transaction, since another process may apply migrations meanwhile."""
     if connection.in_transaction:
         yield
         return

@@ -7,7 +7,7 @@ from typing import Literal
 
 from waiaas_migrate.runner.watching.events import Listener, StopRequest
 
-#: When a run backs up the database first; ``auto``: if it could lose something.
+#: When a run backs up the database first; ``auto`` means only if the run could lose data.
 BackupWhen = Literal["auto", "always", "never"]
 
 #: Whether all pending migrations share one transaction, or each has its own.

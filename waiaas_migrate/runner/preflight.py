@@ -1,4 +1,4 @@
-"""Databases and connections that a run refuses before it changes anything."""
+"""Refuse unsuitable databases and connections before a run changes anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
         return
     others = folder.others.except_for(folder.tables)
     tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
-    # Look again: another connection may just have made the tables and their record.
+    # Look again: another connection may have made the tables and the record a moment ago.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
@@ -38,13 +38,13 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
 def refuse_temporary_objects(connection: sqlite3.Connection, effects: Sequence[Effects]) -> None:
     """Refuse a connection with temporary objects that hide those of the database from migrations.
 
-    Temporary triggers on a table that a migration touches would fire, and be lost if the table is rebuilt. If it is
-    unknown what a migration touches, any temporary object is refused.
+    Also refuse temporary triggers on a table that a migration touches. They would fire, and would be lost if the table
+    is rebuilt. If a migration may touch any table, refuse every temporary object.
 
     Raises:
-        DatabaseRefused: names them.
+        DatabaseRefused: names the objects.
     """
-    # The fastest check. The PRAGMA itself would also read the files' names, which may not be UTF-8.
+    # The fastest check. Running the PRAGMA itself would also read file names, which may not be UTF-8.
     if ("temp",) not in connection.execute("SELECT name FROM pragma_database_list").fetchall():
         return
     query = "SELECT name, tbl_name FROM sqlite_temp_master WHERE sql IS NOT NULL"

@@ -1,7 +1,7 @@
-"""Find a migration that plain yoyo ran but, since it was killed, didn't record.
+"""Find a migration that plain yoyo ran, but didn't record because yoyo was killed.
 
-The evidence is yoyo's lock row, which outlives the process. Without a lock row, a migration whose objects exist already
-runs like any other: somebody may have made them by hand, without the migration's rows.
+The evidence is yoyo's lock row, which remains after the process was killed. Without a lock row, a migration runs even
+if its objects exist: somebody may have made them by hand, without the rows that the migration adds.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from waiaas_migrate.sqlite.database.connection import database_name
 def had_run(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], migration: MigrationFile
 ) -> bool:
-    """Return whether a yoyo that was killed had run ``migration``, the first pending one.
+    """Return whether yoyo had run ``migration``, the first pending one, before yoyo was killed.
 
-    A transactional migration runs as a whole or not at all, so the schema can prove which. A migration that may change
-    rows is not recorded, and not run again unless the schema proves that it hasn't run. A migration outside
-    transactions may have stopped halfway, and runs again. ``connection`` is in a write transaction, and ``applied`` are
-    the recorded migrations.
+    A transactional migration runs completely or not at all, so the schema can show whether it ran. If the migration may
+    change rows, only a schema that proves that it hasn't run is accepted. Return False for a migration outside
+    transactions: it may have stopped halfway, and must run again. ``connection`` must be in a write transaction.
+    ``applied`` are the recorded migrations.
 
     Raises:
         DatabaseRefused: the migration may have run, and it may change rows.
@@ -54,7 +54,7 @@ def had_run(
 
 
 def recorded_late(migration: str) -> str:
-    """Return the notice about ``migration``, which had run and was recorded only now."""
+    """Return the notice that ``migration`` had run earlier and has now been recorded."""
     return (
         f"plain yoyo was killed after it ran {migration} and before it recorded it. The schema is exactly the one "
         f"{migration} leads to, so it was recorded as applied."
@@ -62,7 +62,7 @@ def recorded_late(migration: str) -> str:
 
 
 def hint(error: ApplyError) -> ApplyError:
-    """Return ``error``, with a fix if an object that the migration creates exists."""
+    """Return ``error``, with a fix added if it says that an object exists already."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
     return error.but(

@@ -1,6 +1,6 @@
 """``apply --redo``: roll back changed and deleted migrations, then apply the folder's, in one transaction.
 
-The rollbacks come from the database, which keeps those of the last migrations: the folder may have other ones by now.
+The rollbacks come from the database, which stores those of the last migrations. The folder's may have changed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedoResult:
-    """The migrations rolled back and applied, in that order, and what was lost; the rest is as in ``ApplyResult``."""
+    """The migrations rolled back, then applied, and the data lost. Other attributes are those of ``ApplyResult``."""
 
     rolled_back: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def redo(
 ) -> RedoResult:
     """Roll back migrations that changed since ``database`` ran them, and apply the current ones.
 
-    All migrations applied after the first of them are rolled back, too. Rollbacks delete what the migrations added,
+    Migrations applied after the first changed one are rolled back, too. Rollbacks delete what the migrations added,
     including data written since. So a backup is made first, and nothing is deleted unless ``confirm`` returns true.
 
     Args:
@@ -62,7 +62,7 @@ def redo(
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
         MigrationsError: the folder can't be used.
-        UnsupportedError: the rollback of one of the migrations isn't known.
+        UnsupportedError: the rollback of one of the migrations is missing.
         DatabaseRefused: data would be lost and ``confirm`` returned false, or a migration was adopted or failed; the
             database is unchanged.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
@@ -84,10 +84,10 @@ def redo(
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
-    """Return the applied migrations, from the last back to the first that the folder lacks or has with another text.
+    """Return the applied migrations, last first, back to the first that changed or is missing in the folder.
 
     Raises:
-        UnsupportedError: the rollback of one is neither in the database nor in the folder.
+        UnsupportedError: the rollback of one of them is neither in the database nor in the folder.
     """
     ran = [
         row
@@ -140,7 +140,7 @@ def _redo_file(database: Database, folder: MigrationFolder, options: RunOptions,
 
 
 class _Redo(Upgrade):
-    """Rolls back what was ``confirmed`` in the transaction of the first batch."""
+    """Rolls back the ``confirmed`` migrations in the same transaction as the first batch."""
 
     losses: tuple[Loss, ...] = ()
 
@@ -165,11 +165,11 @@ class _Redo(Upgrade):
         return self._confirmed is None and super()._is_done()
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
-        """Return what each of ``migrations`` does; the folder knows nothing about the old ones."""
+        """Return the effects of ``migrations``; those of old ones are unknown, so assume the worst for a rollback."""
         return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
 
     def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
-        if self._confirmed is None:  # it is committed, and this is a later batch
+        if self._confirmed is None:  # the rollback is committed; this is a later batch
             return super()._next_batch(state, lock)
         lock.announce()
         undo = _to_roll_back(self.connection, self.folder)
@@ -190,7 +190,7 @@ class _Redo(Upgrade):
             self.direction = "apply"
 
     def _verify(self, undo: Sequence[MigrationFile]) -> None:
-        """Note the differences from the remaining migrations; who made them can't be known."""
+        """Add notices about the differences from the remaining migrations; nobody knows who made them."""
         applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
         self.verify(self.prove(applied, (), facts), undo, applied, facts)
 

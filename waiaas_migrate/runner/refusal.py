@@ -1,4 +1,4 @@
-"""Explain why SQLite refused a statement, and name the rows that break the rule."""
+"""Explain why SQLite refused a statement, and name the rows that break the constraint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = 60
 _NEW_TABLE_PREFIX = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
-#: How the templates write guards and copies.
+#: The form in which the templates write guards and copies.
 _GUARD = re.compile(
     rf"NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z", re.DOTALL
 )
@@ -35,7 +35,7 @@ _FAILED = re.compile(r"(?P<rule>CHECK|NOT NULL|UNIQUE) constraint failed: (?P<wh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a statement was refused, and the rows that break the rule, such as ``2 rows: id 3, 4``; empty if unknown."""
+    """The reason for a refusal, and the rows that break the constraint, such as ``2 rows: id 3, 4``, if known."""
 
     reason: str
     rows: str = ""
@@ -47,7 +47,7 @@ class Refusal:
 def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> Refusal | None:
     """Return the reason for ``error``, and the rows for which SQLite refused ``statement``.
 
-    Call it while the failed transaction is open. Return None if no constraint failed and the catalog can be edited.
+    Call this while the failed transaction is open. Return None unless a constraint or an edit of the catalog failed.
     """
     failed = _FAILED.match(str(error))
     if failed is None:
@@ -63,14 +63,14 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     where = f"NOT ({what})" if rule == "CHECK" else _is_null(what)
     if where is None or table is None:
         return Refusal(reason=reason)
-    # The rule applies to the rows as copied. If those lack their keys, query the rows as they are.
+    # The constraint applies to the copied rows. If the copy has no key columns, query the original rows.
     rows = "" if copy is None else _rows_where(connection, table, _copied(copy), where)
     return Refusal(reason=reason, rows=rows or _rows_where(connection, table, table, where))
 
 
 def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: str) -> Refusal:
     guard = None if message.endswith(DEFINITION_DIFFERS) else _GUARD.search(statement)
-    if guard is not None and guard["where"].strip().upper() == "TRUE":  # the rule allows no rows
+    if guard is not None and guard["where"].strip().upper() == "TRUE":  # the guard allows no rows at all
         return Refusal(reason=f"{message}. Declare one in schema.yaml, and generate the migration again")
     if guard is not None:
         return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))
@@ -90,13 +90,13 @@ def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
 
 
 def _copied(copy: re.Match[str]) -> str:
-    """Return the rows that a copy writes, as a source to select from."""
+    """Return a subquery for the rows that a copy writes."""
     written = f"SELECT {copy['sources']} FROM {copy['table']}"
     return f"(WITH copied ({copy['columns']}) AS ({written}) SELECT * FROM copied)"
 
 
 def _is_null(what: str) -> str | None:
-    """Return a condition for the rows that break the NOT NULL of ``table.column``."""
+    """Return a condition for the rows with NULL in ``what``, which is ``table.column``; None if it isn't."""
     column = what.partition(", ")[0].rpartition(".")[2]
     return f"{quote_name(column)} IS NULL" if "." in what else None
 
@@ -107,7 +107,7 @@ def _table_in(what: str) -> str | None:
 
 
 def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
-    """Return the rows that have the same values in a unique key or index."""
+    """Describe the rows that have the same values in a unique key or index."""
     unique = terms_of_index(statement)
     if unique is None:
         columns = [part.rpartition(".")[2] for part in what.split(", ") if "." in part]
@@ -121,18 +121,18 @@ def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy:
 
 
 def _rows_where(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
-    """Return the rows of ``source`` that meet ``where``, by the key of ``table``."""
+    """Describe the rows of ``source`` that meet ``where``, by the primary key of ``table``."""
     keys = _key_columns(connection, table)
     return _rows(connection, keys, f"SELECT {', '.join(keys)} FROM {source} WHERE {where}")
 
 
 def _rows(connection: sqlite3.Connection, keys: Sequence[str], query: str) -> str:
-    """Return how many rows ``query`` finds, and a few of their ``keys``; empty if there are none, or it fails."""
+    """Return how many rows ``query`` finds, and a few of their ``keys``; empty if it finds none or fails."""
     return _found(connection, query, lambda row: "/".join(map(_short, row)), f"{'/'.join(keys)} ")
 
 
 def _found(connection: sqlite3.Connection, query: str, shown: Callable[[Sequence[Any]], str], keys: str = "") -> str:
-    """Return how many rows ``query`` finds, and the first ones as ``shown``; empty if there are none, or it fails."""
+    """Return how many rows ``query`` finds, and the first ones, formatted by ``shown``; empty if none or if it fails."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
         rows = ", ".join(map(shown, connection.execute(f"{query} LIMIT {_SHOWN}")))
@@ -154,7 +154,7 @@ def _short(value: str | float | bytes | None) -> str:
 
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    """Return the quoted primary key of ``table``; the rowid if it has none, or if rows lack a value in it."""
+    """Return the quoted primary key columns of ``table``; the rowid if it has no key, or a key with NULLs."""
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
     keys = [quote_name(column) for (column,) in connection.execute(query, (unquote(table),))]
     lacking = " OR ".join(f"{key} IS NULL" for key in keys)

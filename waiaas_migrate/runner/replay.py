@@ -1,7 +1,7 @@
 """Replay migrations in memory, with the SQLite that Python uses.
 
-A replay touches no file; ``sqlite/database/memory.py`` lists what it leaves out. Only a Python migration can reach
-outside its connection, and it does so in a replay, too.
+A replay touches no file; ``sqlite/database/memory.py`` lists what it leaves out. Caution: a Python migration can have
+effects outside its connection, such as network requests. A replay doesn't prevent these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_i
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
-#: The fix if nothing more specific is known.
+#: The advice if nothing more specific is known.
 CORRECT = "Correct it, or restore it from git."
 _WITHOUT_DATABASE = (
     "A replay attaches no database. Create tables with their columns, then fill them with INSERT … SELECT. In Python, "
@@ -30,10 +30,10 @@ _AFTER_MERGE = (
     "This happens if branches are merged. Delete the files of the migration that no database has run, restore the "
     "manifest.json from before it, and run `waiaas-migrate generate`, which writes the migration again."
 )
-#: How SQLite refuses VACUUM and some PRAGMAs.
+#: Part of SQLite's messages that refuse VACUUM and some PRAGMAs in a transaction.
 _IN_TRANSACTION = re.compile(r"(?:within|inside) (?:a )?transaction")
 
-#: How a guard reports that a table isn't defined as it was when the migration was made.
+#: A guard's message that a table's definition differs from the one for which the migration was generated.
 _OTHER_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
 
 
@@ -52,7 +52,7 @@ class Replay:
         self.connection.close()
 
     def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run the rest of ``migrations``, which must begin with those that have run.
+        """Run the rest of ``migrations``; the list must begin with the migrations that have run already.
 
         Raises:
             ApplyError: a migration fails.
@@ -90,7 +90,7 @@ def _run(runner: StepRunner, migration: MigrationFile, direction: Direction) -> 
 def replay(
     migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
 ) -> sqlite3.Connection:
-    """Apply ``migrations`` in memory, call ``note`` after each; return the database.
+    """Apply ``migrations`` in memory, and call ``note`` after each one; return the connection.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.

@@ -37,13 +37,13 @@ from waiaas_migrate.sqlite.database.connection import (
 from waiaas_migrate.sqlite.database.pragmas import wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
-#: Receives what would be deleted, and returns whether to roll back anyway.
+#: Receives the data that would be deleted; returns whether to roll back anyway.
 Confirm = Callable[[Sequence[Loss]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """How far to roll back: the last ``count`` migrations, or all after the migration ``to``."""
+    """How far to roll back: the last ``count`` migrations, or, if ``to`` is given, all migrations after it."""
 
     count: int = 1
     to: str | None = None
@@ -51,7 +51,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """The migrations rolled back, in that order, what that deleted, the notices, and the backup, if any."""
+    """The migrations in the order they were rolled back, the deleted data, the notices, and any backup."""
 
     rolled_back: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
@@ -70,8 +70,8 @@ def roll_back_in(
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes everything the migrations added, including data written since. So ``auto`` means ``always`` for
-    the backup. If data would be lost, ``confirm`` is called with the losses and decides whether to go on. Allow
+    Rolling back deletes everything the migrations added, including data written since. So for the backup,
+    ``auto`` means ``always``. If data would be lost, ``confirm`` is called with the losses and decides whether to go on. Allow
     ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
@@ -79,8 +79,8 @@ def roll_back_in(
         MigrationsError: the folder can't be used.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent`` names a migration that is not applied, or ``allow`` an unknown hazard.
-        DatabaseRefused: data would be lost and ``confirm`` returned false, the database refused, or there is no room
-            for its backup; it is unchanged.
+        DatabaseRefused: data would be lost and ``confirm`` returned false, the rollback failed, or the disk has no
+            room for the backup; the database is unchanged.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
     folder = read_folder(migrations)
@@ -102,18 +102,18 @@ class OthersWroteError(Exception):
 
 
 class Confirmed(NamedTuple):
-    """The migrations to roll back, and what that would delete, as confirmed before the lock."""
+    """The migrations to roll back and the data to delete, as confirmed before this process took the write lock."""
 
     todo: list[MigrationFile]
     losses: tuple[Loss, ...]
 
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
-        """Return what rolling back ``todo`` deletes now, under the write lock.
+        """Return the data that rolling back ``todo`` would delete now, under the write lock.
 
-        More rows or values than were confirmed are fine: a busy application would otherwise make it ask forever.
+        Allow more rows or values than were confirmed. Otherwise, in a busy database, the user would be asked forever.
 
         Raises:
-            OthersWroteError: other migrations, or another table or column with data, than were confirmed.
+            OthersWroteError: the migrations changed, or a table or column that was not confirmed would lose data.
         """
         losses = losses_of(connection, todo)
         known = {(loss.kind, loss.name) for loss in self.losses}
@@ -129,13 +129,16 @@ def confirmed(
     confirm: Confirm,
     allowed: Collection[Code] = (),
 ) -> Confirmed:
-    """Return what to roll back, with ``confirm`` having agreed to what that deletes.
+    """Return the migrations to roll back, and the losses after ``confirm`` agreed to them.
 
     Raises:
-        DatabaseRefused: it hasn't, or one of the migrations was adopted and ``DROP_TABLE`` isn't ``allowed``.
+        DatabaseRefused: ``confirm`` returned false, or a migration was adopted and ``DROP_TABLE`` isn't ``allowed``.
         UnsupportedError: one of them can't be rolled back.
     """
-    with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):  # makes no file
+    with (
+        closing(open_read_only(database)) as reading,
+        plain_errors(database.name, doing="reading it"),
+    ):  # creates no file
         reading.execute("BEGIN")
         todo = to_roll_back(reading)
         _refuse_outside_transactions(todo)
@@ -185,11 +188,11 @@ def roll_back(
     """Roll back migrations on ``connection``, all or none, in reverse order.
 
     With ``options.verify``, compare the schema before COMMIT with the one that the remaining migrations build. Pass
-    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. Without ``confirmed``, anything may be
-    lost, and the result doesn't list it.
+    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. Without ``confirmed``, delete data without
+    asking, and list no losses in the result.
 
     Raises:
-        ApplyError: a rollback failed, added foreign key violations, or did not lead to the schema before it.
+        ApplyError: a rollback failed, added foreign key violations, or did not restore the earlier schema.
         UnknownMigrationsError: the database is ahead of the folder.
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
@@ -212,7 +215,7 @@ def roll_back(
 
 
 def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, ...]:
-    """Roll back, and return what that deleted.
+    """Roll back, and return the deleted data.
 
     The migrations are read again under the lock, since another process may have rolled some back.
     """
@@ -239,7 +242,7 @@ def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, .
 
 
 def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
-    """Return the migrations to roll back, in that order.
+    """Return the migrations to roll back, last first.
 
     Raises:
         UnknownMigrationsError: the database is ahead of the folder.

@@ -30,15 +30,15 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 class Run:
     """Runs migrations in one direction: backs up, records, checks foreign keys, verifies, and sends events.
 
-    As a context manager it watches the connection, adds the committed migrations and the backup to an error, and
-    removes surplus backups.
+    As a context manager, it monitors the connection and removes surplus backups. It also adds the committed migrations
+    and the backup to any error.
 
     Args:
         connection: the database.
         folder: its migrations.
         options: how to run.
-        direction: whether to apply or to roll back.
-        todo: the migrations that will run, as read before the lock.
+        direction: ``apply`` or ``rollback``.
+        todo: the migrations to run, as read before the run takes the write lock.
         interruption: receives ``todo``; None if the caller owns the connection and its progress handler.
     """
 
@@ -78,15 +78,15 @@ class Run:
 
     @property
     def backup_path(self) -> Path | None:
-        """Return the backup that was made, if any."""
+        """Return the path of the backup, if one was made."""
         return None if self.backup is None else self.backup.path
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
-        """Return what each of ``migrations`` does in the direction of this run."""
+        """Return the effects of each of ``migrations`` in the direction of this run."""
         return self.folder.forward(migrations) if self.direction == "apply" else self.folder.rollback(migrations)
 
     def run_together(self, batch: Sequence[MigrationFile], check: ForeignKeyCheck) -> CatalogFacts:
-        """Run and record ``batch`` in the open transaction, with ``check``, and return the facts of the result.
+        """Run and record ``batch`` in the open transaction, check foreign keys, and return the catalog's new facts.
 
         Raises:
             ApplyError: a migration failed, or added foreign key violations.
@@ -101,7 +101,7 @@ class Run:
         return after
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
-        """Run ``migration``, after a backup if it is the first."""
+        """Run ``migration``; if it is the first one, make the backup before it."""
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
@@ -124,7 +124,7 @@ class Run:
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts
     ) -> SchemaProof | None:
-        """Compare the schema with the one that ``applied`` build, before ``todo`` run.
+        """Before ``todo`` run, compare the schema with the one that ``applied`` build.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
@@ -144,7 +144,7 @@ class Run:
         """Compare the schema after ``batch`` with the one of ``applied``. The cost doesn't grow with the rows.
 
         Raises:
-            ApplyError: they differ, and did not before.
+            ApplyError: there are differences that did not exist before.
         """
         if proof is None:
             return
@@ -179,7 +179,7 @@ def batch_name(batch: Sequence[MigrationFile]) -> str:
 
 
 def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], when: BackupWhen) -> bool:
-    """Return whether a run of these ``effects`` backs up the database first; one without tables needs no backup."""
+    """Return whether a run with these ``effects`` needs a backup; a database without tables never does."""
     if when == "never" or not effects or not (when == "always" or any(one.may_lose for one in effects)):
         return False
     return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))
@@ -191,11 +191,11 @@ def _last_applied(connection: sqlite3.Connection) -> str:
     return applied[-1].id if applied else ""
 
 
-class report_interruption:  # noqa: N801 — a context manager; in a generator Ctrl-C could come between its lines
+class report_interruption:  # noqa: N801 — a context manager; in a generator, Ctrl-C could come at more points
     """Raise Interrupted, with the outcome, if Ctrl-C or a stop request ends a run.
 
-    Set ``todo`` to the migrations that will run. The outcome is read on another connection: closing the run's may take
-    long, and may itself be interrupted.
+    Set ``todo`` to the migrations that will run. The outcome is read on another connection, since closing the run's
+    connection may take long, and may be interrupted, too.
     """
 
     def __init__(self, database: Database, *, was_rolling_back: bool = False) -> None:
@@ -224,7 +224,7 @@ class report_interruption:  # noqa: N801 — a context manager; in a generator C
 
 
 def _recorded_hashes(database: Database) -> set[str] | None:
-    """Return the hashes of the recorded migrations, or None if they can't be read; a database in memory has none."""
+    """Return the hashes of the recorded migrations, none for a database in memory; None if they can't be read."""
     if database.file is None:
         return set()
     try:

@@ -1,4 +1,4 @@
-"""Bring the records of a database up to date that ran migrations which have been squashed into one since."""
+"""Update the records of a database whose migrations have been squashed into one since it ran them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from waiaas_migrate.runner.yoyo.records import write_record
 
 
 def squashed_away(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the recorded migrations that the folder no longer has because they were squashed, in the order applied."""
+    """Return the recorded migrations that a squash removed from the folder, in the order they were applied."""
     if not folder.squashed_hashes:
         return ()
     return tuple(row.id for row in read_applied(connection) or () if row.hash in folder.squashed_hashes)
 
 
 def missing_for_squash(folder: MigrationFolder, records: Records) -> tuple[str, ...]:
-    """Return the squashed migrations that a database which ran some of them has not run."""
+    """Return the squashed migrations that a database has not run; none if it ran none of them."""
     if records.applied.isdisjoint(folder.squashed_hashes) and not _ran_last_of_old(folder, records):
         return ()
     needed: list[str] = []
     for one in folder.replaces:
-        # An id that comes again is itself a squash of those before it.
+        # An id that appears a second time is a squash of the migrations before it.
         needed = [*([] if one.id in needed else needed), one.id]
     return tuple(name for name in needed if cached_hash(name) not in records.applied)
 
 
 def _ran_last_of_old(folder: MigrationFolder, records: Records) -> bool:
-    """Return whether the database ran the last squashed migration, whose id the squash has, and not the squash."""
+    """Return whether the database ran the last squashed migration, not the squash, which has the same id."""
     if not folder.replaces:
         return False
     key = cached_hash(folder.ids[0])
@@ -42,9 +42,9 @@ def _ran_last_of_old(folder: MigrationFolder, records: Records) -> bool:
 
 
 def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> None:
-    """Record the squashed migration instead of those that it replaces, which the database has all run.
+    """Replace the records of squashed migrations, all of which have run, by a record of the squash.
 
-    Needs an open write transaction and yoyo's present tables. Does nothing if the records are up to date.
+    Requires an open write transaction and up-to-date yoyo tables. Does nothing if the records are up to date.
     """
     gone = squashed_away(connection, folder)
     if not gone:

@@ -1,4 +1,4 @@
-"""Run one migration, in an open transaction or outside of any, and record it."""
+"""Run one migration, in an open transaction or without one, and record it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.yoyo_backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
-#: Runs a statement on a connection; in memory, stand-ins may replace the application's functions and collations.
+#: Runs a statement on a connection. In memory, dummies may replace the application's functions and collations.
 Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 
-#: How SQLite reports a missing collation, function or module of the application.
+#: SQLite's messages about a missing collation, function or module, which the application may provide.
 _UNREGISTERED = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
 _NAME_SETUP = (
     "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or call "
@@ -69,7 +69,7 @@ class StepRunner:
 
     @functools.cached_property
     def _yoyo(self) -> dict[str, Migration]:
-        """Return yoyo's objects by id; only the steps of Python migrations are used."""
+        """Return yoyo's migration objects by id; used only for the steps of Python migrations."""
         from waiaas_migrate.files.migration_dir.python_migration import yoyo_migrations
 
         return yoyo_migrations(migration.path for migration in self._migrations)
@@ -100,7 +100,8 @@ class StepRunner:
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
 
-        A transactional migration needs an open transaction, and leaves it open. Others run without one, and leave none.
+        A transactional migration needs an open transaction, and leaves it open. Other
+        migrations need a connection without an open transaction, and must leave none open.
 
         Raises:
             ApplyError: names the migration, the reason, and the statement.
@@ -140,7 +141,7 @@ class StepRunner:
             if (mode := _unsafe_journal(statement)) and main_file(self.connection):
                 raise self._error(migration, denial(f"PRAGMA journal_mode = {mode}"), statement)
             try:
-                # Read every row: a SELECT does its work while it is read.
+                # Read every row: a SELECT runs only while its rows are read.
                 deque(self._execute(self.connection, statement), maxlen=0)
             except MigrateError:
                 raise
@@ -155,13 +156,13 @@ class StepRunner:
         *,
         was_adopted: bool = False,
     ) -> None:
-        """Record that ``migration`` was applied or rolled back, or is marked as one or the other."""
+        """Record ``operation``: that ``migration`` was applied or rolled back, or is marked as applied or not."""
         self._bookkeeping(
             migration, lambda: record(self.connection, migration, folder, operation, was_adopted=was_adopted)
         )
 
     def log(self, hook: MigrationFile) -> None:
-        """Write into yoyo's log that a hook was run; yoyo records nothing else about hooks."""
+        """Log in yoyo's log that a hook ran; yoyo keeps no other record of hooks."""
         self._bookkeeping(hook, lambda: write_log(self.connection, hook.id))
 
     def refuse_irreversible(self, migrations: Sequence[MigrationFile]) -> None:
@@ -218,7 +219,7 @@ class StepRunner:
     def _error(self, migration: MigrationFile | str, reason: str | Refusal, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None
         names_rows = isinstance(reason, Refusal) and bool(reason.rows)
-        # The tool's own statements mean nothing to users.
+        # Users wouldn't understand the statements that this package adds.
         is_own = line is not None and ("_waiaas_guard" in line or (names_rows and "_waiaas_" in line))
         if line is not None and not is_own:
             text = f"{reason}, in: {line}"

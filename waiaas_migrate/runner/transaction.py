@@ -13,10 +13,10 @@ from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file, plain_errors, result_code
 from waiaas_migrate.sqlite.database.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
-#: The longest pause between two attempts to begin, in seconds. SQLite itself pauses for up to a tenth of a second, so a
-#: busy writer might always be quicker.
+#: The longest pause, in seconds, between two attempts to begin a transaction. SQLite's own pauses last up to 0.1 s, so a
+#: busy writer could take the lock first every time.
 _PAUSE = 0.01
-#: Says in DatabaseBusy that a run met a lock at its very end, when waiting doesn't help.
+#: The ``doing`` of a DatabaseBusy that was raised by COMMIT.
 COMMITTING = "committing"
 
 #: PRAGMAs that a migration may set; they are reset afterwards.
@@ -27,10 +27,10 @@ _OFF = ("foreign_keys", "ignore_check_constraints", "legacy_alter_table")
 
 
 class standard_settings:  # noqa: N801 — a context manager; a generator takes three times as long, which a fleet notices
-    """Have ``connection`` return plain rows and begin no transactions by itself; reset the settings at the end.
+    """Make ``connection`` return plain rows and begin no transactions by itself; reset the settings at the end.
 
     Raises:
-        UsageError: a transaction is open, which migrations could only commit or lose.
+        UsageError: a transaction is open; migrations could only commit it or lose it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -56,7 +56,7 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
 
 
 class migration_pragmas:  # noqa: N801 — a context manager, as standard_settings is
-    """Set the PRAGMAs that migrations need; restore all of them at the end.
+    """Set the PRAGMAs that migrations need; at the end, restore these and those that migrations may change.
 
     Raises:
         DatabaseRefused: SQLite can't set one.
@@ -76,7 +76,7 @@ class migration_pragmas:  # noqa: N801 — a context manager, as standard_settin
             raise
 
     def __exit__(self, *exc_info: object) -> None:
-        # Python releases its lock once for each statement of a script, but half a dozen times for one by itself.
+        # Faster: Python releases its lock once per statement of a script, but about six times for a single statement.
         self._connection.executescript(";".join(_setting(name, value) for name, value in self._before.items()))
 
 
@@ -95,19 +95,19 @@ def _set(connection: sqlite3.Connection, pragma: str, value: int) -> None:
 
 
 def _setting(pragma: str, value: int) -> str:
-    # Only secure_delete has a third state, which can be set by its name only.
+    # Only secure_delete has a third state, FAST, which can only be set by name.
     return f"PRAGMA {pragma} = {'FAST' if pragma == 'secure_delete' and value > 1 else value}"
 
 
 class write_transaction:  # noqa: N801 — a context manager, as standard_settings is
-    """Turn foreign keys off, BEGIN IMMEDIATE, and COMMIT; on any exception ROLLBACK. Reset the PRAGMAs in either case.
+    """Turn foreign keys off, BEGIN IMMEDIATE, then COMMIT, or ROLLBACK after an exception. Always reset the PRAGMAs.
 
     Foreign keys are turned off before BEGIN, since the PRAGMA does nothing within a transaction. While they are on,
     DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). BEGIN is
     IMMEDIATE, since a transaction that reads first may never be able to write, no matter how long it waits.
 
     Raises:
-        DatabaseBusy: another connection writes, or reads while this one wants to commit.
+        DatabaseBusy: another connection is writing, or is reading when this one commits.
         DatabaseFileError: the database can't be written.
         UsageError: a transaction is open already, or the connection keeps no journal on disk.
     """
@@ -135,7 +135,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
                 _roll_back(self._connection)
                 return
             with plain_errors(self._connection, doing=COMMITTING):
-                self._connection.commit()  # releases Python's lock once, execute half a dozen times
+                self._connection.commit()  # faster than execute, which releases Python's lock about six times
                 if self._connection.in_transaction:  # an autocommit connection's commit() does nothing
                     self._connection.execute("COMMIT")
         except BaseException:
@@ -146,7 +146,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """BEGIN IMMEDIATE; try again until the connection's busy timeout is over."""
+    """BEGIN IMMEDIATE; if the database is busy, try again until the connection's busy timeout is over."""
     timeout = busy_timeout(connection)
     deadline = time.monotonic() + timeout
     reset = f"PRAGMA busy_timeout = {round(timeout * 1000)}"
@@ -159,13 +159,14 @@ def _begin(connection: sqlite3.Connection) -> None:
                 raise
         else:
             return
-        time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 — so that waiting processes don't get in step
+        time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 — keeps waiting processes from trying at the same times
 
 
 def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
     """Refuse a connection on which a rollback, or a crash, would corrupt the file.
 
-    A database in memory may keep its journal in memory. With the VFS ``memdb``, it has a name, but no file.
+    A database in memory may keep its journal in memory. With the VFS ``memdb``, the
+    database has a name, but no file.
     """
     mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
     if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
@@ -190,9 +191,9 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
-    """Run Python steps; yield what they tried and must not do. Reset the row and text factory.
+    """Run Python steps; yield a list of the forbidden statements that they try. Reset the row and text factory.
 
-    If ``transactional``, they can't end the transaction or remove its journal. SQLite asks an authorizer before it
+    If ``transactional``, the steps can't end the transaction or turn its journal off. SQLite asks an authorizer before it
     compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL, ``connection.commit()``
     and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost. Savepoints are allowed.
     """
@@ -219,7 +220,7 @@ def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iter
 
 
 def denial(verb: str) -> str:
-    """Return why a migration may not ``verb``, and what to do."""
+    """Explain why a migration must not run ``verb``, such as COMMIT, and what to do instead."""
     if verb.startswith("PRAGMA"):
         return f"it sets {verb}. {UNSAFE_JOURNAL} Remove the PRAGMA"
     return (

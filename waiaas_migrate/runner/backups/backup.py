@@ -1,12 +1,12 @@
 """Make, list and prune backups: verified copies of a database beside it, made before a run that could lose data.
 
-The copy is read through a separate connection while the run already holds the write lock: a reader sees what was last
-committed, and nobody else can commit until the run has. So the copy is the database before the run. Other
-writers wait for the copy as they wait for the run.
+The run holds the write lock while a separate connection makes the copy. That connection sees the last committed state,
+and no other process can commit before the run does. So the copy holds the database as it was before the run. Other
+writers wait until the copy and the run are finished.
 
 The name of a backup, such as ``app.db.backup-20260101T000000Z-0003_x``, holds the time in UTC and the last migration
-that the database had applied. Until the backup is complete and has passed ``PRAGMA quick_check``, it has another name
-(``partial.py``).
+that the database had applied. Until the backup is complete and has passed ``PRAGMA quick_check``, it has a temporary
+name (``partial.py``).
 """
 
 from __future__ import annotations
@@ -89,11 +89,11 @@ def _as_backup(path: Path, name: str) -> Backup | None:
 def back_up(database: Path, head: str, *, listener: PageListener | None = None) -> Backup:
     """Make and verify a backup of ``database``, whose last applied migration is ``head``.
 
-    The caller holds the write lock, and has not written more than its cache holds. If the newest backup has the same
-    content, as after a failed run, return that one, so that failing runs do not push older backups out.
+    The caller must hold the write lock. Whatever it has written must still be in its cache. If the newest backup has
+    the same content, as after a failed run, return that backup. Otherwise failing runs would push out older backups.
 
     Raises:
-        DatabaseRefused: the disk has no room, or the copy did not pass its check; nothing is left of it.
+        DatabaseRefused: the disk has no room, or the copy did not pass its check and was removed.
         DatabaseFileError: the folder cannot be written, or the database cannot be read.
     """
     real = Path(os.path.realpath(database))
@@ -118,7 +118,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
 
 
 def _copy(real: Path, partial: Path, name: str, listener: PageListener | None) -> None:
-    """Copy the database to ``partial``; this finds damaged pages before the run writes anything."""
+    """Copy the database to ``partial`` and check the copy, to find damage before the run writes anything."""
     fix = "Make room, or do without a backup (`apply --backup never`)."
     with closing(open_file(real, "mode=rw")) as source:
         damage = copy_and_check(source, partial, name=name, check="quick_check", fix=fix, listener=listener)
@@ -154,11 +154,11 @@ def _is_equal(one: Path, other: Path) -> bool:
 
 
 def prune(database: Path, head_of: Callable[[sqlite3.Connection], str]) -> tuple[Path, ...]:
-    """Remove all but the newest backups of ``database``; return those removed. One that can't be removed stays.
+    """Remove all but the newest backups of ``database``; return the removed ones. Skip those that can't be removed.
 
-    Only files named exactly as :func:`back_up` names them are removed: by the time, and by the last migration that the
-    backup itself holds, which ``head_of`` reads. A backup that somebody renamed, for instance to
-    ``app.db.backup-…-keep``, is neither removed nor counted.
+    Only files that still have the name that :func:`back_up` gave them are removed. That name contains the migration
+    applied last in the backup, which ``head_of`` reads. If somebody renamed a backup, for instance to
+    ``app.db.backup-…-keep``, it is neither removed nor counted.
     """
     removed = []
     for backup in [one for one in backups_of(database) if _has_original_name(one, head_of)][:-KEPT]:
@@ -187,6 +187,6 @@ def _names(database: Path, head: str) -> Iterator[Path]:
 
 
 def _head_in_name(head: str) -> str:
-    """Return the id of a migration as the name of a backup holds it."""
+    """Return the id of a migration in the form used in the names of backups."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", head)[:_HEAD_LENGTH]
     return f"{safe}_" if safe.endswith(COMPANIONS) else safe

@@ -1,8 +1,9 @@
 """Name files beside a database: those that are still being written, and those that are finished.
 
-A file that is being written is called, for example, ``app.db.backup-partial-4711-1f2e3d4c``, by the process that writes
-it. So two runs never write to the same file, and a later run removes what a killed process left. No lock is used, since
-some network file systems (CIFS) refuse writes to a file that is locked through another descriptor.
+The name of a file that is being written, such as ``app.db.backup-partial-4711-1f2e3d4c``, contains the number of the
+process that writes it. So two runs never write to the same file, and a later run can remove the files of a killed
+process. No lock is used, since some network file systems (CIFS) refuse writes to a file that is locked through another
+descriptor.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from waiaas_migrate.sqlite.database.connection import plain_errors
 
 #: The files that SQLite keeps beside a database.
 COMPANIONS = ("-wal", "-shm", "-journal")
-#: How a time in UTC is written in a file name.
+#: The format of a time (UTC) in a file name.
 STAMP = "%Y%m%dT%H%M%SZ"
 
 _PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-shm|-journal)?"
@@ -60,9 +61,9 @@ def beside(path: Path, ending: str) -> Path:
 def stamped_names(
     database: Path, kind: Literal["backup", "replaced"], ending: str = "", *, after: datetime | None = None
 ) -> Iterator[Path]:
-    """Yield names beside ``database`` that hold the time in UTC, each a second later than the one before.
+    """Yield names beside ``database`` that contain a time in UTC, each a second later than the one before.
 
-    The first holds the current time, or the second after ``after`` if that is later.
+    Start with the current time, or with one second after ``after`` if that is later.
     """
     at = datetime.now(UTC)
     if after is not None:

@@ -1,11 +1,11 @@
-"""Restore a backup: put a copy of it in the place of its database.
+"""Restore a backup: replace the database by a copy of the backup.
 
 The backup is copied beside the database, checked, and renamed to the database's name in one step
-(https://man7.org/linux/man-pages/man2/rename.2.html). The file that it replaces gets a second name first, so a database
-exists at every instant. If the file system has no hard links, that is a copy.
+(https://man7.org/linux/man-pages/man2/rename.2.html). Before that, the replaced file gets a second name, so a database
+exists at every instant. If the file system has no hard links, the replaced file is copied instead.
 
-Before the rename the WAL is merged into the database that it belongs to. If it were left, SQLite would apply it to the
-restored file (https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
+Before the rename, the old database's WAL is merged into it. Otherwise SQLite would apply the WAL to the restored file
+(https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from waiaas_migrate.runner.backups.verified_copy import copy_and_check
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_error, plain_errors, result_code
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
-#: Seconds to wait for another connection's lock: a database in use is refused.
+#: Seconds to wait for another connection's lock before refusing to replace the database.
 _LOCK_TIMEOUT = 1.0
 _PROCESSES = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """The backup that is in place now, the path of the replaced file if there was one, and notices for people."""
+    """The database, the restored backup, the path of the replaced file (if there was one), and notices for the user."""
 
     database: Path
     backup: Path
@@ -48,7 +48,7 @@ class Restored:
 
 
 class RestoreInterrupted(Picklable, KeyboardInterrupt):
-    """Ctrl-C during a restore. ``restored`` is set if it came too late to stop it."""
+    """Ctrl-C during a restore. ``restored`` is set if Ctrl-C came too late to stop the restore."""
 
     def __init__(self, database: Path, restored: Restored | None) -> None:
         self.restored = restored
@@ -59,17 +59,17 @@ class RestoreInterrupted(Picklable, KeyboardInterrupt):
 def restore(
     database: StrPath, backup: StrPath | None = None, *, report: Callable[[Restored], None] | None = None
 ) -> Restored:
-    """Put ``backup``, or the newest one, in the place of ``database``, and keep the replaced file beside it.
+    """Replace ``database`` by ``backup``, or by its newest backup; keep the replaced file beside it.
 
-    ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end: if it fails or is
-    interrupted, the error still says what was restored.
+    ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end. If it
+    fails or is interrupted, the error still says which backup was restored.
 
     Raises:
         UsageError: the database has no file.
         DatabaseFileError: the backup is missing or damaged, or the folder cannot be written.
         DatabaseBusy: a process has the database open.
         DatabaseRefused: the disk has no room.
-        RestoreInterrupted: Ctrl-C; it says whether the backup is in place.
+        RestoreInterrupted: Ctrl-C was pressed; the error says whether the backup was restored.
     """
     target = database_file(database)
     source = _choose(target, None if backup is None else os.fspath(backup))
@@ -95,7 +95,7 @@ def restore(
 
 
 def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
-    """Raise an error that reports the outcome; return if ``error`` already does."""
+    """Raise an error that reports the outcome; return if ``error`` is enough, since nothing was replaced."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
     if is_in_place:
@@ -104,10 +104,10 @@ def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bo
 
 
 def database_file(database: StrPath) -> Path:
-    """Return the file of a DATABASE argument, links followed.
+    """Return the file of a DATABASE argument, with links resolved.
 
     Raises:
-        UsageError: it is a database in memory.
+        UsageError: the database is in memory.
     """
     place = database_path(database)
     if place.path is None:
@@ -165,7 +165,7 @@ def _put_in_place(swap: Swap) -> None:
 def _refuse_file_of_another_user(target: Path) -> None:
     """Refuse a file that this user may not rename, before it gets a second name that couldn't be removed.
 
-    In a folder with the sticky bit, only the owner of a file or of the folder may (unlink(2)).
+    In a folder with the sticky bit, only the owner of the file or of the folder may rename a file (rename(2)).
     """
     folder = target.parent.stat()
     owners = (0, target.stat().st_uid, folder.st_uid)
@@ -177,12 +177,12 @@ def _refuse_file_of_another_user(target: Path) -> None:
 def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
     """Hold the only connection to ``target``, with its WAL merged; yield False if the file is unreadable.
 
-    Leaving WAL mode requires that no other connection is open. In the other modes an exclusive lock requires that none
-    reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is not replaced, its mode is
-    restored.
+    A connection can leave WAL mode only if no other connection is open. In the other modes, it gets an exclusive lock
+    only if no other connection reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is
+    not replaced, its journal mode is restored.
     """
     before = target.stat()
-    if before.st_size == 0:  # a lock would make it a database
+    if before.st_size == 0:  # leave an empty file empty
         yield False
         return
     with closing(sqlite3.connect(str(target.absolute()), timeout=_LOCK_TIMEOUT, isolation_level=None)) as connection:
@@ -194,7 +194,7 @@ def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
             except sqlite3.Error as error:
                 if result_code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                     raise plain_error(error, str(target), doing="replacing it") or error from error
-                # Close it now: closed later, it would remove the WAL of the restored file.
+                # Close the connection now. Later, closing it would remove the WAL of the restored file.
                 connection.close()
                 is_locked = False
             yield is_locked
@@ -216,9 +216,9 @@ def _lock(connection: sqlite3.Connection, target: Path, before: os.stat_result) 
 
 
 def _refuse_open(target: Path, *, ignore: int | None) -> None:
-    """Refuse a file that a process other than ``ignore`` has open; an idle one holds no lock.
+    """Refuse a file that a process other than ``ignore`` has open, even if that process holds no lock.
 
-    If the system has no ``/proc``, or hides another user's processes, only their locks are seen.
+    Processes are found in ``/proc``. If the system has none, or hides other users' processes, only locks are noticed.
     """
     status = target.stat()
     folders: list[Path] = []

@@ -1,4 +1,4 @@
-"""Copy a database to a new file on the disk, and check the copy.
+"""Copy a database to a new file, flush the copy to the disk, and check it.
 
 The copy is made by SQLite's online backup (https://www.sqlite.org/backup.html).
 """
@@ -18,13 +18,13 @@ from waiaas_migrate.errors import DatabaseRefused
 from waiaas_migrate.files.durable import sync
 from waiaas_migrate.sqlite.database.connection import result_code
 
-#: Called as a copy proceeds, with the pages that are done and their total number.
+#: Called during a copy, with the number of pages copied and their total number.
 PageListener = Callable[[int, int], None]
 
 #: The mode of a file that only its owner may use.
 OWNER_ONLY = 0o600
 _PAGES_PER_STEP = 2048
-#: Bytes that something else may need while a copy is made, such as the journal of the run, whose size is unknown.
+#: Bytes to leave free for other files during a copy, such as the journal of the run.
 _MARGIN = 1 << 20
 
 
@@ -34,7 +34,7 @@ def open_file(path: Path, query: str) -> sqlite3.Connection:
 
 
 def open_immutable(path: Path) -> sqlite3.Connection:
-    """Open ``path`` for reading as a file that nobody changes, so that SQLite makes no other file beside it."""
+    """Open ``path`` read-only, as a file that nobody changes: SQLite then creates no other files beside it."""
     return open_file(path, "immutable=1&mode=ro")
 
 
@@ -47,17 +47,17 @@ def copy_and_check(
     fix: str,
     listener: PageListener | None = None,
 ) -> str:
-    """Copy what ``source`` last committed to the new file ``target``; return the damage found by ``check``.
+    """Copy the last committed state of ``source`` to the new file ``target``; return the damage found by ``check``.
 
-    The copy has mode 0600 and is on the disk when this returns. If this fails, the caller removes ``target``. In
-    messages, ``name`` is the name of the source, and ``fix`` the advice if the disk has no room.
+    The copy has mode 0600, and is flushed to the disk. If an error is raised, the caller must remove ``target``. In
+    messages, ``name`` is the name of the source, and ``fix`` is the advice if the disk has no room.
 
     Raises:
         DatabaseRefused: the disk has no room.
         sqlite3.Error: the source cannot be read, or the target cannot be written.
     """
 
-    def progress(_: int, remaining: int, total: int) -> None:  # also needed for Ctrl-C to end a copy
+    def progress(_: int, remaining: int, total: int) -> None:  # also lets Ctrl-C end a copy
         if listener is not None:
             listener(total - remaining, total)
 
@@ -66,7 +66,7 @@ def copy_and_check(
     require_room(target, pages * page_size, name, fix)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     with closing(open_file(target, "mode=rw")) as copy:
-        # Nobody else knows the file, and it is removed if anything fails.
+        # No journal is needed: nobody else uses the file, and it is removed if anything fails.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
@@ -80,9 +80,9 @@ def _damage(path: Path, check: str) -> str:
         with closing(open_immutable(path)) as connection:
             found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
     except sqlite3.DatabaseError as error:
-        # Functions and collations of the application are missing here, which is not damage.
+        # This connection lacks the application's functions and collations. That is not damage.
         return "" if result_code(error) == sqlite3.SQLITE_ERROR else str(error)
-    # A row that breaks a CHECK or a NOT NULL is not damage: it may be older than the rule.
+    # A row that breaks a CHECK or NOT NULL is not damage: it may be older than the constraint.
     rows = ("CHECK constraint failed in ", "NULL value in ")
     return "; ".join(line for line in found if line != "ok" and not line.startswith(rows))
 

@@ -13,8 +13,8 @@ from types import FrameType
 def on_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` on the first Ctrl-C; raise KeyboardInterrupt on the second.
 
-    Does nothing if the application has its own handler, or in any thread but the main one, since only that one may
-    have handlers. ``asyncio.Runner`` does the same.
+    Do nothing if the application has its own handler. Do nothing outside the main thread either: Python allows signal
+    handlers only there. ``asyncio.Runner`` follows the same rules.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

@@ -1,8 +1,8 @@
 """Run the same work on many databases, on threads or on any other ``concurrent.futures.Executor``.
 
-Threads are the default: SQLite releases Python's lock while it works and while it waits for the disk. A pool of
-processes serves as well, and so does a cluster's executor if every worker sees the files. A worker receives a
-function of a module with plain arguments, and returns an :class:`Outcome`, which holds an error as text.
+Threads are the default: Python's lock is released while SQLite works or waits for the disk. A pool of processes works,
+too, and so does a cluster's executor if every worker can open the files. A worker receives a module-level function with
+plain arguments. It returns an :class:`Outcome`, which contains any error as text, so everything can be pickled.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from waiaas_migrate.sqlite.database.url import StrPath, database_text
 
 ResultT = TypeVar("ResultT")
 
-#: Files that are open at once for one database, with its WAL and its backup; and for everything else.
+#: The most files open at once for one database, including its WAL and its backup, and for everything else.
 _FILES_PER_DATABASE, _OTHER_FILES = 10, 24
 
 #: Seconds between two checks for Ctrl-C while the main thread waits for an outcome.
@@ -58,8 +58,8 @@ class Outcome(Generic[ResultT]):
 class Fleet:
     """How to process many databases.
 
-    ``executor`` does the work if given, and is not shut down; otherwise ``jobs`` threads do. With ``stop_on_failure``,
-    no further database is started once one fails.
+    ``executor`` runs the work, and is not shut down afterwards. Without it, ``jobs`` threads run the work. With
+    ``stop_on_failure``, no more databases are started after the first failure.
     """
 
     executor: Executor | None = None
@@ -77,18 +77,18 @@ def apply_to_all(
 ) -> Iterator[Outcome[ApplyResult]]:
     """Apply the pending migrations of the folder ``migrations`` to each database; yield outcomes in order.
 
-    Each database ends up exactly as before or exactly as after, even if others fail. Repeating a run does
-    nothing to databases that are up to date. ``may_make`` holds the databases that may be created if their file is
-    missing: all of them if it is None. For others, a missing file is a failure.
+    Each transaction commits completely or not at all, even if other databases fail. Repeating a run changes nothing in
+    databases that are up to date. ``may_make`` lists the databases that may be created if their file is missing; None
+    allows all of them. For others, a missing file is a failure.
 
     Raises:
         MigrationsError: the folder cannot be used; no database was started.
-        UsageError: ``databases`` is a single name, whose letters would be taken for databases.
+        UsageError: ``databases`` is a single name; each of its letters would be taken for a database.
     """
     folder, stamp = Path(migrations).absolute(), time.time_ns()
     _read_once(folder, stamp)
     stop = threading.Event() if fleet.executor is None else None
-    options = replace(options, stop=stop)  # another process could not see it
+    options = replace(options, stop=stop)  # None with an executor: other processes can't see the event
     names = None if may_make is None else frozenset(map(database_text, may_make))
     work = functools.partial(_apply, folder=folder, stamp=stamp, options=options, may_make=names)
     return each(work, databases, fleet, stop=stop)
@@ -102,7 +102,7 @@ def _apply(
 
 
 @functools.lru_cache(maxsize=8)
-def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 — another run reads it again
+def _read_once(folder: Path, stamp: int) -> MigrationFolder:  # noqa: ARG001 — a new stamp makes each run read the folder again
     """Read the folder, once per process and run."""
     return read_folder(folder)
 
@@ -116,12 +116,12 @@ def each(
 ) -> Iterator[Outcome[ResultT]]:
     """Run ``work`` on each database; yield outcomes in order, each as soon as possible.
 
-    Work starts when the first outcome is requested. After Ctrl-C no further database is started and running work ends;
-    KeyboardInterrupt is raised once all outcomes were yielded.
+    Work starts when the first outcome is requested. After Ctrl-C, running work ends and no more databases are
+    started. KeyboardInterrupt is raised after all outcomes have been yielded.
 
     Args:
         work: called with one database; must be picklable if the executor needs that.
-        databases: paths or URLs, as DATABASE on the command line.
+        databases: paths or URLs, in the form that the command line accepts.
         fleet: the executor or number of threads, and what to do on failure.
         stop: set on Ctrl-C, for a ``work`` that checks it.
 
@@ -171,7 +171,7 @@ def _submit(executor: Executor, work: Callable[[str], ResultT], database: str) -
 
 
 def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: StopRequest) -> Outcome[ResultT]:
-    """Run ``work`` on this thread, unless the fleet was stopped before."""
+    """Run ``work`` on this thread, unless the fleet has been stopped."""
     if stop.is_set():
         return Outcome(database=database)
     IS_STOPPED.set(stop.is_set)  # in this task's copy of the context
@@ -181,7 +181,7 @@ def _unless_stopped(work: Callable[[str], ResultT], database: str, stop: StopReq
 def _wait_for(
     future: Future[Outcome[ResultT]], futures: Sequence[Future[Outcome[ResultT]]], stop: threading.Event
 ) -> None:
-    """Wait until ``future`` is done; cancel what has not started once ``stop`` is set."""
+    """Wait until ``future`` is done; once ``stop`` is set, cancel the futures that have not started."""
     while not future.done():
         try:
             if stop.is_set():
@@ -231,12 +231,12 @@ def _failure(error: BaseException) -> Failure:
 
 
 def default_jobs() -> int:
-    """Return how many databases to process at once: two per CPU, since a run often waits for the disk; 4 to 32."""
+    """Return how many databases to process at once: two per CPU, since runs often wait for the disk; from 4 to 32."""
     return min(32, max(4, 2 * (os.cpu_count() or 1)))
 
 
 def _within_file_limit(jobs: int) -> int:
-    """Limit ``jobs`` to what the process's limit on open files allows; at least one."""
+    """Return ``jobs``, reduced to fit the process's limit on open files; at least 1."""
     try:
         import resource
     except ImportError:  # Windows

@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.database.url import StrPath, database_path
 
 
 def refuse_single_name(databases: Iterable[StrPath] | StrPath | bytes) -> None:
-    """Refuse a single name instead of a list: its letters would be taken for databases.
+    """Refuse a single name in place of a list, since each letter would be taken for a database.
 
     Raises:
         UsageError: ``databases`` is a single name.
@@ -42,12 +42,12 @@ def expand(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_patterns(arguments: Sequence[str]) -> frozenset[str]:
-    """Return the arguments that name a database themselves, which may be a new one."""
+    """Return the arguments that aren't patterns; the files that they name may be missing."""
     return frozenset(argument for argument in arguments if not is_pattern(argument))
 
 
 def is_single(arguments: Sequence[str]) -> bool:
-    """Return whether ``arguments`` are the name of one database, not a pattern or several names."""
+    """Return whether ``arguments`` is the name of exactly one database, not a pattern."""
     return len(arguments) == 1 and not is_pattern(arguments[0])
 
 
@@ -73,7 +73,7 @@ def _is_database(name: str) -> bool:
 
 
 def _file_identity(database: str) -> object:
-    """Return a value that all names of a file share: paths, URLs, and links.
+    """Return a value that is the same for every name of a file: paths, URLs, and links.
 
     Using two hard links at once would damage a database, since each name has its own journal or WAL
     (https://www.sqlite.org/howtocorrupt.html#_multiple_links_to_the_same_file).

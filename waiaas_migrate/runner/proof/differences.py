@@ -1,4 +1,4 @@
-"""Compare a schema with its migrations: by text or, if that differs, by meaning."""
+"""Compare a schema with the one that migrations make: first by text; if the texts differ, by meaning."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One way in which a database differs from what the migrations make.
+    """One difference between a database and the schema that the migrations make.
 
     Args:
         subject: the kind and the folded name of the object.
-        table: the folded name of the table that it belongs to; None if it belongs to none.
-        where: the name that a reader looks for: that of the table, or of the view or trigger.
-        words: the difference in a sentence.
-        detail: what two differences are compared by.
+        table: the folded name of the object's table; None for an object without a table.
+        where: the name to show to the user: the name of the table, view or trigger.
+        words: a description of the difference.
+        detail: a value that is equal for equal differences.
         is_extra: whether no migration makes the object.
         missing: the table or column that a migration makes and the database lacks.
     """
@@ -49,11 +49,12 @@ class Difference:
 def differences(
     connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[Difference]:
-    """Return the differences in meaning from what ``migrations`` of ``folder`` make.
+    """Return the differences in meaning from the schema that ``migrations`` of ``folder`` make.
 
-    If the text differs, both schemas are read: another application may have written the definitions, or another version
-    of SQLite have renamed a table. If they can't be read, the text decides. Objects that the post-apply hooks of
-    ``folder`` make are left out: an earlier run may have left them, and the hooks may have been edited since.
+    If the texts differ, both schemas are parsed and compared by meaning. Texts may differ because another application
+    wrote the definitions, or another version of SQLite renamed a table. If a schema can't be parsed, the texts decide.
+    Objects that the post-apply hooks of ``folder`` make are left out. An earlier run may have left them, and the hooks
+    may have been edited since.
     """
     with Replay(migrations) as replay:
         found = _compare(connection, replay.run(migrations).connection, folder.others)
@@ -62,9 +63,9 @@ def differences(
 
 
 def matching_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the migrations of ``folder`` after which the schema is that of the database, latest first.
+    """Return the migrations of ``folder`` after which the schema equals the database's, latest first.
 
-    There are several if migrations only change rows.
+    There are several if some migrations change only rows.
     """
     of_hooks = made_by_hooks(folder) if folder.post_apply else frozenset()
     found: list[str] = []
@@ -77,12 +78,12 @@ def matching_migrations(connection: sqlite3.Connection, folder: MigrationFolder)
 
 
 def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
-    """Return the subjects that the hooks make or change after all migrations."""
+    """Return the subjects of the objects that the hooks make or change after all migrations."""
     files = (*folder.migrations, *folder.post_apply)
     with Replay(folder.migrations) as replay, Replay(files) as hooked:
         try:
             made = _compare(hooked.run(files).connection, replay.run(folder.migrations).connection, OtherTools())
-        except MigrateError:  # they need objects that only this database has
+        except MigrateError:  # the hooks may need objects that only this database has
             return frozenset()
     return frozenset(difference.subject for difference in made)
 
@@ -107,7 +108,7 @@ def _compare_meaning(
         from waiaas_migrate.sqlite.reading.introspect import introspect
 
         changes = diff(introspect(wanted), introspect(connection, others=others))
-    except (ImportError, UnsupportedError):  # SQLite's grammar does not exist for every platform
+    except (ImportError, UnsupportedError):  # the parser isn't available on every platform
         return None
     return [
         Difference(
@@ -134,7 +135,7 @@ def _missing(change: Change) -> str | None:
 
 
 def _detail(change: Change) -> object:
-    """Return ``change``, reduced to the options if it changes the options of a table."""
+    """Return ``change``; if it changes the options of a table, return only the options."""
     if isinstance(change, ModifyTableOptions):
         return [(fold(table.name), table.strict, table.without_rowid) for table in (change.old, change.new)]
     return change
@@ -150,7 +151,7 @@ def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) ->
 
 
 def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    """Return the difference of an object, which ``row`` identifies, between the database and the migrations."""
+    """Return the difference between the database and the migrations for the object that ``row`` identifies."""
     what = "has another definition"
     if found is None:
         what = "is missing"
@@ -168,6 +169,6 @@ def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | 
 
 
 def listed(found: Sequence[object]) -> str:
-    """Return the first of ``found`` in words, and how many more there are."""
+    """Return a text with the first items of ``found``, and the number of the others."""
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(map(str, found[:_SHOWN])) + more

@@ -1,7 +1,7 @@
-"""Replace the texts of definitions by those in the migrations, if both mean the same.
+"""Replace the text of a definition by the text in the migrations, if both have the same meaning.
 
-An edit of a definition looks for a piece of its text, so it fails on a table that another tool made with other spacing,
-quotes or case. If both texts mean the same, one may replace the other in the catalog
+A migration that edits a definition searches for a piece of its text. So it fails on a table that another tool made with
+other spacing, quotes or case. If both texts have the same meaning, one may replace the other in the catalog
 (https://www.sqlite.org/pragma.html#pragma_writable_schema).
 """
 
@@ -15,11 +15,11 @@ from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
-#: A definition, by its kind and its name as it is spelled.
+#: The kind and the name of a definition; the name isn't folded.
 Definition = tuple[str, str]
 
 _COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
-#: SQLite finds the index of a key by the key's place in the text, so both texts must have their keys in one order.
+#: SQLite finds the index of a key by the key's position in the text, so both texts must list them in the same order.
 _KEYS = """
     SELECT lower(i.name), x.seqno, lower(x.name), x."desc", lower(x.coll)
     FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x
@@ -30,10 +30,10 @@ _KEYS = """
 def other_texts(
     connection: sqlite3.Connection, applied: Sequence[MigrationFile], subjects: Collection[tuple[str, str]]
 ) -> tuple[dict[Definition, str], tuple[str, ...]]:
-    """Return the texts that ``subjects`` should get, and the names of the tables that must keep theirs.
+    """Return the new texts of ``subjects``, and the names of the tables that must keep their old texts.
 
-    ``subjects`` are kinds and folded names of definitions that mean the same in both. A table with its columns or keys
-    in another order keeps its text.
+    ``subjects`` are the kinds and folded names of definitions whose meaning is the same in the database and in the
+    migrations. A table keeps its text if its columns or keys are in another order.
     """
     with Replay(applied) as replay:
         wanted = replay.run(applied).connection
@@ -63,7 +63,7 @@ def write_texts(connection: sqlite3.Connection, texts: Mapping[Definition, str])
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_AUTH):
             raise
-        connection.execute("ROLLBACK TO reword")  # if the migration must edit the catalog, its error says so
+        connection.execute("ROLLBACK TO reword")  # a migration that must edit the catalog reports this itself
         return False
     else:
         # Any CREATE makes other connections read the definitions again.

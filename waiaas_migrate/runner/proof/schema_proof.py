@@ -1,4 +1,4 @@
-"""Check the schema before a run, which must not lose manual changes, and after it."""
+"""Check the schema before a run, so that no manual changes are lost, and again after the run."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 class SchemaProof:
     """The schema's differences before a run, and a check for new ones after it.
 
-    If the catalog has the fingerprint that the manifest records for these migrations, nothing differs, and nothing else
-    is read. If not, they are replayed in memory. Manual changes are allowed as long as the run leaves them alone: only
-    tables that the run rebuilds must be exactly what the migrations made.
+    If the catalog has the fingerprint that the manifest records for the applied migrations, there are no differences.
+    Otherwise the migrations are replayed in memory and compared. Manual changes are allowed if the run doesn't touch
+    them: only the tables that the run rebuilds must be exactly as the migrations made them.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class SchemaProof:
         self.notices: list[str] = []
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Refuse as :meth:`refuse` does; then give tables their text in the migrations.
+        """Call :meth:`refuse`; then replace the texts of tables by those in the migrations.
 
-        Edits of a definition look for pieces of that text.
+        Migrations that edit a definition search for pieces of that text.
 
         Raises:
-            DatabaseRefused: says what differs.
+            DatabaseRefused: names the differences.
         """
         self.refuse(effects)
         touched = {fold(name) for one in effects for name, _ in one.tables or ()}
@@ -62,10 +62,10 @@ class SchemaProof:
     def refuse(self, effects: Sequence[Effects]) -> None:
         """Refuse to lose manual changes to tables that are about to be rebuilt.
 
-        If the effects of a migration are unknown, that may be any table that the migrations make.
+        A migration with unknown effects may rebuild any table that the migrations make.
 
         Raises:
-            DatabaseRefused: says what differs.
+            DatabaseRefused: names the differences.
         """
         if all(one.is_known for one in effects):
             rebuilt = {fold(name) for one in effects for name in one.rebuilt}
@@ -81,9 +81,9 @@ class SchemaProof:
             )
 
     def new_differences(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
-        """Return new differences from the ``applied`` migrations; note the old ones.
+        """Return the differences from the ``applied`` migrations that the run added; add notices about the old ones.
 
-        ``facts`` are those of the catalog now.
+        ``facts`` are the current facts of the catalog.
         """
         found: list[Difference] = []
         if _are_first(self._folder, applied) and not is_recorded(self._folder, applied, facts):
@@ -100,7 +100,7 @@ class SchemaProof:
 def proof_of(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> SchemaProof | None:
-    """Return the proof of a run on this database; None if no fingerprint is recorded, as without a manifest."""
+    """Return the proof for a run on this database; None if the manifest is missing or records no fingerprint."""
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)
@@ -109,9 +109,10 @@ def proof_of(
 def replayed_differences(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> list[Difference] | None:
-    """Return the differences from what ``applied`` make; None if the catalog is the recorded one.
+    """Return the differences from the schema that ``applied`` make; None if the catalog is the recorded one.
 
-    Also return None if they can't be replayed: they were applied in another order, or to tables that they don't create.
+    Also return None if the migrations can't be replayed, because they were applied in another order, or change tables
+    that they don't create.
     """
     if is_recorded(folder, applied, facts):
         return None
@@ -122,7 +123,7 @@ def replayed_differences(
 
 
 def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
-    """Return whether this is the catalog that the manifest records after the migrations ``applied``."""
+    """Return whether the catalog with these ``facts`` is the one that the manifest records after ``applied``."""
     if not _are_first(folder, applied):
         return False
     found = folder.others.fingerprints(facts)
@@ -134,5 +135,5 @@ def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts
 
 
 def _are_first(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:
-    """Return whether ``applied`` are the first migrations of ``folder``, in its order."""
+    """Return whether ``applied`` are the first migrations of ``folder``, in the folder's order."""
     return tuple(migration.id for migration in applied) == folder.ids[: len(applied)]

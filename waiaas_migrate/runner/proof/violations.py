@@ -1,7 +1,7 @@
 """Find the foreign key violations of a database, one foreign key at a time.
 
-``PRAGMA foreign_key_check`` checks no key of a table if SQLite cannot enforce one of them, and does not report the
-values by which a row can be recognized (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
+``PRAGMA foreign_key_check`` is not enough. If SQLite cannot enforce one key of a table, it checks none of the table's
+keys. And it doesn't report the values that identify a row (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from waiaas_migrate.schema.rowid import rowid_name
 from waiaas_migrate.sqlite.database.connection import result_code
 from waiaas_migrate.sqlite.quoting import orphan_condition, quote_literal, quote_name
 
-#: How SQLite's message begins if it cannot enforce a foreign key.
+#: The beginning of SQLite's message about a foreign key that it cannot enforce.
 MISMATCH = "foreign key mismatch"
 
 #: The names that identify a foreign key: its table, its columns and its parent, folded.
@@ -38,15 +38,15 @@ class Key:
 
     @property
     def names(self) -> KeyNames:
-        """Return the names that identify it."""
+        """Return the names that identify this foreign key."""
         return fold(self.table), tuple(map(fold, self.columns)), fold(self.parent)
 
 
 class Violation(NamedTuple):
-    """A row without its parent by ``key``; or, with an ``error``, a key or a whole table that SQLite cannot check.
+    """A row whose parent by ``key`` is missing; or, with an ``error``, a key or whole table that SQLite can't check.
 
-    ``values`` are those of the key's columns, as text, since a column may change its type. ``rowid`` is None if the row
-    has none, or none that can be named.
+    ``values`` are the values of the key's columns, as text, since a column may change its type. ``rowid`` is None if
+    the table has no rowid, or if other columns have taken all of its names.
     """
 
     key: Key
@@ -93,9 +93,9 @@ def read_keys(connection: sqlite3.Connection) -> tuple[Key, ...]:
 
 
 def _read_parent(connection: sqlite3.Connection, name: str) -> Table | None:
-    """Return what foreign keys can refer to: the primary and unique keys of a table; a view has none.
+    """Return the primary and unique keys of a table, which foreign keys can refer to; a view has no keys.
 
-    No PRAGMA reports the collation of a column, so every unique key is assumed to have that of its columns.
+    No PRAGMA reports the collation of a column, so assume that each unique key uses the collations of its columns.
     """
     query = "SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')"
     if connection.execute(query, (name,)).fetchone() is None:
@@ -118,7 +118,7 @@ def _parts(columns: Iterable[str | None]) -> tuple[IndexPart, ...]:
 
 
 def violations(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterator[Violation]:
-    """Yield every violation of ``keys``; meanwhile, the connection decodes any text, since it need not be UTF-8."""
+    """Yield every violation of ``keys``; meanwhile, let the connection decode text that isn't UTF-8."""
     before, connection.text_factory = connection.text_factory, lambda text: text.decode(errors="surrogateescape")
     try:
         for table, of_table in itertools.groupby(keys, lambda key: key.table):
@@ -133,7 +133,7 @@ def _in_table(connection: sqlite3.Connection, table: str, keys: tuple[Key, ...])
         yield Violation(key=Key(table=table, columns=(), parent="", targets=(), is_enforceable=False), error=error)
         return
     mismatches = [key for key in keys if not key.is_enforceable]
-    if error and not mismatches:  # SQLite names the parent, whose unique key has another collation than its column
+    if error and not mismatches:  # a unique key has another collation than its column; SQLite names the parent
         mismatches = [key for key in keys if error.endswith(f'"{key.parent}"') and not _is_rowid(connection, key)]
     rowid = _rowid_name(connection, table)
     for key in keys:
@@ -173,7 +173,7 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
 
 
 def gone(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
-    """Yield those of ``found`` whose tables have no row with their rowid any more."""
+    """Yield the violations in ``found`` whose row no longer exists, by its rowid."""
     for table, of_table in itertools.groupby(found, lambda one: one.key.table):
         query = f"SELECT 1 FROM main.{quote_name(table)} WHERE {_rowid_name(connection, table)} = ?"
         for one in of_table:
