@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-#: Linux reports its boot time in whole seconds, and the start of a process in hundredths of a second after boot.
+#: Seconds of inaccuracy to allow: Linux reports its boot time in whole seconds, and the start of a process relative to
+#: the boot time.
 _TOLERANCE = 2.0
 
 
 def may_be_running(pid: int, since: float | None) -> bool:
-    """Return whether process ``pid``, which was running at ``since`` (Unix seconds), may still be running.
+    """Return whether the process that had the number ``pid`` at ``since`` (Unix seconds) may still be running.
 
-    A process that started after ``since`` is another one with the same number.
+    If the process with this number started after ``since``, it is a different one.
     """
     if pid <= 0:
         return False

@@ -110,7 +110,7 @@ class Confirmed(NamedTuple):
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
         """Return the data that rolling back ``todo`` would delete now, under the write lock.
 
-        Allow more rows or values than were confirmed. Otherwise, in a busy database, the user would be asked forever.
+        Allow more rows or values than were confirmed. Otherwise a busy application would make this ask forever.
 
         Raises:
             OthersWroteError: the migrations changed, or a table or column that was not confirmed would lose data.

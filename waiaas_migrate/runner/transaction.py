@@ -13,8 +13,8 @@ from waiaas_migrate.errors import DatabaseRefused, UsageError
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file, plain_errors, result_code
 from waiaas_migrate.sqlite.database.pragmas import SAFE_JOURNALS, UNSAFE_JOURNAL, pragma_problem
 
-#: The longest pause, in seconds, between two attempts to begin a transaction. SQLite's own pauses last up to 0.1 s, so a
-#: busy writer could take the lock first every time.
+#: The longest pause, in seconds, between two attempts to begin a transaction. SQLite itself pauses for up to 0.1 s, so
+#: a busy writer could take the lock first every time.
 _PAUSE = 0.01
 #: The ``doing`` of a DatabaseBusy that was raised by COMMIT.
 COMMITTING = "committing"

@@ -1,8 +1,8 @@
 """The yoyo backend of the runner, and of the ``yoyo`` command for waiaas URLs.
 
-yoyo opens a connection for each migration, and records it in another transaction afterwards. This backend uses one
-connection, so that migrations and their records share one transaction: the runner's or, for the command, that of
-:meth:`MigrateBackend.lock`.
+yoyo opens a connection for each migration, and records the migration afterwards in another transaction. This backend
+uses one connection, so that migrations and their records share one transaction. The runner begins it or, for the
+command, :meth:`MigrateBackend.lock` does.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from waiaas_migrate.sqlite.database.connection import connect_file, main_file
 from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
 
-#: The PRAGMA that is set if no manifest declares it. Foreign keys are off while migrations run in any case.
+#: The PRAGMA to set if the manifest doesn't declare it.
 _WAIT = Pragma(name="busy_timeout", value=5000)
 _logger = logging.getLogger("yoyo.migrations")
 
 
 class Savepoint(SavepointTransactionManager):
-    """A savepoint that is released at its end; yoyo leaves all of them open, and SQLite keeps those of DDL."""
+    """A savepoint that is released at its end; yoyo would leave it open."""
 
     def _do_commit(self) -> None:
         if self.backend.connection.in_transaction:
@@ -62,7 +62,7 @@ class Savepoint(SavepointTransactionManager):
 
 
 class MigrateBackend(SQLiteBackend):
-    """yoyo's backend for SQLite, on a given connection or on a path of any characters.
+    """yoyo's backend for SQLite, on a given connection, or on a path that may contain any characters.
 
     A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with special characters percent-encoded.
     ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
@@ -90,7 +90,7 @@ class MigrateBackend(SQLiteBackend):
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """Ignore yoyo's own count, since the connection knows."""
+        """Ignore the value that yoyo sets; the connection knows its state."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:
@@ -125,7 +125,7 @@ class MigrateBackend(SQLiteBackend):
         """Do nothing: SQLite has transactional DDL, and its own lock."""
 
     def copy(self) -> MigrateBackend:
-        """Return a backend on the same connection, in the same transaction; yoyo's own opens another connection."""
+        """Return a backend on the same connection, in the same transaction; yoyo's copy opens another connection."""
         return type(self)(self.uri, self.migration_table, connection=self.connection)
 
     def __enter__(self) -> Self:
@@ -139,11 +139,11 @@ class MigrateBackend(SQLiteBackend):
     # --- transactions -------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin a transaction that may write from the start."""
+        """Begin a transaction that holds the write lock from the start."""
         self.connection.execute("BEGIN IMMEDIATE")
 
     def transaction(self, rollback_on_exit: bool = False) -> TransactionManager:  # noqa: FBT001, FBT002 — yoyo's own
-        """Return a transaction, or a savepoint inside of one."""
+        """Return a new transaction; if one is open, return a savepoint in it."""
         manager = Savepoint if self._in_transaction else TransactionManager
         return manager(self, rollback_on_exit=rollback_on_exit)  # type: ignore[no-untyped-call]
 
@@ -151,7 +151,7 @@ class MigrateBackend(SQLiteBackend):
     def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the connection's busy timeout is used
         """Hold SQLite's write lock: one transaction for everything that a command does, committed at its end.
 
-        Foreign keys are off meanwhile. New foreign key violations roll it back.
+        Foreign keys are off meanwhile. New foreign key violations roll the transaction back.
         """
         if self._in_transaction:
             yield
@@ -171,7 +171,7 @@ class MigrateBackend(SQLiteBackend):
             super().break_lock()  # type: ignore[no-untyped-call]
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
-        """Execute one statement. Dates are written in ISO 8601, as yoyo's adapter does."""
+        """Execute one statement. Dates are bound as ISO 8601 text, like yoyo's adapter does."""
         plain = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in (params or {}).items()}
         cursor: sqlite3.Cursor = self.connection.execute(sql, plain)
         return cursor
@@ -196,7 +196,7 @@ class MigrateBackend(SQLiteBackend):
         """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
 
         Raises:
-            DatabaseRefused: it may have run, and it may change rows.
+            DatabaseRefused: the migration may have run, and may change rows.
             MigrationsError: the folder can't be read, so nobody knows whether it has run.
         """
         if not self._yoyo_was_killed:
@@ -219,7 +219,7 @@ class MigrateBackend(SQLiteBackend):
             delete_identity(self.connection, migration.id)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
-        """Run the steps; if they run outside transactions, first commit what came before.
+        """Run the steps; if they run outside transactions, first commit the open transaction.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
@@ -253,7 +253,7 @@ class MigrateBackend(SQLiteBackend):
             self.begin()
 
     def _folder(self, migration: Migration) -> MigrationFolder | None:
-        """Return the folder of ``migration``, without a manifest if that differs from the files.
+        """Return the folder of ``migration``; leave out the manifest if it doesn't match the files.
 
         Return None if the files can't be read, or if ``migration`` is a hook.
         """
@@ -277,7 +277,7 @@ class MigrateBackend(SQLiteBackend):
     # --- records ------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
-        """Create or upgrade yoyo's tables, inside the transaction if there is one; SQLite's lock is enough."""
+        """Create or upgrade yoyo's tables, in the open transaction if there is one. SQLite's lock is enough."""
         if self._internal_schema_updated:
             return
         if internalmigrations.needs_upgrading(self):
@@ -286,7 +286,7 @@ class MigrateBackend(SQLiteBackend):
         self._internal_schema_updated = True
 
     def _write_identity(self, migration: Migration) -> None:
-        """Record the text that was applied; nothing, if the folder can't be read."""
+        """Record the text that was applied; if the folder can't be read, record nothing."""
         if (folder := self._folder(migration)) is not None:
             write_identity(self.connection, identity_of(folder.named([migration.id])[0], folder))
 
@@ -298,12 +298,12 @@ class MigrateBackend(SQLiteBackend):
         return hashes
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, str]:
-        """Return a row of yoyo's log, by column."""
+        """Return a row for yoyo's log, by column."""
         return log_row(migration.id if migration else "", operation)
 
 
 def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
-    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default that of the current project.
+    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default the current project's folder.
 
     The ``yoyo`` command doesn't pass the folder to a backend.
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStarted:
-    """A migration begins: number ``number`` of the ``total`` in this run."""
+    """A migration begins. It is the ``number``-th of ``total`` migrations in this run."""
 
     migration: str
     number: int
@@ -18,7 +18,7 @@ class MigrationStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementStarted:
-    """A statement of an SQL migration begins: ``number`` of its ``total``; ``line`` is its first line of code."""
+    """A statement of an SQL migration begins: the ``number``-th of ``total``. ``line`` is its first line of code."""
 
     migration: str
     number: int
@@ -36,14 +36,14 @@ class MigrationFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """These migrations were committed, together."""
+    """These migrations were committed in one transaction."""
 
     migrations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is, sent at most ten times a second: its statement, and the rows or pages done if known."""
+    """The progress of a run: its statement, and the rows or pages done, if known. Sent at most ten times a second."""
 
     migration: str
     words: str

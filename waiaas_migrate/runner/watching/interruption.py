@@ -1,4 +1,4 @@
-"""The result of a run that Ctrl-C or a stop request ended."""
+"""Report that Ctrl-C or a stop request ended a run, and with what result."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from waiaas_migrate.errors import ApplyError, Picklable
 
 
 class Interrupted(Picklable, KeyboardInterrupt):
-    """A run was stopped from outside.
+    """A run was stopped by Ctrl-C or by a stop request.
 
     Args:
-        database: its name.
-        committed: the migrations that were applied, or rolled back, and stay so.
+        database: the database's name.
+        committed: the migrations whose apply or rollback was committed.
         was_rolling_back: whether the run was a rollback.
-        cause: names the migration whose statement was interrupted.
-        is_complete: whether nothing was left to do.
-        is_known: whether the database could be read to find out.
+        cause: the error of the interrupted statement, with its migration; None outside a migration.
+        is_complete: whether the run had nothing left to do.
+        is_known: whether the outcome could be read from the database.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
 
 class ReplayInterrupted(KeyboardInterrupt):
-    """A replay in memory was stopped from outside; the text names the migration."""
+    """Ctrl-C stopped a replay in memory. The message says what was interrupted."""
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Return whether ``error``, or what caused it, comes from a signal or a stop request.
+    """Return whether ``error``, or any of its causes, comes from a signal or a stop request.
 
-    Python drops a KeyboardInterrupt raised within a callback, and sqlite3 reports that the statement was interrupted.
+    Python drops a KeyboardInterrupt that is raised in a callback. In that case sqlite3 raises SQLITE_INTERRUPT.
     """
     for one in _chain(error):
         code = getattr(one, "sqlite_errorcode", 0)
@@ -76,15 +76,15 @@ def was_interrupted(error: BaseException | None) -> bool:
 def release_statements(error: BaseException) -> None:
     """End the statements that ``error`` interrupted, so that closing their connection releases its locks.
 
-    A closed connection stays alive while it has statements (https://www.sqlite.org/c3ref/close.html), and the frames of
-    the error have the cursors.
+    A closed connection stays alive while it has open statements (https://www.sqlite.org/c3ref/close.html). The frames of
+    the error's traceback keep the cursors of these statements.
     """
     for one in _chain(error):
         clear_frames(one.__traceback__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and what caused it."""
+    """Yield ``error`` and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,10 +1,11 @@
-"""Measure the progress of a run, and stop the run, on the connection that does the work.
+"""Measure the progress of a run, and stop the run if requested, through a callback of its connection.
 
-SQLite calls back every so many instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
-``EXPLAIN`` gives the instructions for each row: the length of the loops in the statement's program
-(https://www.sqlite.org/opcode.html). That gives the approximate number of rows done: a loop may skip instructions.
+SQLite calls back after every N instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
+``EXPLAIN`` shows the number of instructions for each row: the length of the loops in the statement's program
+(https://www.sqlite.org/opcode.html). Both together give the number of rows done. It is approximate, since a loop may
+skip instructions.
 
-The callback also lets Ctrl-C end a statement: without it Python would handle the signal after the statement.
+The callback also lets Ctrl-C end a statement. Without a callback, Python handles the signal only after the statement.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from waiaas_migrate.sqlite.quoting import quote_name
 #: Seconds until the first progress event, and between two of them.
 _FIRST_AFTER, _INTERVAL = 1.0, 0.1
 
-#: Instructions between two callbacks: a tenth of a millisecond or so with a listener, a few milliseconds without one,
-#: since many threads may wait for Python's lock.
+#: Instructions between two callbacks: with a listener, about 0.1 ms; without one, a few milliseconds, since a callback
+#: needs Python's lock, and many threads may wait for it.
 _OFTEN, _SELDOM = 2_000, 50_000
-#: Seconds that counting a table may take, to know its total.
+#: The most seconds to spend on counting the rows of a table.
 _COUNT_SECONDS = 0.5
 _LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
 _OPENS = frozenset({"OpenRead", "OpenWrite"})
-#: The number of the main database in a program.
+#: The number of the main database in the output of EXPLAIN.
 _MAIN = 0
 
 
@@ -44,11 +45,11 @@ class Monitor:
     """Sends the events of a run to its listener, measures progress, and ends statements that must stop.
 
     Args:
-        connection: does the work.
-        listener: receives the events; None sends none.
+        connection: the connection of the run.
+        listener: receives the events, if given.
         stop: checked while statements run.
-        is_attached: whether the progress handler of the connection may be replaced. If not, statements aren't measured
-            and neither Ctrl-C nor ``stop`` ends one.
+        is_attached: whether the progress handler of the connection may be replaced. If not, statements aren't
+            measured, and neither Ctrl-C nor ``stop`` can end a statement.
     """
 
     def __init__(
@@ -77,11 +78,11 @@ class Monitor:
             self._connection.set_progress_handler(None, 0)
 
     def attach(self) -> None:
-        """Watch the connection from now on."""
+        """Start to monitor the connection."""
         self._connection.set_progress_handler(self._tick, self._every)
 
     def send(self, event: Event) -> None:
-        """Send ``event`` to the listener, and measure the step that it begins."""
+        """Send ``event`` to the listener, and start to measure the step that it announces."""
         if self._listener is None:
             return
         self._listener(event)
@@ -98,7 +99,7 @@ class Monitor:
                 assert_never(event)
 
     def start(self, progress: Progress, statement: str = "") -> None:
-        """Begin another step; if ``statement`` loops over the rows of a table, count them."""
+        """Begin another step; if ``statement`` loops over the rows of a table, count the rows first."""
         self._now, self._instructions, self._expected = progress, 0, 0
         if self._listener is None:
             return
@@ -118,13 +119,13 @@ class Monitor:
         if self._stop is not None and self._stop.is_set():
             raise KeyboardInterrupt
         self._now = replace(self._now, done=done, total=total, unit="pages")
-        if done >= total:  # checking takes as long as the copy, and reports nothing until it is done
+        if done >= total:  # the check takes as long as the copy, and can't report progress
             self._now = Progress(migration=self._now.migration, words="checking the backup")
             self._due = min(self._due, time.monotonic()) if self._has_sent else self._due
         self._report_if_due()
 
     def _tick(self) -> int:
-        """Return 1 to end the statement."""
+        """Note the progress; return 1 to end the statement, otherwise 0."""
         if self._stop is not None and self._stop.is_set():
             return 1
         self._instructions += self._every
@@ -142,7 +143,7 @@ class Monitor:
         self._listener(self._now)
 
     def _count_rows(self, table: str) -> int:
-        """Return the number of rows of ``table``; 0 if counting takes long."""
+        """Return the number of rows of ``table``; 0 if counting takes too long."""
         deadline = time.monotonic() + _COUNT_SECONDS
         self._connection.set_progress_handler(lambda: int(time.monotonic() > deadline), self._every)
         try:
@@ -155,9 +156,10 @@ class Monitor:
     def _loop(self, statement: str) -> tuple[str | None, int]:
         """Return the table that ``statement`` loops over, and the instructions that it runs for each row.
 
-        The length is that of the outermost loops. A program opens tables by their root pages.
+        The instructions are those of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
 
-        EXPLAIN of a statement that writes sets ``changes()`` to 0, so it isn't used if the statement may call that.
+        EXPLAIN of a statement that writes resets ``changes()`` to 0. So don't use it if the statement may call
+        ``changes()``.
         """
         if self._may_ask_for_changes(statement):
             return None, 0
@@ -178,7 +180,7 @@ class Monitor:
         return (None, 0) if found is None else (found[0], length)
 
     def _may_ask_for_changes(self, statement: str) -> bool:
-        """Return whether the statement, or a view or trigger, may call ``changes()``."""
+        """Return whether the statement, or any view or trigger, may call ``changes()``."""
         if "changes" in statement.lower():
             return True
         query = "SELECT 1 FROM sqlite_master WHERE type IN ('view', 'trigger') AND instr(lower(sql), 'changes') LIMIT 1"

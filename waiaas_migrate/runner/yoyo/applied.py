@@ -1,6 +1,6 @@
-"""Read from yoyo's tables which migrations a database has run. Nothing here imports yoyo or writes.
+"""Read from yoyo's tables which migrations a database has run. This module neither writes nor imports yoyo.
 
-The tables are read from ``main`` by name, since a connection may have attached databases with yoyo's tables.
+Queries name the schema ``main``, since a connection may have attached databases with yoyo's tables.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from waiaas_migrate.sqlite.database.connection import database_name, result_code
 if TYPE_CHECKING:
     from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 
-#: The key under which yoyo records a migration, by its id.
+#: Returns the key under which yoyo records a migration with a given id.
 cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
-#: The runner's own table beside yoyo's (``identity.py``).
+#: The table that the runner adds to yoyo's tables (``identity.py``).
 TEXTS = "_yoyo_migration_text"
 
-#: The hashes of the applied migrations. One value takes less time than many rows, for each of which Python releases its
-#: lock. Only a table has the index of a primary key, so INDEXED BY refuses a view, which may be endless, before it is
-#: read.
+#: The hashes of the applied migrations, as one value. Python releases its lock for each row, so many rows would take
+#: longer. INDEXED BY refuses a view of this name before reading it, since only a table has a primary key's index. A view
+#: may never end.
 _HASHES = """group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
-#: The rows of the runner's own table. A row is valid while yoyo's record is the one that it was written with.
+#: The valid rows of the runner's table: those that were written together with yoyo's current record.
 VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXTS} AS i INDEXED BY sqlite_autoindex_{TEXTS}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
 _ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {VALID_TEXTS}"
@@ -38,21 +38,21 @@ _RECORDS = f"""SELECT
 (SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1), ({_ALL_TEXTS}), {_HASHES}"""
 #: The manifest's hash recorded with one migration, and the hashes of all.
 _HEAD = f"SELECT (SELECT i.manifest_hash {VALID_TEXTS} WHERE i.migration_hash = ?), {_HASHES}"
-#: yoyo separates date and time by a T or, as its `mark` does, by a space.
+#: yoyo separates date and time by a T, but its `mark` command uses a space.
 _ROWS = """SELECT migration_hash, migration_id FROM main._yoyo_migration
 ORDER BY replace(applied_at_utc, 'T', ' '), rowid"""
-#: The table as yoyo kept it before version 6 (yoyo/internalmigrations/v1.py).
+#: The query for the table of yoyo versions before 6 (yoyo/internalmigrations/v1.py).
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """What a database has recorded about migrations.
+    """The records of migrations in a database.
 
     Args:
         applied: the hashes under which yoyo records the applied migrations.
         version: the version of yoyo's tables; 0 if it is unknown.
-        texts: the hash of each text that the runner applied or adopted, by yoyo's hash.
+        texts: the text hash of each migration that the runner applied or adopted, by yoyo's hash.
     """
 
     applied: frozenset[str]
@@ -69,7 +69,7 @@ class Applied:
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """Return the applied migrations in the order they were applied; None if yoyo has no table in this database.
+    """Return the applied migrations in the order they were applied; None if yoyo's table doesn't exist.
 
     Raises:
         DatabaseRefused: an object with the name of one of yoyo's tables is something else.
@@ -93,17 +93,17 @@ def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
 
 
 def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
-    """Refuse other objects with the names of the tables that record migrations, which would be read or written.
+    """Refuse a database in which another object has the name of a table that records migrations.
 
     Raises:
-        DatabaseRefused: names one.
+        DatabaseRefused: names the object.
     """
     if facts.impostor is not None:
         raise impostor(connection, facts.impostor)
 
 
 def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
-    """Return the refusal of an object called ``name``, in place of a table that records migrations."""
+    """Return the error about an object ``name`` that replaces a table that records migrations."""
     maker = "waiaas-migrate" if name.lower() == TEXTS else "yoyo"
     return DatabaseRefused(
         f"{database_name(connection)}: its {name} is not the table that {maker} makes, so nobody knows which "
@@ -122,7 +122,7 @@ def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object
 
 
 def _text(value: object) -> str:
-    """Return ``value`` as text; anything may be in the column, though yoyo writes only text."""
+    """Return ``value`` as text. yoyo writes only text, but other tools may have written anything."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
@@ -131,9 +131,10 @@ def _applied(key: str, name: str, *, is_old: bool) -> Applied:
 
 
 def read_records(connection: sqlite3.Connection) -> Records:
-    """Return what the database has recorded, as of one moment if one statement can read it.
+    """Return the records of the database, if possible as of one moment.
 
-    It can't if a table is missing, as after plain yoyo, or old, or if the connection has a text factory.
+    Several statements are needed if a table is missing (as after plain yoyo) or old, or if the connection has a text
+    factory. Another process may write between these statements.
 
     Raises:
         DatabaseRefused: an object with the name of a table that records migrations is something else.
@@ -149,7 +150,7 @@ def read_records(connection: sqlite3.Connection) -> Records:
 def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
     """Return the hashes of the applied migrations, and the manifest's hash recorded with the migration ``last``.
 
-    The hashes are None if they can't be read quickly; the other one is None if only yoyo recorded the migration.
+    The hashes are None if they can't be read quickly. The manifest's hash is None if only yoyo recorded the migration.
     """
     row = _read_row(connection, _HEAD, last) or (None, *(_read_row(connection, f"SELECT {_HASHES}") or (None,)))
     return _hashes(row[1]) if isinstance(row[1], str) else None, row[0]
@@ -162,7 +163,7 @@ def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple
     try:
         row: tuple[object, ...] = cursor.execute(query, values).fetchone()
     except sqlite3.OperationalError as error:
-        # Python itself raises the error for text that is not UTF-8, without a code.
+        # For text that is not UTF-8, Python itself raises this error, without a code.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
@@ -173,7 +174,7 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
     """Return the rows of ``query``, which reads ``VALID_TEXTS``; none if the runner's table or yoyo's is missing.
 
     Raises:
-        DatabaseRefused: the table is not the one that the runner makes.
+        DatabaseRefused: another object has the name of the runner's table.
     """
     cursor = connection.cursor()
     cursor.row_factory = None
@@ -188,7 +189,7 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
         raise impostor(connection, TEXTS) from error
 
 
-# The databases of a fleet mostly have the same records.
+# Cached, since most databases of a fleet have the same records.
 
 
 @functools.lru_cache(maxsize=16)
@@ -209,9 +210,9 @@ def _texts(text: str) -> Mapping[str, str]:
 def pending(
     connection: sqlite3.Connection, known: Sequence[str], squashed: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Return those of the ``known`` ids that the database has not run, in their order.
+    """Return the ids in ``known`` that the database has not run, in the order of ``known``.
 
-    ``squashed`` are hashes that the database may have recorded, too.
+    ``squashed`` are hashes of other migrations that the database may have recorded.
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.
@@ -226,9 +227,9 @@ def not_applied(
     known: Sequence[str],
     squashed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Return those of the ``known`` ids whose hashes are not among ``applied``, in their order.
+    """Return the ids in ``known`` whose hashes are not in ``applied``, in the order of ``known``.
 
-    ``squashed`` are hashes that may be among ``applied``, too.
+    ``squashed`` are hashes of other migrations that ``applied`` may contain.
 
     Raises:
         UnknownMigrationsError: the database has run migrations that are not known.

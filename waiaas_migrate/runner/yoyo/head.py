@@ -1,4 +1,4 @@
-"""Recognize a database at head by its records and the manifest, without reading the migrations."""
+"""Recognize a database without pending migrations by its records and the manifest; don't read the migrations."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_summary
 from waiaas_migrate.runner.yoyo.applied import read_head_records
 from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
-#: A file that was written this recently may be written again without a change of its time, which is not exact.
+#: If a file was written this recently, another write may leave its time unchanged, since file times are not exact.
 _SETTLED_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a database at head has recorded, and its PRAGMAs.
+    """The records of a database without pending migrations, and its PRAGMAs.
 
     Args:
         hashes: the hashes under which yoyo records the migrations.
         last: the hash under which yoyo records the last migration.
         link: the manifest's hash of the last migration, which covers all of them.
-        fingerprint: that of the catalog.
-        pragmas: the PRAGMAs of every connection.
+        fingerprint: the fingerprint of the catalog.
+        pragmas: the PRAGMAs to set on every connection.
     """
 
     hashes: frozenset[str]
@@ -42,7 +42,7 @@ def read_head(folder: str) -> Head | None:
     """Return the head in ``folder``'s manifest, cached until the file changes.
 
     Raises:
-        MigrationsError: the file is not what ``generate`` writes.
+        MigrationsError: the file is not a manifest that ``generate`` wrote.
     """
     path = os.path.join(os.path.abspath(folder), MANIFEST)  # noqa: PTH100, PTH118 — called whenever a database is opened
     try:
@@ -77,7 +77,7 @@ def _read(path: str) -> Head | None:
 def is_at_head(connection: sqlite3.Connection, head: Head) -> bool:
     """Return whether the database has certainly run the migrations of ``head``, and no others.
 
-    If only yoyo recorded the last one, the catalog must be the one that they make.
+    If only yoyo recorded the last migration, the catalog must be the one that the migrations build.
     """
     hashes, link = read_head_records(connection, head.last)
     if hashes != head.hashes:

@@ -1,7 +1,7 @@
-"""Record the text of each migration beside yoyo's record of its name, to recognize a database of other migrations.
+"""Record the text of each migration, to recognize databases that ran other migrations under the same names.
 
-yoyo identifies a migration by its name. This table holds a hash of the text that ran. A row counts only as long as
-yoyo's record is the one that it was written with: plain yoyo may roll a migration back, and apply another text.
+yoyo identifies a migration by its name. The runner's table holds a hash of the text that ran. A row is valid only while
+yoyo's record of that time exists, since plain yoyo may roll the migration back and apply it with another text.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The migration that was applied under a name.
+    """The text that was applied under a migration's name.
 
     Args:
         hash: yoyo's key, a hash of the name.
         content_hash: a hash of the migration's own text, without its rollback.
-        manifest_hash: its hash in the manifest's chain, which covers all before it; None without a manifest.
-        was_adopted: whether it was recorded by ``adopt`` and never ran.
+        manifest_hash: the manifest's hash of this migration and all before it; None without a manifest.
+        was_adopted: whether the migration never ran here, but was marked as applied by ``adopt`` or plain yoyo.
         rollback: the text of its rollback file, kept for the last migrations only.
     """
 
@@ -56,7 +56,7 @@ class Identity:
 
 
 def identity_of(migration: MigrationFile, folder: MigrationFolder, *, was_adopted: bool = False) -> Identity:
-    """Return what to record when ``migration`` of ``folder`` is applied or adopted."""
+    """Return the identity to record when ``migration`` of ``folder`` is applied or adopted."""
     is_late = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
     return Identity(
         hash=cached_hash(migration.id),
@@ -84,7 +84,7 @@ def record(
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
-    """Write a row beside yoyo's record, which must be there; make the table if needed."""
+    """Write a row for a migration that yoyo's table already records; create the table if needed."""
     row = {name: getattr(identity, name) for name in identity.__slots__}
     try:
         connection.execute(_WRITE, row)
@@ -96,10 +96,10 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
 
 
 def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
-    """Drop the rollbacks of all but the last migrations; give the last one the manifest's present hash.
+    """Drop the rollbacks of all but the last migrations; record the manifest's current hash of the last one.
 
-    The hash that an earlier run recorded differs if others came before it in a merge. With the present one, opening
-    need not read the folder. ``batch`` was recorded just now.
+    The recorded hash is outdated if a merge has put other migrations before the last one. If the hash is current,
+    opening a database need not read the folder. ``batch`` are the migrations that this run has just recorded.
     """
     last = folder.migrations[-1]
     if last not in batch:
@@ -118,7 +118,7 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
     """Return the identities of applied migrations, by yoyo's hashes of their names; plain yoyo records none.
 
     Raises:
-        DatabaseRefused: the table is not the one that the runner makes.
+        DatabaseRefused: another object has the name of the runner's table.
     """
     return {
         key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)

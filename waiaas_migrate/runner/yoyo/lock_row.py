@@ -1,4 +1,4 @@
-"""The lock row of plain yoyo, which remains if its process is killed."""
+"""Respect the lock row of plain yoyo, and remove it if its process was killed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockState:
-    """The state under the write lock: catalog facts, and whether yoyo was killed.
+    """The state under the write lock: the catalog's facts, and whether yoyo was killed.
 
-    ``yoyo_was_killed``: there was a lock row, and its process is gone.
+    ``yoyo_was_killed`` is true if there was a lock row and its process no longer works on the database.
     """
 
     facts: CatalogFacts
@@ -31,10 +31,10 @@ class LockState:
 
 
 class sole_transaction(write_transaction):  # noqa: N801 — as write_transaction is
-    """A write transaction without plain yoyo at work; removes an abandoned lock row.
+    """A write transaction that waits until plain yoyo is done; removes an abandoned lock row.
 
-    Plain yoyo commits a migration and its record separately, and nobody must see the state between the two. So if its
-    process is running, this waits, as long as for a lock of SQLite's.
+    Plain yoyo commits a migration and its record separately, and no run must see the state between the two. So while
+    yoyo's process is running, wait up to the busy timeout, as for a lock of SQLite.
 
     Raises:
         DatabaseBusy: another connection writes, or plain yoyo is at work.
@@ -85,9 +85,9 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
 
 
 def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | None:
-    """Return the process that wrote the lock row and when, in Unix seconds, if it can be read; None without a row.
+    """Return the number of the process that wrote the lock row, and when (in Unix seconds); None without a row.
 
-    yoyo/backends/base.py writes it.
+    If the number is unreadable, return 0; if the time is, None. yoyo/backends/base.py writes the row.
     """
     try:
         row = connection.execute("SELECT pid, ctime FROM main.yoyo_lock").fetchone()
@@ -103,8 +103,8 @@ def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | Non
 def _is_held(pid: int, since: float | None) -> bool:
     """Return whether the process that wrote the row may still be at work.
 
-    It is not if it is gone, if it is this one (which does something else now), or if it started after the row was
-    written: another process has its number then.
+    Return False if the process is gone, or if it is this one, which isn't running yoyo now. Also return False if it
+    started after the row was written: then another process has taken its number.
     """
     return pid != os.getpid() and may_be_running(pid, since)
 
