@@ -35,8 +35,8 @@ from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
 
 #: The migrations that somebody marked as applied with plain yoyo. Beside ``max()``, SQLite takes the other columns from
-#: the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg). ``_ROWS`` in ``applied.py`` explains why T
-#: is replaced.
+#: the row with the maximum (https://www.sqlite.org/lang_select.html#bareagg). ``applied.py`` explains at ``_ROWS`` why
+#: T is replaced.
 _MARKED = """SELECT migration_hash FROM (
     SELECT migration_hash, operation, max(replace(created_at_utc, 'T', ' ')) FROM main._yoyo_log GROUP BY migration_hash
 ) WHERE operation = 'mark'"""

@@ -132,7 +132,7 @@ def _rows(connection: sqlite3.Connection, keys: Sequence[str], query: str) -> st
 
 
 def _found(connection: sqlite3.Connection, query: str, shown: Callable[[Sequence[Any]], str], keys: str = "") -> str:
-    """Return how many rows ``query`` finds, and the first ones, formatted by ``shown``; empty if none or if it fails."""
+    """Return how many rows ``query`` finds, and the first ones, formatted by ``shown``; empty if there are none."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
         rows = ", ".join(map(shown, connection.execute(f"{query} LIMIT {_SHOWN}")))

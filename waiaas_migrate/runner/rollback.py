@@ -71,8 +71,8 @@ def roll_back_in(
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
     Rolling back deletes everything the migrations added, including data written since. So for the backup,
-    ``auto`` means ``always``. If data would be lost, ``confirm`` is called with the losses and decides whether to go on. Allow
-    ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
+    ``auto`` means ``always``. If data would be lost, ``confirm`` is called with the losses and decides whether to
+    go on. Allow ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -188,8 +188,8 @@ def roll_back(
     """Roll back migrations on ``connection``, all or none, in reverse order.
 
     With ``options.verify``, compare the schema before COMMIT with the one that the remaining migrations build. Pass
-    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. Without ``confirmed``, delete data without
-    asking, and list no losses in the result.
+    ``interruption`` as for :func:`~waiaas_migrate.runner.apply.apply_pending`. Without ``confirmed``, delete data
+    without asking, and list no losses in the result.
 
     Raises:
         ApplyError: a rollback failed, added foreign key violations, or did not restore the earlier schema.

@@ -76,8 +76,8 @@ def was_interrupted(error: BaseException | None) -> bool:
 def release_statements(error: BaseException) -> None:
     """End the statements that ``error`` interrupted, so that closing their connection releases its locks.
 
-    A closed connection stays alive while it has open statements (https://www.sqlite.org/c3ref/close.html). The frames of
-    the error's traceback keep the cursors of these statements.
+    A closed connection stays alive while it has open statements (https://www.sqlite.org/c3ref/close.html). The frames
+    of the error's traceback keep the cursors of these statements.
     """
     for one in _chain(error):
         clear_frames(one.__traceback__)

@@ -26,8 +26,8 @@ cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 TEXTS = "_yoyo_migration_text"
 
 #: The hashes of the applied migrations, as one value. Python releases its lock for each row, so many rows would take
-#: longer. INDEXED BY refuses a view of this name before reading it, since only a table has a primary key's index. A view
-#: may never end.
+#: longer. INDEXED BY makes SQLite refuse a view of this name, which may be endless: only a table has the index of a
+#: primary key.
 _HASHES = """group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
 #: The valid rows of the runner's table: those that were written together with yoyo's current record.
