@@ -15,14 +15,14 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 
-#: A list with fewer values in common with an enum is almost equal only if their names are alike.
+#: If a list and an enum have fewer values in common, they count as almost equal only if their names are similar.
 _FEW = 2
 _BOOLEAN = frozenset({0, 1})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumLinks:
-    """The lists that are linked to enums, and a sentence for each list that is not but may be meant to be."""
+    """The lists that are linked to enums, and a sentence for each list that almost equals an enum."""
 
     links: Links
     remarks: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def likeness(self, enum: _Candidate) -> tuple[int, int]:
-        """Return how many words of the enum's name the list's names have, and minus how many they don't have."""
+        """Count the words of the enum's name that the list's names have, and (negated) those they lack."""
         own = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
         return len(words & own), -len(words - own)
@@ -65,8 +65,8 @@ class ValueList:
 def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     """Link each list of values in ``schema`` to the enum with the same values.
 
-    If several enums have the same values, the one whose name is most like the names of the table, the column and the
-    CHECK is taken.
+    If several enums have the same values, take the one whose name is most similar to the names of the table, the column
+    and the CHECK.
     """
     enums = tuple(_usable(loaded))
     links: dict[tuple[str, str], EnumReference] = {}
@@ -87,7 +87,7 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
 
 
 def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
-    """Yield what schema.yaml can refer to: the values of each enum, and the names of its members if they differ."""
+    """Yield the lists that schema.yaml can refer to: each enum's values, and its member names if they differ."""
     for name in dict.fromkeys(definition.name for definition in loaded.definitions):
         enum = loaded.find(name)
         if enum is not None and not enum.problem:
@@ -107,7 +107,7 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
 
 
 def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the enums whose names fit best; several only if nothing decides between them."""
+    """Return the enum whose name fits best, or several if they fit equally well."""
     if len(enums) < _FEW:
         return list(enums)
     best = max(one.likeness(enum) for enum in enums)
@@ -119,7 +119,7 @@ def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]
 
 
 def _almost(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
-    """Yield a sentence for the enums that have one value more or less."""
+    """Yield a sentence for the enums that differ from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
         is_alike = len(enum.values & one.values) >= _FEW or one.likeness(enum)[0] > 0
