@@ -160,9 +160,7 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
-    flags = (
-        os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
-    )  # without it, opening a pipe with that name would block
+    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # don't block on a pipe
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
             if lock_file(file.fileno()) and is_at(file.fileno(), path):
