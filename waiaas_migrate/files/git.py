@@ -14,7 +14,7 @@ from waiaas_migrate.errors import UsageError
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
 #: Variables that git sets for its hooks. They name a repository, so git would not search for that of a folder.
-_OF_ANOTHER_FOLDER = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
+_REPOSITORY_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
 
 #: The error of git if neither a folder nor any folder above it is a repository.
 _NO_REPOSITORY = "not a git repository (or any"
@@ -172,7 +172,10 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | 
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={**{name: text for name, text in os.environ.items() if name not in _OF_ANOTHER_FOLDER}, "LC_ALL": "C"},
+            env={
+                **{name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES},
+                "LC_ALL": "C",
+            },
         )
     except OSError:
         return None

@@ -51,7 +51,7 @@ def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
 
 def _read_bytes(path: Path) -> bytes:
     mode = path.stat().st_mode
-    # A pipe or a device would block, or never end.
+    # Reading a pipe or a device may block, or never end.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:

@@ -109,7 +109,7 @@ class Evaluator:
         yield module
         for star in module.stars:
             with suppress(NotLiteral):
-                yield from self._parts(self._imported(star, module), seen)
+                yield from self._parts(self._imported_module(star, module), seen)
 
     def definition(self, module: Module, name: str, source: str) -> EnumDefinition | None:
         """Return the definition of ``name`` in ``module``, perhaps with a problem; None if it is missing."""
@@ -153,10 +153,10 @@ class Evaluator:
             match expression:
                 case Items(items=items):
                     if id(expression) not in self._lists:
-                        self._lists[id(expression)] = self._listed(items, module)
+                        self._lists[id(expression)] = self._item_values(items, module)
                     return self._lists[id(expression)]
                 case Members(entries=entries):
-                    return self._of_members(entries, module)
+                    return self._member_values(entries, module)
                 case Computed(problem=problem) if problem:
                     raise NotLiteral(problem, _origin(target))
                 case Constant():
@@ -165,7 +165,7 @@ class Evaluator:
                     wanted, fix = self._languages[module.path.suffix].lists
                     raise NotLiteral(f"it is not {wanted}", _origin(target), fix)
 
-    def _listed(self, items: Iterable[Expression], module: Module) -> list[_Found]:
+    def _item_values(self, items: Iterable[Expression], module: Module) -> list[_Found]:
         found: list[_Found] = []
         for number, item in enumerate(items, start=1):
             if isinstance(item, Spread):
@@ -177,7 +177,7 @@ class Evaluator:
                 raise NotLiteral(f"it has more than {_MOST_VALUES:,} values", _at(module, item.at))
         return found
 
-    def _of_members(self, entries: Iterable[tuple[str, Expression]], module: Module) -> list[_Found]:
+    def _member_values(self, entries: Iterable[tuple[str, Expression]], module: Module) -> list[_Found]:
         """Return the values of a class; a second member with the same value is an alias and is skipped."""
         found: dict[str | int, _Found] = {}
         for member, item in entries:
@@ -218,7 +218,7 @@ class Evaluator:
 
     def _referred(self, expression: Name | Import, module: Module) -> _Target:
         if isinstance(expression, Import):
-            found = self._imported(expression, module)
+            found = self._imported_module(expression, module)
             target = self._lookup(found, expression.name) if expression.name else _Target(None, found)
             if target is None:
                 what = f"`{expression.name}` is not in {found.file}"
@@ -259,7 +259,7 @@ class Evaluator:
             raise NotLiteral("the file has a syntax error here", _at(module, module.syntax_error), "Correct it.")
         return next(iter(found.values()), None)
 
-    def _imported(self, wanted: Import, module: Module) -> Module:
+    def _imported_module(self, wanted: Import, module: Module) -> Module:
         path = self._languages[module.path.suffix].locate(wanted.module, module.path, self._root)
         if path is None or path.suffix not in self._languages:
             what = f"it comes from `{wanted.module}`, which is not a file of the project"

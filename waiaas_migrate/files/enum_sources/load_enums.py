@@ -80,7 +80,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     opened = [found for source in sources if (found := _open(source, evaluator, root, report)) is not None]
     if report.problems():
         used = ()
-    written = [tuple(_written(one, evaluator, used or ())) for one in opened]
+    written = [tuple(_definitions_in_text(one, evaluator, used or ())) for one in opened]
     is_missing = used is None or not {one.name for own in written for one in own}.issuperset(used)
     definitions: list[EnumDefinition] = []
     computed: list[_Opened] = []
@@ -97,7 +97,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=tuple(definitions))
 
 
-def _written(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
+def _definitions_in_text(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
     """Yield the enums that the text of a source defines."""
     if one.text is not None:
         for name in dict.fromkeys((*evaluator.names(one.text), *used)):
@@ -123,7 +123,7 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
         if not path.is_file():
-            report.add(source.at, f"no such file: `{shown(source.name)}`.", _near(path, root))
+            report.add(source.at, f"no such file: `{shown(source.name)}`.", _similar_file(path, root))
             return None
         module = _module_of(path, root) if path.suffix == ".py" else ""
     elif all(part.isidentifier() for part in source.name.split(".")):
@@ -144,7 +144,7 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     return _Opened(source, text, module)
 
 
-def _near(path: Path, root: Path) -> str:
+def _similar_file(path: Path, root: Path) -> str:
     """Return the fix for a missing file: a file with a similar name."""
     files = path.parent.iterdir() if path.parent.is_dir() else ()
     known = [display_name(file, root) for file in files if file.suffix in _LANGUAGES]
@@ -174,4 +174,6 @@ def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]
     """Return the enums that the file at ``path`` defines if its text is ``text``; nothing is imported."""
     evaluator = Evaluator(_LANGUAGES, root)
     module = _LANGUAGES[path.suffix].parse(text, path, "")
-    return tuple(_written(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ()))
+    return tuple(
+        _definitions_in_text(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ())
+    )

@@ -65,7 +65,7 @@ def parse_typescript(text: str, path: Path, file: str) -> Module:
         exported=frozenset(reader.exported),
         types=frozenset(reader.types.keys() - reader.values.keys()),
         stars=tuple(reader.stars),
-        syntax_error=_position(_fault(root)) if root.has_error else None,
+        syntax_error=_position(_first_error(root)) if root.has_error else None,
     )
 
 
@@ -177,10 +177,10 @@ def _specifiers(clause: Node) -> Iterator[tuple[str, str, Position]]:
 
 def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
     """Return the expression that ``read`` returns for ``node``, unless the node has a syntax error."""
-    return Computed(_position(_fault(node)), _SYNTAX) if node.has_error else read(node)
+    return Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
 
 
-def _fault(node: Node) -> Node:
+def _first_error(node: Node) -> Node:
     """Return the first node with a syntax error in ``node``, which must contain one."""
     while not (node.is_error or node.is_missing):
         inner = next((child for child in node.children if child.has_error or child.is_missing), None)

@@ -103,7 +103,7 @@ def _enum(lists: _Lists, check: Check, enum: EnumReference | None, where: str) -
 
 
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:
-    """Return a default as a literal, if it has the same text and is a valid value."""
+    """Return a default as a literal if it has the same text and is a valid value; else as SQL."""
     if default is None:
         return {}
     tokens = significant(tokenize(default.sql))

@@ -75,14 +75,14 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
         same = [enum for enum in enums if enum.values == one.values]
         if one.values == _BOOLEAN:  # many enums have these two values by chance
             same = [enum for enum in same if one.likeness(enum)[0]]
-        chosen = _most_alike(one, same)
+        chosen = _best_matches(one, same)
         if len(chosen) == 1:
             links[fold(one.table.name), fold(one.column.name)] = EnumReference(chosen[0].name, chosen[0].by_names)
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
             remarks.append(f"{one.where}: {names} have the same values. Write `enum: NAME` with the one that is meant.")
         else:
-            remarks += _almost(one, enums)
+            remarks += _near_misses(one, enums)
     return EnumLinks(links=links, remarks=tuple(remarks))
 
 
@@ -106,7 +106,7 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
                 yield ValueList(table=table, column=column, check=found)
 
 
-def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
+def _best_matches(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
     """Return the enum whose name fits best, or several if they fit equally well."""
     if len(enums) < _FEW:
         return list(enums)
@@ -118,7 +118,7 @@ def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]
     return found
 
 
-def _almost(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
+def _near_misses(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
     """Yield a sentence for the enums that differ from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
@@ -126,7 +126,7 @@ def _almost(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
         if len(enum.values ^ one.values) == 1 and is_alike:
             near.setdefault(enum.values, []).append(enum)
     for values, found in near.items():
-        (enum, *_) = _most_alike(one, found)
+        (enum, *_) = _best_matches(one, found)
         (value,) = values ^ one.values
         differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
         fix = f"To use the enum, write `{_declaration(one, enum)}` and run `generate`."

@@ -59,5 +59,5 @@ def _property(key: Key) -> dict[str, Any]:
     text = f"{text} Example: `{key.example}`" if key.example else text
     # Draft 7 ignores all keywords next to a `$ref`.
     shape = {"allOf": [key.kind.shape]} if "$ref" in key.kind.shape else key.kind.shape
-    # The second is for the YAML language server, which would show the backticks of the first.
+    # The YAML language server would show backticks in `description`, so it reads `markdownDescription`.
     return {"description": text.replace("`", ""), "markdownDescription": text, **shape}

@@ -27,7 +27,7 @@ class ReadObject(NamedTuple):
 
 
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
-    """Return the views, triggers and virtual tables; ``names`` are the names that they can refer to in double quotes."""
+    """Return the views, triggers and virtual tables; double quotes in them can refer to ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
         "views": lambda name, sql: ddl.view(name, sql, known),
@@ -47,7 +47,8 @@ def _read(name: str, value: Value, reader: Callable[[str, str], Item]) -> Item |
         return None
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
-    # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
+    # Databases made on Windows may hold carriage returns. Migration files are read with line feeds only, so the hash
+    # of a file with carriage returns would not match.
     sql = sql.replace("\r\n", "\n").replace("\r", " ")
     try:
         return reader(name, sql)

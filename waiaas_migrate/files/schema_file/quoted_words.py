@@ -47,7 +47,7 @@ def _owner(steps: Steps) -> Owner:
 
 
 def _fix(word: str, schema: Schema, steps: Steps) -> str:
-    """Suggest the column that ``word`` may mean."""
+    """Return the fix, which suggests the column that ``word`` may mean."""
     own = [table for table in schema.tables if steps[0] == "tables" and fold(table.name) == fold(steps[1])]
     columns = [column for table in own or schema.tables for column in table.columns]
     renamed = {fold(c.hints.renamed_from): c.name for c in columns if c.hints.renamed_from is not None}

@@ -1,7 +1,7 @@
 """Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
 
-To add a key of an existing kind, add it here and, under the same name, to the model. These then handle the key: the
-readers and writers of schema.yaml, suggestions for unknown keys, the tables of docs/schema-file.md, and the JSON Schema.
+To add a key of an existing kind, add it here and, under the same name, to the model. The readers and
+writers of schema.yaml, suggestions for unknown keys, docs/schema-file.md and the JSON Schema then handle it.
 """
 
 from __future__ import annotations

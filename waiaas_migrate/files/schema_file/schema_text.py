@@ -92,7 +92,7 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
 
 
 def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
-    """Move each list of values after the columns to its column, unless that has a list.
+    """Return ``table`` with lists of values moved to their columns, unless these have lists.
 
     If ``linked`` is given, move only the lists of these columns, given by folded name.
     """

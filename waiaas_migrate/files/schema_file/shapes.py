@@ -69,7 +69,7 @@ def list_of(item: Shape, *, at_least: int = 0) -> Shape:
 
 
 def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
-    """Return the shape of PRAGMAs; ``words`` are suggested values by PRAGMA, ``required`` the only valid ones."""
+    """Return the shape of PRAGMAs; ``words`` are suggested values by PRAGMA, ``required`` the only valid values."""
     value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
     return {
         "type": ["object", "null"],

@@ -90,7 +90,7 @@ def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, 
 
 
 def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
-    """Return the terms. If all are plain columns, leave out ASC and write only their names."""
+    """Return the terms. If none is an expression, leave out ASC, so that plain columns are names."""
     says_order = any(part.expression is not None for part in parts)
     return [_write_term(part, columns, where, says_order=says_order) for part in parts]
 

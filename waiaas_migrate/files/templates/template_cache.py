@@ -26,7 +26,7 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
 
     def get_source_checksum(self, source: str) -> str:
         """Return a hash of everything that affects the compiled template."""
-        # Jinja compiles the result of a filter or test on a constant into the template; the shipped templates have none.
+        # Jinja compiles in the results of filters and tests on constants; the shipped templates use none of these.
         return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
 
     def dump_bytecode(self, bucket: Bucket) -> None:

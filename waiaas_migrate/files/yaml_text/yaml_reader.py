@@ -1,7 +1,7 @@
 """Read YAML text into an immutable tree in which every value has its line and column.
 
-The tree is built from PyYAML's events. PyYAML's composer isn't used, because it recurses without a limit, lets duplicate
-keys overwrite each other, and does not limit the expansion of aliases. Nothing is ever executed: a tag outside YAML's
+The tree is built from PyYAML's events. PyYAML's composer isn't used: it recurses without a limit, lets duplicate keys
+overwrite each other, and does not limit the expansion of aliases. Nothing is ever executed: a tag outside YAML's
 core is an error.
 """
 
