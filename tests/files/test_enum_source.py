@@ -68,7 +68,7 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
     [
         ("()", "it has no values"),
         ("enum.Enum('E', [])", "it has no values"),
-        ("('a', 'b', 'a')", "its value 'a' is there twice"),
+        ("('a', 'b', 'a')", "its value 'a' appears twice"),
         ("('a', 1.5)", "its value 1.5 is neither a string nor an integer"),
         ("['a', None]", "its value None is neither a string nor an integer"),
         ("(1, True)", "its value True is neither a string nor an integer"),
@@ -79,7 +79,7 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
         ("enum.IntFlag('E', 'A B')", _FLAG),
         ("list(enum.IntFlag('F', 'A B'))", _FLAG_MEMBER),
         ("typing.Literal[enum.IntFlag('F', 'A B').A]", _FLAG_MEMBER),
-        ("['a'] * 2 + [str(n) for n in range(50_000)]", "its value 'a' is there twice"),
+        ("['a'] * 2 + [str(n) for n in range(50_000)]", "its value 'a' appears twice"),
         ("5", "it is a single value, not a list"),
         ("{'a': 1}", "it is not an enum, Literal, tuple or list (but `dict`)"),
     ],

@@ -1,4 +1,4 @@
-"""Find new migrations that conflict with recorded ones, as after a merge, and say what to do about them."""
+"""Find new migrations that conflict with recorded ones, as can happen after a merge, and say how to resolve that."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from waiaas_migrate.runner.replay import CORRECT, replay
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _MOVE_LATER = (
-    f"After a merge, run `waiaas-migrate rebase`. Otherwise give it a name that sorts after theirs. If no database has "
-    f"run theirs, restore the {MANIFEST} from before them instead."
+    f"After a merge, run `waiaas-migrate rebase`. Otherwise rename it so that it sorts after the recorded migrations. "
+    f"If no database has run those, restore the {MANIFEST} from before they were recorded instead."
 )
 _DELETE = (
     "After a merge, run `waiaas-migrate rebase`. Otherwise delete its files, then run `waiaas-migrate generate`, which "
@@ -97,11 +97,11 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
 
 
 def _disordered(
-    migrations: Sequence[MigrationFile], there: Mapping[str, Sequence[str]], new: MigrationFile
+    migrations: Sequence[MigrationFile], upgraded: Mapping[str, Sequence[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Report tables whose columns have another order in ``there``, so that later edits of their text would fail."""
-    here = _column_orders(migrations)
-    tables = [table for table, columns in here.items() if list(columns) != list(there.get(table, columns))]
+    """Report tables whose columns have another order in ``upgraded``, so that later edits of their text would fail."""
+    created = _column_orders(migrations)
+    tables = [table for table, columns in created.items() if list(columns) != list(upgraded.get(table, columns))]
     what = (
         f"a database that has run the recorded migrations would have the columns of {', '.join(tables)} in another "
         f"order than a new database, and only a rebuild can change that."

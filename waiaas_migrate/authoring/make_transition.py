@@ -1,4 +1,4 @@
-"""Make the transition from the schema in a database to another one; SQLite does the renames, in memory."""
+"""Make the transition from the schema in a database to a new schema; SQLite does the renames in memory."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 _TEXT_INDEX = (
-    "SQLite cannot rename a column: {}. The index is on a word in double quotes that names nothing. Drop the index in "
-    "a separate migration first."
+    "SQLite can't rename a column: {}. The index contains a word in double quotes that names no column. Drop the index "
+    "in a separate migration first."
 )
 
 
@@ -41,7 +41,7 @@ def make_transition(
 ) -> Transition:
     """Return the transition from the schema in ``database`` to ``new``; SQLite does the ``renames`` in a copy.
 
-    ``known`` are texts in the database that need not be read again.
+    ``known`` maps CREATE statements in the database to what they declare; those aren't parsed again.
     """
     start, strings = introspect_quoted(database, known)
     found = Transition(
@@ -101,7 +101,7 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
 
 
 def _broken(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers that do not compile, if a column is dropped: DROP COLUMN would fail at them."""
+    """Return the views and triggers that do not compile, if a column is dropped: they would make DROP COLUMN fail."""
     if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy(database)) as scratch:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import BackupWhen, Transaction
 
-#: Names the database, or a pattern for several, of commands that are given none.
+#: Names the database, or a pattern for several, that a command uses if it is given none.
 DATABASE_VARIABLE = "WAIAAS_MIGRATE_DATABASE"
 
 #: A command returns its exit status; nothing means 0.

@@ -61,7 +61,7 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
     enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
-    yield from (*enums, *schema_findings(rest, code=code, saying=_MISSING, fix=_GENERATE, places=places), *broken)
+    yield from (*enums, *schema_findings(rest, code=code, sentence=_MISSING, fix=_GENERATE, places=places), *broken)
     yield from stale_models(project, declared.source)
     if manifest is not None:
         problems = check_manifest(manifest, migrations)

@@ -107,15 +107,15 @@ def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
     changes = diff(schemas.expected, schemas.live, column_order=column_order)
     by_hand = [change for change in changes if object_of(change) not in schemas.hooked]
     of_hooks = [] if found.pending else [change for change in changes if object_of(change) in schemas.hooked]
-    code, saying, fix = _reason(found)
+    code, sentence, fix = _reason(found)
     hook = FindingCode.HOOK_CHANGE
     return Drift(
         database=name,
         findings=(
             *mismatch_findings(found.changed),
             *unknown,
-            *schema_findings(by_hand, code=code, saying=saying, fix=fix, words=describe_made),
-            *schema_findings(of_hooks, code=hook, saying=_HOOKS, fix=_FIX_HOOKS, words=describe_made),
+            *schema_findings(by_hand, code=code, sentence=sentence, fix=fix, words=describe_made),
+            *schema_findings(of_hooks, code=hook, sentence=_HOOKS, fix=_FIX_HOOKS, words=describe_made),
         ),
         pending=tuple(migration.id for migration in found.pending),
         is_adopted=found.is_adopted,

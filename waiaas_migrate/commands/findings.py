@@ -68,7 +68,7 @@ class FindingCode(StrEnum):
         "The JSON Schema that schema.yaml names for editors is missing or outdated.",
     )
     STALE_MANIFEST = "STALE_MANIFEST", "manifest.json doesn't describe the files in the migrations folder."
-    STALE_MODELS = "STALE_MODELS", "The module that `models` writes is missing or out of date."
+    STALE_MODELS = "STALE_MODELS", "The module that `models` writes is missing or outdated."
     UNKNOWN_CHANGE = "UNKNOWN_CHANGE", "An unknown or changed migration made a change, or somebody made it by hand."
     UNKNOWN_MIGRATION = "UNKNOWN_MIGRATION", "The database has applied a migration that is not in the folder."
 
@@ -116,19 +116,21 @@ def schema_findings(
     changes: Iterable[Change],
     *,
     code: FindingCode,
-    saying: str,
+    sentence: str,
     fix: str,
     words: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
 ) -> tuple[Finding, ...]:
     """Return a finding for each of ``changes``, at its place in schema.yaml if ``places`` are given.
 
-    ``saying`` is a sentence with ``{}`` for the change in ``words``.
+    ``sentence`` is the text of each finding; its ``{}`` stands for what ``words`` returns for the change.
     """
     subject = Subject.HOOK if code is FindingCode.HOOK_CHANGE else Subject.SCHEMA
     return tuple(
         placed(
-            Finding(code=code, subject=subject, where=spelled_name(change), what=saying.format(words(change)), fix=fix),
+            Finding(
+                code=code, subject=subject, where=spelled_name(change), what=sentence.format(words(change)), fix=fix
+            ),
             None if places is None else places.find(key_path(change)),
         )
         for change in changes

@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
 
-#: Lists pyproject.toml files of other users to use, separated like PATH; `*` means all.
+#: Lists the pyproject.toml files that are trusted although they belong to other users. Separated like PATH; `*` is all.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
 
 
@@ -87,11 +87,11 @@ class Project:
         schema: schema.yaml.
         migrations: the migrations folder.
         templates: the folder of the project's own templates.
-        database: the database, or a pattern for several, of commands that are given none.
+        database: the database, or a pattern for several, that a command uses if it is given none.
         enums_python: the Python module that ``enums`` writes; None if there is none.
         enums_typescript: the TypeScript module likewise.
-        catalog_edits: whether a change to only a table's text may be made in ``sqlite_master``, which is fast, or must
-            be a rebuild.
+        catalog_edits: whether migrations may edit a table's definition in ``sqlite_master`` if that is enough, which is
+            fast; if not, they rebuild the table.
         secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
         ignore: names and globs of tables and views that belong to other tools.
         setup: called with every connection, for the application's collations, functions and extensions.
@@ -163,7 +163,7 @@ def find_project(
 
 
 def _nearest(start: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the nearest folder with a table, and its settings; ``start`` and none if there is no such folder."""
+    """Return the nearest folder with a table, and its settings; ``start`` and no settings if there is none."""
     for folder in (start, *start.parents):
         found = _settings(folder / "pyproject.toml")
         if found is not None:

@@ -247,7 +247,7 @@ class Upgrade(Run):
     def _run_outside_transaction(self, migration: MigrationFile) -> None:
         """Run a migration that can't run in a transaction, and record it afterwards."""
         with MigratingLock(main_file(self.connection)) as lock:
-            lock.take_alone(self.connection)
+            lock.take_or_wait(self.connection)
             with migration_pragmas(self.connection):
                 names = pending(self.connection, self.folder.ids)
                 if migration.id not in names:
@@ -273,7 +273,7 @@ class Upgrade(Run):
         late = [hook for hook in self.folder.post_apply if not hook.transactional]
         for hook in late if self.committed else ():
             with MigratingLock(main_file(self.connection)) as lock:
-                lock.take_alone(self.connection)
+                lock.take_or_wait(self.connection)
                 with migration_pragmas(self.connection):
                     self.steps.run(hook, "apply")
             with sole_transaction(self.connection, self.notices):

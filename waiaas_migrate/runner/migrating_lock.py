@@ -94,7 +94,7 @@ class MigratingLock:
                 return
             time.sleep(_PAUSE)
 
-    def take_alone(self, connection: sqlite3.Connection) -> None:
+    def take_or_wait(self, connection: sqlite3.Connection) -> None:
         """Take the lock, waiting up to the busy timeout of ``connection``.
 
         Raises:
@@ -115,7 +115,7 @@ class MigratingLock:
         del _held[descriptor]
         with suppress(OSError):
             if is_at(descriptor, self._path):
-                os.unlink(self._path)  # noqa: PTH108 — a fleet does it once for each database
+                os.unlink(self._path)  # noqa: PTH108 — faster, and a fleet does it for each database
         with suppress(OSError):
             unlock_file(descriptor)
         os.close(descriptor)
@@ -148,7 +148,7 @@ class MigratingLock:
                 return descriptor
 
     def _share(self, descriptor: int) -> None:
-        """Give a new file the owner and group of the database, and its writers read and write permission."""
+        """Give a new file the owner and group of the database; whoever may write the database may read and write it."""
         database, own = os.stat(self._database), os.fstat(descriptor)  # noqa: PTH116 — as above
         if (database.st_uid, database.st_gid) != (own.st_uid, own.st_gid):
             with suppress(OSError):

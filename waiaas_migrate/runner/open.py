@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
-#: Stands for the head of a folder without a manifest, at which no database is.
+#: The head of a folder without a manifest. No database is ever at this head.
 _UNKNOWN_HEAD = Head(hashes=frozenset(), last="", link=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT)
 
 
@@ -53,7 +53,7 @@ def connect(
 
     Raises:
         DatabaseFileError: the file can't be used.
-        PragmaError: a PRAGMA has another value after it was set.
+        PragmaError: a PRAGMA did not take effect.
         MigrationsError: the manifest can't be used.
         UsageError: there is no such option.
     """
@@ -68,7 +68,7 @@ def connect_to(
     options: ConnectOptions,
     migrated: sqlite3.Connection | None = None,
 ) -> sqlite3.Connection:
-    """Open ``database`` as :func:`connect` does; copy ``migrated`` if that is a database in memory of its own."""
+    """Open ``database`` as :func:`connect` does; copy ``migrated`` into a separate database in memory."""
     _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
@@ -103,8 +103,8 @@ def open_database(
         migrations: the migrations folder.
         backup: when to copy an existing database before anything is applied. ``auto``: if a step could lose something
             or rebuilds a table. A database without tables is never copied.
-        setup: called with the connection first, and with every other connection that migrating needs, such as to empty
-            databases in memory. Its exceptions reach the caller.
+        setup: called with the connection first, and with every other connection that migrations need, such as those to
+            scratch databases in memory. Its exceptions reach the caller.
         connect_options: as for :func:`connect`. Migrations run on a connection of their own, without them.
 
     Log notices of the run, such as existing foreign key violations, as warnings of the logger ``waiaas_migrate``.
@@ -115,7 +115,7 @@ def open_database(
         ApplyError: a migration failed; the database is unchanged.
         UnknownMigrationsError: the database is ahead of the migrations.
         OtherMigrationsError: the database ran other migrations of the same names.
-        PragmaError: a PRAGMA has another value after it was set.
+        PragmaError: a PRAGMA did not take effect.
         MigrationsError: the migrations folder can't be used.
         UsageError: there is no such option.
     """
@@ -186,11 +186,11 @@ def close_database(connection: sqlite3.Connection) -> None:
     when it closes (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
     """
     try:
-        is_open = connection.in_transaction
+        in_transaction = connection.in_transaction
     except sqlite3.ProgrammingError:
         return
     try:
-        if is_open:  # connection.rollback() would do nothing, or begin another one, depending on autocommit
+        if in_transaction:  # depending on autocommit, connection.rollback() would do nothing or begin a new transaction
             connection.execute("ROLLBACK")
         with suppress(sqlite3.OperationalError):
             connection.execute(f"PRAGMA busy_timeout = {round(_CLOSE_TIMEOUT * 1000)}")
@@ -203,8 +203,8 @@ def _read_head(migrations: StrPath) -> tuple[str, Head]:
     """Return the migrations folder, and the head that its manifest records."""
     folder = os.fspath(migrations)
     head = read_head(folder)
-    if head is None and not os.path.isdir(folder):  # noqa: PTH112 — a folder with a manifest exists
-        what = "there is no such folder of migrations."
+    if head is None and not os.path.isdir(folder):  # noqa: PTH112 — it is a string
+        what = "no such folder."
         raise MigrationsError([Problem(file=folder, what=what, fix="Check the path.")])
     return folder, head or _UNKNOWN_HEAD
 

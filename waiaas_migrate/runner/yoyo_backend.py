@@ -311,7 +311,7 @@ def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
         MigrationsError: the folder does not exist, or its manifest cannot be used.
     """
     if migrations is not None and not Path(migrations).is_dir():
-        what = "there is no such folder of migrations."
+        what = "no such folder."
         raise MigrationsError([Problem(file=migrations, what=what, fix="Correct ?migrations= in the database's URL.")])
     try:
         manifest = read_manifest(Path(migrations) if migrations is not None else find_project(Path.cwd()).migrations)

@@ -27,13 +27,17 @@ _FIELDS = {
 
 
 def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
-    """Return ``schema`` after ``changes``, which rename nothing; the rest keeps its text and order."""
+    """Return ``schema`` with ``changes`` made. Objects that they don't affect keep their text and order.
+
+    Raises:
+        ValueError: a change is a rename.
+    """
     for change in changes:
         match change:
             case c.AddTable() | c.DropTable() | c.AddObject() | c.DropObject() | c.ModifyObject():
                 schema = _replaced(schema, change.old, change.new)
             case c.RenameTable() | c.RenameColumn():
-                raise ValueError("a rename is not applied here")
+                raise ValueError("renames can't be applied here")
             case _:
                 owner = fold(c.spelled_name(change))
                 tables = (altered(table, change) if fold(table.name) == owner else table for table in schema.tables)

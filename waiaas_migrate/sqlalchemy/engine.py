@@ -1,4 +1,4 @@
-"""Engines whose every connection is to a migrated database, with its PRAGMAs set and read back."""
+"""SQLAlchemy engines for a migrated database. Each new connection sets its PRAGMAs and reads them back."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 #: How a transaction begins (https://www.sqlite.org/lang_transaction.html).
 Begin = Literal["IMMEDIATE", "DEFERRED"]
 
-#: The arguments of SQLAlchemy and of :func:`sqlite3.connect` that an engine here decides itself.
-_DECIDED = frozenset({"async_creator", "autocommit", "check_same_thread", "creator", "isolation_level"})
+#: The arguments of SQLAlchemy and of :func:`sqlite3.connect` that an engine for a migrated database sets itself.
+_RESERVED = frozenset({"async_creator", "autocommit", "check_same_thread", "creator", "isolation_level"})
 
 
 def create_engine(
@@ -57,7 +57,7 @@ def create_engine(
     Raises:
         MigrateError: as :func:`waiaas_migrate.open_database` does, and for each new connection, as
             :func:`waiaas_migrate.connect` does.
-        UsageError: an option is decided here.
+        UsageError: an option is one that the engine sets itself.
     """
     _check_begin(begin)
     url, open_another, others = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
@@ -79,7 +79,7 @@ def create_async_engine(
     """Apply pending migrations, and return an async engine for the database at ``path``, which uses aiosqlite.
 
     The arguments and errors are those of :func:`create_engine`. Migrations run in the calling thread, before this
-    returns. Call it at start, or with ``asyncio.to_thread``.
+    returns. Call it at startup, or with ``asyncio.to_thread``.
     """
     try:
         import aiosqlite
@@ -117,17 +117,17 @@ def _migrate(
 
     Returns:
         The URL of the database, a function that opens another connection to it, and SQLAlchemy's options: those
-        ``given``, and what they leave open.
+        ``given``, with defaults for the rest.
     """
     # JSON has no NaN; SQLite and other programs couldn't read it.
     options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False), **given}
     connect_args: dict[str, Any] = options.pop("connect_args", {})
-    for name in _DECIDED & (connect_args.keys() | (options.keys() - {"isolation_level"})):
+    for name in _RESERVED & (connect_args.keys() | (options.keys() - {"isolation_level"})):
         raise UsageError(f"{name}: an engine for a migrated database sets this itself. Leave it out.")
     arguments: ConnectOptions = {**connect_args, "check_same_thread": False, "isolation_level": None}  # type: ignore[typeddict-item]
     check_options({**arguments})
     database = database_path(path)
-    folder = os.path.abspath(migrations)  # noqa: PTH100 — the process may change its folder later
+    folder = os.path.abspath(migrations)  # noqa: PTH100 — the process may change its working directory later
     migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
     migrated().close()
     if database.file is None:
@@ -142,7 +142,7 @@ def _migrate(
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
-    """Begin each transaction with BEGIN, which Python's sqlite3 does late, and not at all before SELECT and DDL."""
+    """Begin each transaction with BEGIN; Python's sqlite3 wouldn't begin one before SELECT or DDL."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:

@@ -90,7 +90,8 @@ def _done(result: Adoption, *, dry_run: bool) -> str:
         return f"already adopted up to {result.at}.{pending}"
     verb = "would be adopted" if dry_run else "adopted"
     count = len(result.reworded)
-    reworded = f"; {plural(count, 'definition')} got the migrations' wording" if count else ""
+    get = "would get" if dry_run else "got"
+    reworded = f"; {plural(count, 'definition')} {get} the migrations' wording" if count else ""
     return f"{verb} up to {result.at}{reworded}.{pending}"
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
 _COLORS: dict[State, Color | None] = {"applied": None, "pending": "yellow", "unknown": "red", "changed": "red"}
+_UNKNOWN_FIX = (
+    "Use the version of the application that has it. If only databases of your own ran it, run "
+    "`waiaas-migrate apply --redo` on them."
+)
 
 
 @click.command()
@@ -83,7 +87,8 @@ def _state(result: Status) -> str:
         return "" if result.manual_changes else "up to date."
     words: dict[State, str] = {"changed": "changed", "pending": "pending", "unknown": "unknown to this project"}
     counts = {words[state]: len(result.ids(state)) for state in words}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
+    line = ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
+    return f"{line} {_UNKNOWN_FIX}" if result.ids("unknown") else line
 
 
 def _outcome(result: Status) -> tuple[str, int]:

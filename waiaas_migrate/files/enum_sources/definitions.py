@@ -40,7 +40,7 @@ class EnumDefinition:
     module: str = ""
 
     def place_of(self, value: str | int) -> Origin:
-        """Return the place of a value, or of a member by its name; that of the enum if it is not known."""
+        """Return the place of a value or a member's name; the place of the enum if that place is unknown."""
         named = dict(zip(self.members, self.places, strict=False))
         return dict(zip(self.values, self.places, strict=False)).get(value) or named.get(str(value), self.at)
 
@@ -52,7 +52,7 @@ class EnumDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedEnums:
-    """What the sources define: at least the names that were asked for, or everything."""
+    """The enums that the sources define: all of them, or at least those that were asked for."""
 
     sources: tuple[str, ...] = ()
     definitions: tuple[EnumDefinition, ...] = ()
@@ -81,7 +81,7 @@ def value_list_problem(values: Sequence[str | int]) -> str:
     seen: set[str | int] = set()
     for value in values:
         if value in seen:
-            return f"its value {shown(repr(value))} is there twice"
+            return f"its value {shown(repr(value))} appears twice"
         seen.add(value)
         if isinstance(value, int):
             if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:

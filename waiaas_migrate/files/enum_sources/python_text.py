@@ -1,7 +1,7 @@
 """Read enums from Python without importing it.
 
-Only names whose values are certain are read: those that the top level of the module binds once, to literals. Any other
-value is computed, and then the module is imported.
+Read only names whose values are certain: those that the top level of the module binds once, to literals. Any other
+value is :class:`Computed`; to learn it, import the module.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CHANGES = frozenset({"append", "clear", "extend", "insert", "pop", "remove", "r
 
 
 def parse_python(text: str, path: Path, file: str) -> Module:
-    """Return the names in a Python file; the import will report one that isn't Python."""
+    """Return the names in a Python file; none if it can't be parsed, since importing it will report why."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in strings
@@ -234,10 +234,10 @@ class _File:
 
 
 def _automatic(name: str, bases: tuple[str, ...], before: int, automatic: int, at: Position) -> Expression:
-    """Return the value of ``auto()``, after ``before`` members, of which some are ``automatic``, too."""
+    """Return the value of ``auto()`` after ``before`` members; ``automatic`` of them use ``auto()`` too."""
     if bases == ("enum.StrEnum",):
         return Constant(name.lower(), at)
-    # After other values, what it gives depends on the version of Python.
+    # After a member with an explicit value, the result depends on the Python version.
     return Constant(before + 1, at) if before == automatic and "str" not in bases else Computed(at)
 
 

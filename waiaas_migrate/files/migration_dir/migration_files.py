@@ -26,7 +26,7 @@ _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
 #: yoyo/scripts/newmigration.py gives this name to the file that is open in the editor.
 _EDITED_NOW = "_tmp_yoyonew"
-#: macOS keeps a file's attributes beside it under this prefix, on disks that have no place for them and in archives.
+#: macOS keeps a file's attributes in a second file with this prefix, in archives and on disks that can't store them.
 _APPLE_DOUBLE = "._"
 
 #: Both as in yoyo.migrations.parse_metadata_from_sql_comments.
@@ -39,8 +39,8 @@ class MigrationFile:
     """One migration.
 
     ``sql`` is its text, or the source of a Python migration; ``rollback`` is the text of its rollback file.
-    ``text_hash`` covers ``sql``, and ``content_hash`` both, with newlines in one form: git may check files out with
-    others.
+    ``text_hash`` covers ``sql``; ``content_hash`` covers ``sql`` and ``rollback``. Both ignore which newlines a
+    file has, since git may check it out with others.
     """
 
     id: str
@@ -146,9 +146,9 @@ def _in_order(
     try:
         sorter.prepare()
     except CycleError as error:
-        circle = error.args[1][::-1]
-        what, fix = f"depends on itself: {' → '.join(circle)}.", "Remove one of the dependencies."
-        problems.append(Problem(file=str(migrations[position[circle[0]]].path), what=what, fix=fix))
+        cycle = error.args[1][::-1]
+        what, fix = f"depends on itself: {' → '.join(cycle)}.", "Remove one of the dependencies."
+        problems.append(Problem(file=str(migrations[position[cycle[0]]].path), what=what, fix=fix))
         return ()
     ready: list[int] = []
     ordered: list[MigrationFile] = []
@@ -182,7 +182,7 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
 
 def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[Path]:
     try:
-        # As text, and so by character: yoyo sorts strings.
+        # Sort the names as strings, as yoyo does.
         with os.scandir(folder) as entries:
             found = sorted(entry.name for entry in entries if _is_migration(entry) or entry.name == JOURNAL)
     except FileNotFoundError:
@@ -207,8 +207,8 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
     """Return whether yoyo reads the file; ignore the ``._*`` files of macOS."""
-    is_named_so = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
-    return is_named_so and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
+    is_sql_or_python = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
+    return is_sql_or_python and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
 
 def _read_file(
@@ -265,7 +265,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
             value = " ".join(found["transactional"])
             if directive[1] == "transactional" and value.lower() not in ("true", "false"):
                 what = f"`-- transactional: {value}` must be true or false."
-                fix = "Write one of the two once, without a space after it."
+                fix = "Write it once, with no space after the value."
                 problems.append(Problem(file=str(path), line=number, what=what, fix=fix))
         elif not _COMMENT.match(line):
             break

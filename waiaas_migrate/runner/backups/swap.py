@@ -1,4 +1,4 @@
-"""Replace one file by another so that both exist at every instant, and the new one keeps the access of the old one."""
+"""Replace one file with another. Neither is ever missing, and the new one gets the access rights of the old one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from waiaas_migrate.runner.backups.partial import beside, partial_file, stamped_
 from waiaas_migrate.runner.backups.verified_copy import OWNER_ONLY, require_room
 
 _KEPT = r"\.replaced-[0-9]{8}T[0-9]{6}Z"
-#: Files that hold a part of a database's content, and so follow its file if they could not be merged into it.
+#: Files that hold part of a database's content. If they can't be merged into its file, they move with it.
 _CONTENT_BESIDE = ("-wal", "-journal")
 _REFUSED = "The restored file could not be given the {} of the old one{}."
 
@@ -65,7 +65,7 @@ class Swap:
                     self._undo()
                 raise
         if not self.is_done():
-            kept = "" if self.kept is None else f" The file before it is kept as {self.kept}."
+            kept = "" if self.kept is None else f" The previous file is kept as {self.kept}."
             raise DatabaseRefused(
                 f"{self.target}: another process replaced the restored file. Check what it holds.{kept}"
             )
@@ -87,7 +87,7 @@ class Swap:
             take_name(self._arriving, self.target)
         except FileExistsError as error:
             raise DatabaseRefused(
-                f"{self.target}: another process has created it meanwhile. Nothing was changed; try again."
+                f"{self.target}: another process has created it in the meantime. Nothing was changed; try again."
             ) from error
 
     def _keep(self, open_files: ExitStack) -> Path:
@@ -122,7 +122,7 @@ class Swap:
         sync(copy)
 
     def _move_content(self, kept: Path) -> None:
-        """Move a WAL or a journal that could not be merged along with its file."""
+        """Move the WAL or journal, if it could not be merged into the old file, beside ``kept``."""
         for ending in _CONTENT_BESIDE:
             old, new = beside(self.target, ending), beside(kept, ending)
             if old.exists():
@@ -155,7 +155,7 @@ def keep_access(old: Path, new: Path) -> tuple[str, ...]:
 
 
 def _changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the notice if a change is refused, and the change; owner first, mode last."""
+    """Yield each change, preceded by the notice to give if it is refused; owner first, mode last."""
     status, own = old.stat(), new.stat()
     if status.st_uid != own.st_uid:
         yield _REFUSED.format("owner", f" (user {status.st_uid})"), partial(os.chown, new, status.st_uid, -1)

@@ -59,7 +59,7 @@ class Hazard:
         where: the table, ``table.column`` or other object.
         what: a sentence whose subject is the migration, such as ``deletes every row of people.``
         fix: what to do about it, in sentences.
-        name: the unknown function or collation, the literal, or the key of a hint, if the hazard is about one.
+        name: the function, collation, value or hint in schema.yaml that the hazard is about; empty if there is none.
         place: where schema.yaml declares it, such as ``schema.yaml:5:13``.
     """
 
@@ -72,7 +72,7 @@ class Hazard:
 
     @property
     def is_destructive(self) -> bool:
-        """Whether it deletes or exchanges data, rather than refuses some."""
+        """Whether it deletes or exchanges data."""
         return self.code in DESTRUCTIVE
 
     @property

@@ -48,7 +48,7 @@ class CatalogFacts:
     """The objects that users declared, with their fingerprint and folded names.
 
     ``has_keys``, ``has_strict``, ``has_lock``: there may be foreign keys, STRICT tables, and plain yoyo's lock table.
-    ``impostor`` is the name of an object that has the name of a table that records migrations, and is none.
+    ``impostor`` is the name of a bookkeeping table, such as ``yoyo_lock``, if a view, trigger or virtual table has it.
     """
 
     rows: tuple[CatalogRow, ...]
