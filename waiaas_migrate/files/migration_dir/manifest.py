@@ -343,7 +343,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
             what, fix = f"got a rollback after it was recorded in {MANIFEST}.", _RECORD
         else:
             is_edit = True
-            what = f"was edited after it was recorded, or its rollback or its line in {MANIFEST} was."
+            what = f"was edited after it was recorded (or its rollback or its line in {MANIFEST})."
             fix = f"If it is released, restore them from git and write a new migration. {_IF_NOT_RELEASED}"
         yield _Change(entry.id, is_edit, Problem(file=str(migration.path), what=what, fix=fix))
 
