@@ -33,8 +33,8 @@ def adopt(
 
     Proves that the schema is equivalent to what the migrations build, gives definitions the migrations' wording, and
     records the migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If
-    something differs, shows it, changes nothing, and exits with 1. Prints one line each for several databases or a
-    quoted pattern.
+    something differs, shows it, changes nothing, and exits with 1. For several databases or a quoted pattern,
+    prints one line each.
 
     \b
     Example:

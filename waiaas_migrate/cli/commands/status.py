@@ -32,8 +32,8 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
     """Show the applied and pending migrations of each DATABASE.
 
     Writes nothing. Exits with 1 if migrations are pending, unknown to this project, or changed after the database ran
-    them; if the schema was changed by hand; or if the folder differs from its manifest. Prints one line each
-    for several databases or a quoted pattern.
+    them; if the schema was changed by hand; or if the folder differs from its manifest. For several databases
+    or a quoted pattern, prints one line each.
 
     \b
     Example:
