@@ -1,7 +1,7 @@
 """Follow tables and columns while statements rename, rebuild or drop them.
 
 Statements are not parsed. Instead, the follower compares the catalog and the columns before and after each statement.
-While SQLite compiles the statement, it also tells an authorizer which tables the statement reads and writes
+While SQLite compiles the statement, it also asks an authorizer about each table that the statement reads or writes
 (https://www.sqlite.org/c3ref/set_authorizer.html).
 """
 

@@ -194,8 +194,9 @@ def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iter
     """Run Python steps; yield a list of the forbidden statements that they try. Reset the row and text factory.
 
     If ``transactional``, the steps can't end the transaction or turn its journal off. SQLite asks an authorizer before
-    it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL, ``connection.commit()``
-    and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost. Savepoints are allowed.
+    it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL,
+    ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost.
+    Savepoints are allowed.
     """
     denied: list[str] = []
 
