@@ -79,7 +79,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
         onto: what to use as the main branch instead: a branch or commit.
 
     Raises:
-        UsageError: there is no merge, neither side is the main branch, or git isn't installed.
+        UsageError: there is no merge, neither side is in the main branch, or git isn't installed.
     """
     if not _is_in_repository(folder) or (sides := _merged(folder)) is None:
         raise UsageError("git has no merge here, so there is nothing to rebase. First run `git merge` with the branch.")

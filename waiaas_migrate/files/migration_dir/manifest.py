@@ -316,7 +316,7 @@ def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 class _Change(NamedTuple):
-    """A migration that differs from its entry; ``is_edit``: databases may have run the old text."""
+    """A migration that differs from its entry; ``is_edit``: the recorded text itself was edited."""
 
     id: str
     is_edit: bool

@@ -58,7 +58,7 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 def unfinished(folder: Path) -> Unfinished:
     """Return the files in ``folder`` that a command, running or interrupted, has yet to commit or delete.
 
-    If the journal is incomplete, the command has not written any file yet.
+    An incomplete journal names no files: the command completes it before it renames the first file into place.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()

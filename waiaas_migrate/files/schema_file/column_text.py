@@ -24,7 +24,7 @@ Values = tuple[str | int, ...]
 
 
 class EnumReference(NamedTuple):
-    """The name of an enum; ``by_names``: the column holds the names of its members instead of their values."""
+    """The name of an enum; ``by_names``: the column stores its member names instead of their values."""
 
     name: str
     by_names: bool = False
