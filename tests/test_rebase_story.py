@@ -162,6 +162,9 @@ def test_a_hand_written_migration_between_two_generated_ones(tmp_path: Path) -> 
     moved = next((project / "migrations").glob("*_use_it.sql")).read_text(encoding="utf-8")
     assert moved.endswith(statement)
     assert "renumbered 0003_use_it to 0004_use_it" in said
+    old = said.partition("If a database has run the old ")[2].partition(", run ")[0].split(", ")
+    assert len(old) == 3
+    assert old == sorted(old)
 
 
 def test_a_python_migration(tmp_path: Path) -> None:

@@ -131,6 +131,7 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     done = run(project, "apply", "app.db")
     assert (done.status, done.out) == (3, "")
     assert "holds tables (old) but no record of migrations" in done.err
+    assert "Adopt it with `waiaas-migrate adopt`, or use another file." in done.err
     said = run(project, "status", "app.db")
     assert said.status == 1
     assert (
@@ -218,7 +219,8 @@ def test_status(project: Path, database: Path) -> None:
     assert (done.status, done.err) == (1, "")
     assert done.out == (
         "applied  0001_initial\npending  0002_other\nunknown  0002_more\n"
-        "app.db: 1 pending, 1 unknown to this project.\n"
+        "app.db: 1 pending, 1 unknown to this project. Use the version of the application that has it. "
+        "If only databases of your own ran it, run `waiaas-migrate apply --redo` on them.\n"
     )
     assert json.loads(run(project, "status", "app.db", "--json").out) == {
         "database": "app.db",

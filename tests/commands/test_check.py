@@ -180,7 +180,7 @@ def test_an_edited_migration(project: Path, name: str) -> None:
     done = checked(project)
     assert done.status == 1
     assert (
-        f"{Path('migrations', '0002_seed.sql')}: was edited after it was recorded, or its rollback or its" in done.out
+        f"{Path('migrations', '0002_seed.sql')}: was edited after it was recorded (or its rollback or its" in done.out
     )
     assert "If it is released, restore them from git" in done.out
 

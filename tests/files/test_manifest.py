@@ -114,7 +114,7 @@ def test_an_edited_rollback_is_an_edit(folder: Path) -> None:
     """The hash covers the rollback, too."""
     (folder / "0003_age.rollback.sql").write_text("DROP TABLE parent;\n", encoding="utf-8")
     (found,) = problems(folder)
-    assert "0003_age.sql: was edited after it was recorded, or its rollback or its line" in found
+    assert "0003_age.sql: was edited after it was recorded (or its rollback or its line" in found
 
 
 def test_other_newlines_are_no_edit(folder: Path) -> None:

@@ -60,7 +60,7 @@ ignore = ["search_*"]        # tables and views of other tools, by name or glob
 main_branch = "trunk"        # its migrations are released; default: the remote's default branch, main or master
 enums_python = "app/enums.py"        # the modules that `enums` writes; `check` reports one that is out of date
 enums_typescript = "src/enums.ts"
-lint = { ignore = [] }       # which rules `lint` runs; see [Lint](lint.md)
+lint = { ignore = [] }       # which rules `lint` runs; see docs/lint.md
 models = "app/tables.py"     # the module that `models` writes and `check` compares
 models_style = "declarative" # classes, or "core" for Table objects
 setup = "app.db:prepare"     # called with every connection, to register collations, functions and extensions
@@ -100,7 +100,7 @@ With `--json`, stdout holds one object. Its keys are always present:
 - several databases: `databases`, `summary`, `exit_status`
 - a failure: `error`, `exit_status`
 
-Items of its lists:
+Items of these lists and objects:
 
 - `findings`: `code`, `severity`, `subject`, `where`, `what`, `fix`, `file`, `line`, `column` (see [Findings](findings.md))
 - `hazards`: `code`, `where`, `place`, `what`, `fix`, `destructive`

@@ -36,7 +36,7 @@ def without_last(
     if reason := reasons_released(project, recorded.ids, released).get(last.id):
         raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
     if last.kind == "python" or entry.facts.by_hand:
-        fix = "Edit it, then run `waiaas-migrate record`."
+        fix = "Edit or delete its files, then run `waiaas-migrate record`."
         raise _refused(last.path, "was written or edited by hand, and --amend would discard that.", fix)
     before = replace(recorded, migrations=recorded.migrations[:-1], hints=_hints_before(recorded.hints, entry))
     return tuple(migrations[:-1]), before, last

@@ -1,4 +1,4 @@
-"""Run the application's code, which may print, or fail in any way: its enum modules, and its ``setup`` function."""
+"""Run the application's code, such as its enum modules and its ``setup`` function, and contain its failures."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from waiaas_migrate.files.problem_report import Origin, shown
 
 
 class ApplicationError(Exception):
-    """The application's code raised an exception, which the text describes."""
+    """The application's code raised an exception; the text describes it."""
 
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run the application's code, with stdout going to stderr, to keep JSON intact.
+    """Run the application's code; its stdout goes to stderr, so that our JSON output stays valid.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.
@@ -37,7 +37,7 @@ def application_code() -> Iterator[None]:
             message = shown(str(error), 200).rstrip(".")
         except KeyboardInterrupt:
             raise
-        except BaseException:  # noqa: BLE001 — the message is made by the application, too
+        except BaseException:  # noqa: BLE001 — str() of the application's exception may raise, too
             message = ""
         name = type(error).__name__
         raise ApplicationError(f"{name}: {message}" if message else name) from error
@@ -89,12 +89,12 @@ def _load(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
 
 
 def named_object(name: str, *, root: Path, origin: Origin) -> object:
-    """Import what ``name``, of the form ``package.module:path``, names; return None if the module lacks it.
+    """Import the object ``name`` (``package.module:path``); return None if the module lacks it.
 
     Modules are looked up in ``root`` and its ``src`` folder first.
 
     Raises:
-        ProjectError: the module can't be imported; ``origin`` is where it is named.
+        ProjectError: the module can't be imported. ``origin`` is the place that the error reports.
     """
     module, _, path = name.partition(":")
     for folder in (root / "src", root):

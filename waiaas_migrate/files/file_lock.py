@@ -1,4 +1,4 @@
-"""Lock files with flock(2), whose locks end with their process."""
+"""Lock files with flock(2); the system releases a lock when its process ends."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import os
 
 try:
     import fcntl
-except ImportError:  # Windows has none: two processes don't exclude each other there
+except ImportError:  # missing on Windows, where files are not locked
     fcntl = None  # type: ignore[assignment]
 
 HAS_LOCKS = fcntl is not None
 
 
 def lock_file(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file; return False if another has it locked, True if the system has no such locks."""
+    """Lock an open file; return False if another process holds it. Without flock, return True."""
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # nor have some file systems
+        except OSError:  # some file systems don't support flock
             return True
     return True
 
@@ -31,7 +31,7 @@ def unlock_file(descriptor: int) -> None:
 
 
 def is_at(descriptor: int, path: str | os.PathLike[str]) -> bool:
-    """Return whether the open file is still the one at ``path``: its last holder may have deleted it."""
+    """Return whether ``path`` still names the open file; a previous holder may have deleted it."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Read from git what the main branch has. Without git, most functions return None."""
+"""Read files and commits of the main branch from git. Without git, most functions return None."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from waiaas_migrate.errors import UsageError
 
-#: Where the main branch is looked for, in this order.
+#: The names to try for the main branch, in this order.
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
-#: Variables that git sets for its hooks, and that would replace the search for the repository of a folder.
-_OF_ANOTHER_FOLDER = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
+#: Variables that git sets for its hooks. They name a repository, so git would not search for that of a folder.
+_REPOSITORY_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
 
-#: How git reports that it has looked for a repository in all folders upward.
+#: The error of git if neither a folder nor any folder above it is a repository.
 _NO_REPOSITORY = "not a git repository (or any"
 
 
@@ -28,7 +28,7 @@ class MergeBase(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """The commits of a merge: that of the main branch, that of the other branch, and the one where they parted."""
+    """The commits of a merge: the main branch's, the other branch's, and their merge base."""
 
     main: str
     own: str
@@ -44,7 +44,7 @@ def repository_root(folder: Path) -> Path | None:
 def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
     """Return the merge base of HEAD and the main branch.
 
-    Return None without git, outside a repository, and in one without commits or without a main branch. If the two
+    Return None if git is missing, or if there is no repository, no commit or no main branch. If the two
     branches have no common commit, as in a shallow clone, return the last commit of the main branch.
 
     Args:
@@ -71,7 +71,7 @@ def _main_branches(name: str | None) -> tuple[str, ...]:
 
 
 def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = None) -> Merge:
-    """Return the merge that isn't finished; if there is none, the last one that was committed.
+    """Return the unfinished merge; if there is none, the last committed merge.
 
     Args:
         folder: a folder in the repository.
@@ -79,7 +79,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
         onto: what to use as the main branch instead: a branch or commit.
 
     Raises:
-        UsageError: there is no merge, neither side is of the main branch, or git isn't installed.
+        UsageError: there is no merge, neither side is in the main branch, or git isn't installed.
     """
     if not _is_in_repository(folder) or (sides := _merged(folder)) is None:
         raise UsageError("git has no merge here, so there is nothing to rebase. First run `git merge` with the branch.")
@@ -89,7 +89,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
         [side for side in sides if _git(folder, "merge-base", "--is-ancestor", side, branch) is not None]
         for branch in (_main_branches(main_branch) if onto is None else (onto,))
     ]
-    # After a merge on the main branch it has both sides; its own is the first.
+    # After a merge on the main branch, both sides are in it. The first is the main branch's side.
     main = next((of[0] for length in (1, 2) for of in found if len(of) == length), None)
     if main is None:
         raise UsageError("Neither side of the merge is in the main branch. Name the branch to build on with --onto.")
@@ -98,7 +98,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
 
 
 def _merged(folder: Path) -> tuple[str, str] | None:
-    """Return the two sides of the merge, the one that was checked out first."""
+    """Return the two sides of the merge; the first is the branch that was checked out."""
     if other := _commit(folder, "MERGE_HEAD"):
         return _commit(folder, "HEAD") or "HEAD", other
     last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
@@ -107,7 +107,7 @@ def _merged(folder: Path) -> tuple[str, str] | None:
 
 
 def extract_committed(folder: Path, commit: str, target: Path) -> None:
-    """Write the files that ``folder`` has in ``commit``, without those of folders in it, to ``target``."""
+    """Write the files that ``folder`` has in ``commit`` to ``target``; skip its subfolders."""
     done = _run(folder, "archive", "--format=tar", commit, ".")
     if done is None or done.returncode != 0:
         return
@@ -142,7 +142,7 @@ def _is_in_repository(folder: Path) -> bool:
     """Return whether ``folder`` is in a repository.
 
     Raises:
-        UsageError: git says something else, such as that the repository belongs to another user.
+        UsageError: git fails for another reason, such as a repository that belongs to another user.
     """
     done = _run(folder, "rev-parse", "--git-dir") if folder.is_dir() else None
     if done is None or done.returncode == 0:
@@ -167,12 +167,15 @@ def _git(folder: Path, *arguments: str) -> str | None:
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
     """Run git in ``folder``; return None if it isn't installed."""
     try:
-        return subprocess.run(  # noqa: S603 — the arguments are this module's, and none is an option of the user's
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 — wherever the user has git
+        return subprocess.run(  # noqa: S603 — all options are from this module, and none from the user
+            ["git", "-C", str(folder), *arguments],  # noqa: S607 — git is found on the PATH
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={**{name: text for name, text in os.environ.items() if name not in _OF_ANOTHER_FOLDER}, "LC_ALL": "C"},
+            env={
+                **{name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES},
+                "LC_ALL": "C",
+            },
         )
     except OSError:
         return None

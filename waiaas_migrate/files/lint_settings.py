@@ -19,8 +19,8 @@ class LintSettings:
 
     Args:
         select: codes of the only rules to run; empty for all.
-        ignore: codes of rules that aren't run.
-        severity: codes with the severities that replace those of the rules.
+        ignore: codes of the rules to skip.
+        severity: severities by code, which override the defaults of the rules.
     """
 
     select: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class LintSettings:
         return dict(self.severity).get(code, default)
 
 
-#: The settings of a project that says nothing about ``lint``.
+#: The settings of a project that doesn't configure ``lint``.
 ALL_RULES = LintSettings()
 
 

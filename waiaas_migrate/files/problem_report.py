@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from waiaas_migrate.errors import Problem
 
-#: The number of problems that are listed for one file; the rest are counted.
+#: The most problems to list for one file; the rest are only counted.
 MOST_PROBLEMS = 200
 
 
@@ -33,7 +33,7 @@ class Report:
         self._problems: dict[Problem, None] = {}
 
     def add(self, origin: Origin, what: str, fix: str = "") -> None:
-        """Add a problem: ``what`` is wrong at ``origin``, and the ``fix``."""
+        """Add a problem at ``origin``: ``what`` is wrong, and its ``fix``."""
         self._problems[origin.problem(what, fix)] = None
 
     def extend(self, problems: Iterable[Problem]) -> None:
@@ -41,7 +41,7 @@ class Report:
         self._problems.update(dict.fromkeys(problems))
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems without duplicates, in the order of the file."""
+        """Return the problems without duplicates, in the order of their places in the file."""
         ordered = sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))
         if len(ordered) <= MOST_PROBLEMS:
             return tuple(ordered)
@@ -51,7 +51,7 @@ class Report:
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return ``Did you mean …?`` if a known word is like ``word``, else ``otherwise``."""
+    """Return ``Did you mean …?`` if a known word is similar to ``word``, else ``otherwise``."""
     folded = {name.casefold(): name for name in reversed(list(known))}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f"Did you mean `{folded[close[0]]}`?" if close else otherwise

@@ -15,7 +15,7 @@ from waiaas_migrate.files.problem_report import Origin
 #: No schema.yaml or pyproject.toml comes near this size.
 LARGEST_FILE = 16 * 1024 * 1024
 
-#: Everything but the characters of YAML 1.2 (https://yaml.org/spec/1.2.2/#51-character-set) that editors write.
+#: Characters that editors don't write, or that YAML 1.2 refuses (https://yaml.org/spec/1.2.2/#51-character-set).
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
@@ -29,7 +29,7 @@ def display_name(path: Path, root: Path) -> str:
 def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
     """Return the text of a UTF-8 file without a byte order mark, or a problem.
 
-    ``name`` is the file's name in messages; ``missing`` says what to do if it does not exist.
+    ``name`` is the file's name in messages; ``missing`` is the fix if it does not exist.
     """
     origin = Origin(file=name)
     try:
@@ -51,7 +51,7 @@ def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
 
 def _read_bytes(path: Path) -> bytes:
     mode = path.stat().st_mode
-    # A pipe or a device would block, or never end.
+    # Reading a pipe or a device may block, or never end.
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
@@ -61,11 +61,11 @@ def _read_bytes(path: Path) -> bytes:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8. A regular file is replaced as a whole, or not at all.
 
-    A link is followed; the file keeps its mode and owner. A device, pipe or anything else in ``/dev`` or ``/proc`` is
-    written to directly.
+    Symbolic links are followed, and the file keeps its mode and owner. Devices, pipes and anything else in ``/dev`` or
+    ``/proc`` are written to directly.
 
     Raises:
-        OSError: it can't be written. A regular file is then as it was.
+        OSError: the file can't be written. A regular file stays unchanged.
     """
     data = text.encode()
     is_special = path.absolute().is_relative_to("/dev") or path.absolute().is_relative_to("/proc")
@@ -101,7 +101,7 @@ def decode(data: bytes, name: str) -> str | Problem:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # The decoder may skip the byte order mark; the positions are those in `error.object`.
+        # The decoder may skip the byte order mark, so positions count from the start of `error.object`.
         before = error.object[: error.start].decode("utf-8", "replace")
         what = f"the byte 0x{error.object[error.start]:02X} here is not UTF-8."
         return _after(before, name).problem(what, "Save the file as UTF-8.")

@@ -31,7 +31,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
             f"{database_name(connection)}: holds tables ({shown}) but no record of migrations, so it is unknown which "
-            f"ones have run. Nothing was changed. Take it over with `waiaas-migrate adopt`, or use another file."
+            f"ones have run. Nothing was changed. Adopt it with `waiaas-migrate adopt`, or use another file."
         )
 
 

@@ -33,8 +33,8 @@ def adopt(
 
     Proves that the schema is equivalent to what the migrations build, gives definitions the migrations' wording, and
     records the migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If
-    something differs, shows it, changes nothing, and exits with 1. Prints one line each for several databases or a
-    quoted pattern.
+    something differs, shows it, changes nothing, and exits with 1. For several databases or a quoted pattern,
+    prints one line each.
 
     \b
     Example:
@@ -90,7 +90,8 @@ def _done(result: Adoption, *, dry_run: bool) -> str:
         return f"already adopted up to {result.at}.{pending}"
     verb = "would be adopted" if dry_run else "adopted"
     count = len(result.reworded)
-    reworded = f"; {plural(count, 'definition')} got the migrations' wording" if count else ""
+    get = "would get" if dry_run else "got"
+    reworded = f"; {plural(count, 'definition')} {get} the migrations' wording" if count else ""
     return f"{verb} up to {result.at}{reworded}.{pending}"
 
 

@@ -47,8 +47,8 @@ def apply(  # noqa: PLR0913 — one for each option
 ) -> int:
     """Apply pending migrations to each DATABASE, all or none.
 
-    DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. Prints one line each for several
-    databases or a quoted pattern; if one fails, the others still run.
+    DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. For several databases or a quoted
+    pattern, prints one line each; if one fails, the others still run.
 
     --redo is for a database of your own that ran a migration that was changed, renamed or deleted since. It takes one
     DATABASE. It first rolls back that migration and all after it, with the rollbacks that the database keeps. If that

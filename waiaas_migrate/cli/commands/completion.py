@@ -25,7 +25,8 @@ _HINTS = {
 def completion(shell: str, *, install: bool) -> None:
     """Print a completion script for a shell.
 
-    It completes commands, options, files, hazard codes, and the names of migrations.
+    SHELL is bash, zsh or fish. The script completes commands, options, files, hazard codes for --allow, and the names
+    of migrations.
 
     \b
     Example:

@@ -54,7 +54,7 @@ def drift(  # noqa: PLR0913 — one for each option
 ) -> int:
     """Find changes to each DATABASE that no migration made.
 
-    Exits with 1 if there are any. Prints one line each for several databases or a quoted pattern.
+    Exits with 1 if there are any. For several databases or a quoted pattern, prints one line each.
 
     Writes nothing, with one exception: --as-migration writes a migration for the changes, records it as applied on
     the DATABASE that has them, and prints the lines that schema.yaml must declare. --fix prints SQL and runs none.

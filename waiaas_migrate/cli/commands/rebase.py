@@ -61,4 +61,4 @@ def _print_rebased(result: Rebased) -> None:
     for old in result.replaced:
         say(f"replaced {old} by {result.migration}" if result.migration else f"deleted {old}, which is not needed now")
     if old_names := [*(old for old, _ in result.renumbered), *result.replaced]:
-        note(redo_hint(*old_names))
+        note(redo_hint(*sorted(old_names)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--allow",
     metavar="CODE",
     multiple=True,
-    help="`DROP_TABLE` also rolls back adopted migrations.  [repeatable]",
+    help="Pass `DROP_TABLE` to roll back adopted migrations, too.  [repeatable]",
 )
 @options.run_options
 @options.as_json

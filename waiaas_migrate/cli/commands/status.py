@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.fleet.fleet import Fleet
 
 _COLORS: dict[State, Color | None] = {"applied": None, "pending": "yellow", "unknown": "red", "changed": "red"}
+_UNKNOWN_FIX = (
+    "Use the version of the application that has it. If only databases of your own ran it, run "
+    "`waiaas-migrate apply --redo` on them."
+)
 
 
 @click.command()
@@ -28,8 +32,8 @@ def status(project: Project, databases: tuple[str, ...], *, fleet: Fleet, as_jso
     """Show the applied and pending migrations of each DATABASE.
 
     Writes nothing. Exits with 1 if migrations are pending, unknown to this project, or changed after the database ran
-    them; if the schema was changed by hand; or if the folder differs from its manifest. Prints one line each
-    for several databases or a quoted pattern.
+    them; if the schema was changed by hand; or if the folder differs from its manifest. For several databases
+    or a quoted pattern, prints one line each.
 
     \b
     Example:
@@ -83,7 +87,8 @@ def _state(result: Status) -> str:
         return "" if result.manual_changes else "up to date."
     words: dict[State, str] = {"changed": "changed", "pending": "pending", "unknown": "unknown to this project"}
     counts = {words[state]: len(result.ids(state)) for state in words}
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
+    line = ", ".join(f"{count} {word}" for word, count in counts.items() if count) + "."
+    return f"{line} {_UNKNOWN_FIX}" if result.ids("unknown") else line
 
 
 def _outcome(result: Status) -> tuple[str, int]:

@@ -11,10 +11,10 @@ from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, Scalar
 
 
 def parse_data(text: str, path: Path, file: str) -> Module:
-    """Return the names in a file. JSON is YAML, too.
+    """Return the names in a YAML file. JSON files work too, because JSON is also YAML.
 
     Raises:
-        SchemaFileError: it isn't YAML, or not a mapping.
+        SchemaFileError: the file isn't YAML, or isn't a mapping.
     """
     node = parse_yaml(text, name=file)
     if not isinstance(node, MappingNode):

@@ -24,9 +24,9 @@ from waiaas_migrate.files.enum_sources.expressions import (
 from waiaas_migrate.files.problem_report import Origin, shown
 from waiaas_migrate.files.text_file import display_name, read_text
 
-#: References from one name to the next; more are a circle.
+#: The most references to follow from name to name; a longer chain is taken for a cycle.
 _LONGEST_CHAIN = 100
-#: Spreads can double a list again and again.
+#: The limit on values, because nested spreads can double a list repeatedly.
 _MOST_VALUES = 100_000
 
 
@@ -34,10 +34,10 @@ class Language(NamedTuple):
     """How files of a language are read.
 
     Args:
-        parse: returns the names in a text, which is that of the file at a path, and called so in messages.
+        parse: returns the names in a file, given its text, its path, and its name in messages.
         locate: returns the file of a module that a file imports, relative to the project's folder; None if unknown.
-        lists: what an enum must be, in a message, and what to do about one that isn't.
-        values: likewise for each value.
+        lists: for messages: what an enum must be, and the fix if it isn't.
+        values: for messages: what each value must be, and the fix if it isn't.
     """
 
     parse: Callable[[str, Path, str], Module]
@@ -47,7 +47,7 @@ class Language(NamedTuple):
 
 
 class NotLiteral(Exception):
-    """An enum is not written in literals, or can't be followed to where it is."""
+    """An enum is not written in literals, or its definition can't be found."""
 
     def __init__(self, problem: str, at: Origin, fix: str = "") -> None:
         super().__init__(problem)
@@ -63,14 +63,14 @@ class _Found(NamedTuple):
 
 
 class _Target(NamedTuple):
-    """An expression, or a whole module if that is None, and the module that it is in."""
+    """An expression and its module. If the expression is None, this is the whole module."""
 
     expression: Expression | None
     module: Module
 
 
 class Evaluator:
-    """Reads the files of one project, each once."""
+    """Reads the files of one project; each file is read once."""
 
     def __init__(self, languages: Mapping[str, Language], root: Path) -> None:
         self._languages, self._root = languages, root
@@ -80,10 +80,10 @@ class Evaluator:
         self._depth = 0
 
     def module(self, path: Path, *, missing: str = "") -> Module:
-        """Return the names of a file; ``missing`` is the fix if it does not exist.
+        """Return the names of a file; ``missing`` is the fix if the file does not exist.
 
         Raises:
-            SchemaFileError: it can't be read.
+            SchemaFileError: the file can't be read.
         """
         if path not in self._modules:
             file = display_name(path, self._root)
@@ -102,17 +102,17 @@ class Evaluator:
                     yield name
 
     def _parts(self, module: Module, seen: dict[Path, Module]) -> Iterator[Module]:
-        """Yield ``module`` and those that it re-exports as a whole, but none that can't be read."""
+        """Yield ``module`` and the modules that it re-exports as a whole; skip unreadable ones."""
         if module.path in seen:
             return
         seen[module.path] = module
         yield module
         for star in module.stars:
             with suppress(NotLiteral):
-                yield from self._parts(self._imported(star, module), seen)
+                yield from self._parts(self._imported_module(star, module), seen)
 
     def definition(self, module: Module, name: str, source: str) -> EnumDefinition | None:
-        """Return what ``name`` is in ``module``, which may be a problem; None if it is not there."""
+        """Return the definition of ``name`` in ``module``, perhaps with a problem; None if it is missing."""
         at, shape = Origin(file=module.file), _shape(_Target(None, module))
         found: list[_Found] = []
         try:
@@ -153,10 +153,10 @@ class Evaluator:
             match expression:
                 case Items(items=items):
                     if id(expression) not in self._lists:
-                        self._lists[id(expression)] = self._listed(items, module)
+                        self._lists[id(expression)] = self._item_values(items, module)
                     return self._lists[id(expression)]
                 case Members(entries=entries):
-                    return self._of_members(entries, module)
+                    return self._member_values(entries, module)
                 case Computed(problem=problem) if problem:
                     raise NotLiteral(problem, _origin(target))
                 case Constant():
@@ -165,7 +165,7 @@ class Evaluator:
                     wanted, fix = self._languages[module.path.suffix].lists
                     raise NotLiteral(f"it is not {wanted}", _origin(target), fix)
 
-    def _listed(self, items: Iterable[Expression], module: Module) -> list[_Found]:
+    def _item_values(self, items: Iterable[Expression], module: Module) -> list[_Found]:
         found: list[_Found] = []
         for number, item in enumerate(items, start=1):
             if isinstance(item, Spread):
@@ -177,8 +177,8 @@ class Evaluator:
                 raise NotLiteral(f"it has more than {_MOST_VALUES:,} values", _at(module, item.at))
         return found
 
-    def _of_members(self, entries: Iterable[tuple[str, Expression]], module: Module) -> list[_Found]:
-        """Return the values of a class, in which a second name for a value doesn't count."""
+    def _member_values(self, entries: Iterable[tuple[str, Expression]], module: Module) -> list[_Found]:
+        """Return the values of a class; a second member with the same value is an alias and is skipped."""
         found: dict[str | int, _Found] = {}
         for member, item in entries:
             if isinstance(item, Spread):
@@ -210,7 +210,7 @@ class Evaluator:
             self._depth -= 1
 
     def _followed(self, target: _Target) -> _Target:
-        """Follow references to what they stand for."""
+        """Follow references until the target is not a reference."""
         if not isinstance(target.expression, Name | Import):
             return target
         with self._deeper(target):
@@ -218,7 +218,7 @@ class Evaluator:
 
     def _referred(self, expression: Name | Import, module: Module) -> _Target:
         if isinstance(expression, Import):
-            found = self._imported(expression, module)
+            found = self._imported_module(expression, module)
             target = self._lookup(found, expression.name) if expression.name else _Target(None, found)
             if target is None:
                 what = f"`{expression.name}` is not in {found.file}"
@@ -233,7 +233,7 @@ class Evaluator:
         return target
 
     def _part(self, target: _Target | None, part: str) -> _Target | None:
-        """Return a member of a class or an object, or a name of a module."""
+        """Return the member ``part`` of a class, an object or a module."""
         if target is None:
             return None
         target = self._followed(target)
@@ -243,13 +243,13 @@ class Evaluator:
             case Members(entries=entries):
                 found = dict(entries).get(part)
                 return None if found is None else _Target(found, target.module)
-            case Constant() if part == "value":  # of a member of a Python enum
+            case Constant() if part == "value":  # `State.OPEN.value` of a Python enum
                 return target
             case _:
                 return None
 
     def _lookup(self, module: Module, name: str) -> _Target | None:
-        """Return what ``name`` is in ``module``, or in a module that it re-exports as a whole."""
+        """Return the target of ``name`` in ``module``, or in a module that it re-exports as a whole."""
         parts = [module] if name in module.names else self._parts(module, {})
         found = {id(one.names[name]): _Target(one.names[name], one) for one in parts if name in one.names}
         if len(found) > 1:
@@ -259,7 +259,7 @@ class Evaluator:
             raise NotLiteral("the file has a syntax error here", _at(module, module.syntax_error), "Correct it.")
         return next(iter(found.values()), None)
 
-    def _imported(self, wanted: Import, module: Module) -> Module:
+    def _imported_module(self, wanted: Import, module: Module) -> Module:
         path = self._languages[module.path.suffix].locate(wanted.module, module.path, self._root)
         if path is None or path.suffix not in self._languages:
             what = f"it comes from `{wanted.module}`, which is not a file of the project"

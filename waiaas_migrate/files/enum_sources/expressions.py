@@ -1,6 +1,6 @@
 """The forms in which an enum may be written, in any language.
 
-Named tuples, since an enum may have many values, and a frozen dataclass takes three times as long.
+They are named tuples, because an enum may have many values and a frozen dataclass takes three times as long to make.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Items(NamedTuple):
 
 
 class Members(NamedTuple):
-    """An enum, or an object of constants; a spread has an empty name."""
+    """An enum or an object of constants, as names with expressions; the name of a spread is empty."""
 
     entries: tuple[tuple[str, Expression], ...]
     at: Position
@@ -50,7 +50,7 @@ class Name(NamedTuple):
 
 
 class Import(NamedTuple):
-    """A name of another module, as the importing file spells both; an empty name is the module itself."""
+    """A name in another module, both as spelled in the import; an empty name means the module itself."""
 
     module: str
     name: str
@@ -58,7 +58,7 @@ class Import(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """Anything else; ``problem`` says more if it is not just a computed value."""
+    """Any other expression; ``problem`` explains it, or is empty for a computed value."""
 
     at: Position
     problem: str = ""
@@ -73,11 +73,11 @@ class Module:
 
     Args:
         path: the file.
-        file: the file in messages.
+        file: the name of the file in messages.
         names: every name at the top level.
         exported: the names it exports; None for all.
-        types: those that are types rather than lists.
-        stars: modules whose names are all part of this one.
+        types: the names that are types rather than lists.
+        stars: the modules that this one re-exports as a whole, as in ``from module import *``.
         is_complete: whether ``names`` and ``stars`` are all that the file can define.
         syntax_error: the first place that can't be read.
     """

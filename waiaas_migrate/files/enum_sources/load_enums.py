@@ -45,7 +45,7 @@ _FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
 
 
 class EnumSource(NamedTuple):
-    """A module or a file, or a mapping in schema.yaml, which is called ``name``; and the place that names it."""
+    """A source of enums: a module, a file, or a mapping in schema.yaml; and the place that names it."""
 
     name: str
     at: Origin
@@ -53,7 +53,7 @@ class EnumSource(NamedTuple):
 
 
 class _Opened(NamedTuple):
-    """A source; its names, unless only an import can find them; and its Python module, if it is one."""
+    """A source, its names (unless only an import finds them), and the Python module if it has one."""
 
     source: EnumSource
     text: Module | None
@@ -71,7 +71,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     Args:
         sources: modules, files and mappings.
         root: the project's folder.
-        used: the enums that are needed, so that others need no import; None for all.
+        used: the names of the enums that are needed; None for all. Modules are not imported for other enums.
 
     Raises:
         SchemaFileError: lists a problem for each source that can't be read.
@@ -80,7 +80,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     opened = [found for source in sources if (found := _open(source, evaluator, root, report)) is not None]
     if report.problems():
         used = ()
-    written = [tuple(_written(one, evaluator, used or ())) for one in opened]
+    written = [tuple(_definitions_in_text(one, evaluator, used or ())) for one in opened]
     is_missing = used is None or not {one.name for own in written for one in own}.issuperset(used)
     definitions: list[EnumDefinition] = []
     computed: list[_Opened] = []
@@ -97,8 +97,8 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=tuple(definitions))
 
 
-def _written(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
-    """Yield what the text of a source defines."""
+def _definitions_in_text(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
+    """Yield the enums that the text of a source defines."""
     if one.text is not None:
         for name in dict.fromkeys((*evaluator.names(one.text), *used)):
             definition = evaluator.definition(one.text, name, one.source.name)
@@ -123,7 +123,7 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
         if not path.is_file():
-            report.add(source.at, f"no such file: `{shown(source.name)}`.", _near(path, root))
+            report.add(source.at, f"no such file: `{shown(source.name)}`.", _similar_file(path, root))
             return None
         module = _module_of(path, root) if path.suffix == ".py" else ""
     elif all(part.isidentifier() for part in source.name.split(".")):
@@ -138,13 +138,13 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     try:
         text = evaluator.module(path)
     except SchemaFileError as error:
-        if not module:  # Python may read it, since a module can have another encoding
+        if not module:  # not UTF-8; Python can import a module in another encoding
             report.extend(error.problems)
             return None
     return _Opened(source, text, module)
 
 
-def _near(path: Path, root: Path) -> str:
+def _similar_file(path: Path, root: Path) -> str:
     """Return the fix for a missing file: a file with a similar name."""
     files = path.parent.iterdir() if path.parent.is_dir() else ()
     known = [display_name(file, root) for file in files if file.suffix in _LANGUAGES]
@@ -152,7 +152,7 @@ def _near(path: Path, root: Path) -> str:
 
 
 def _module_of(path: Path, root: Path) -> str:
-    """Return the name of a Python file for an import; an empty string if it has none."""
+    """Return the module name of a Python file; an empty string if it can't be imported by name."""
     for base in (root / "src", root):
         if path.is_relative_to(base):
             parts = path.relative_to(base).with_suffix("").parts
@@ -161,7 +161,7 @@ def _module_of(path: Path, root: Path) -> str:
 
 
 def same_enums(one: str, other: str, *, suffix: str) -> bool:
-    """Return whether two texts of a language, whose files end in ``suffix``, define the same enums."""
+    """Return whether two texts in the language of files with ``suffix`` define the same enums."""
     path = Path(f"enums{suffix}")
     first, second = (
         {(enum.name, enum.shape, enum.values, enum.members, enum.problem) for enum in enums_in(text, path, root=Path())}
@@ -174,4 +174,6 @@ def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]
     """Return the enums that the file at ``path`` defines if its text is ``text``; nothing is imported."""
     evaluator = Evaluator(_LANGUAGES, root)
     module = _LANGUAGES[path.suffix].parse(text, path, "")
-    return tuple(_written(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ()))
+    return tuple(
+        _definitions_in_text(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ())
+    )

@@ -1,7 +1,7 @@
 """Import Python modules to read enums whose values are computed.
 
-The modules are imported from source each time and removed afterwards; modules that are in use under the same names are
-put back. So no type is replaced under a running program, and an edit is seen without a new process.
+The modules are imported from source each time and removed afterwards. Modules that a running program has already
+imported under the same names are put back, so its types stay the same. Edits take effect without a new process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from waiaas_migrate.files.enum_sources.python_text import parse_python
 from waiaas_migrate.files.problem_report import Origin, Report, shown
 from waiaas_migrate.files.text_file import display_name, read_text
 
-#: Packages of an environment inside the project's folder; they are not the project's own.
+#: The folders of installed packages, which don't belong to the project even if its folder contains them.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 #: The fix for flags.
 _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
@@ -33,8 +33,8 @@ _FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
     """Yield every name in ``modules``, with a problem if it can't be an enum.
 
-    Each of ``modules`` is the name of a source, its module, and the place that names it. A module that can't be
-    imported is reported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names it. Report each module that
+    can't be imported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
     """
     if not modules:
         return
@@ -61,7 +61,7 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 @contextlib.contextmanager
 def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
-    """Import from ``root`` first; restore sys.path and the project's modules later."""
+    """Import from ``root`` first inside the block; then restore sys.path and the project's modules."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
     places = (folder, folder / "src")
@@ -93,7 +93,7 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
 
 
 def _is_inside(module: ModuleType | None, folder: Path) -> bool:
-    """Return whether a module is the project's own: a module or package in its folder."""
+    """Return whether a module belongs to the project: its file or package is in ``folder``."""
     file = getattr(module, "__file__", None)
     places = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
     return any(isinstance(place, str) and _is_own_file(place, folder) for place in places)
@@ -105,10 +105,10 @@ def _is_own_file(place: str, folder: Path) -> bool:
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the source each time: a cached .pyc of the same second and size would hide an edit."""
+    """Compiles the source each time, because a cached .pyc hides an edit of the same second and size."""
 
     def path_stats(self, path: str) -> typing.Never:
-        raise OSError(path)  # without the time of the source, no cache is read or written
+        raise OSError(path)  # without this time and size, Python neither reads nor writes a cache
 
 
 class _SourceFinder:
@@ -140,7 +140,7 @@ def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDe
 
 
 def _read(thing: object, found: EnumDefinition) -> EnumDefinition:
-    """Return ``found`` with what ``thing`` has, or with the problem."""
+    """Return ``found`` with the values of ``thing``, or with a problem."""
     try:
         with application_code():  # a lazy alias or a metaclass may raise anything
             if type(thing).__name__ == "TypeAliasType":  # `type X = Literal[…]` of Python 3.12, evaluated only now
@@ -157,7 +157,7 @@ def _read(thing: object, found: EnumDefinition) -> EnumDefinition:
 
 
 def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
-    """Return where the names of a module are bound, as far as its file shows it."""
+    """Return the places where a module's names are bound, if its file shows them."""
     path = Path(getattr(module, "__file__", None) or "")
     if path.suffix != ".py":
         return {}
@@ -192,7 +192,7 @@ def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
     """Return ``values`` as plain strings and integers.
 
     Raises:
-        _NotUsable: they can't be the list of a CHECK.
+        _NotUsable: a CHECK can't list them.
     """
     if any(isinstance(value, enum.Flag) for value in values):
         raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAGS})")

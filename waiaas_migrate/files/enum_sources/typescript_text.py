@@ -22,14 +22,14 @@ from waiaas_migrate.files.enum_sources.expressions import (
 )
 from waiaas_migrate.files.problem_report import Origin
 
-#: A node of tree-sitter, which is imported only if a project has TypeScript.
+#: A tree-sitter node. It has no type here because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
-#: Endings of a file's name that an import may leave out.
+#: File name endings that an import may omit.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
-#: The sources of a compiled file, which an import may name instead.
+#: The source endings of each compiled ending: an import may name the compiled file.
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
 #: Expressions that only add a type to their first child.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
@@ -65,7 +65,7 @@ def parse_typescript(text: str, path: Path, file: str) -> Module:
         exported=frozenset(reader.exported),
         types=frozenset(reader.types.keys() - reader.values.keys()),
         stars=tuple(reader.stars),
-        syntax_error=_position(_fault(root)) if root.has_error else None,
+        syntax_error=_position(_first_error(root)) if root.has_error else None,
     )
 
 
@@ -80,7 +80,7 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
 
 
 class _File:
-    """The statements of one file. Values and types have different names in TypeScript."""
+    """The statements of one file. TypeScript keeps the names of values and types apart."""
 
     def __init__(self) -> None:
         self.values: dict[str, Expression] = {}
@@ -101,7 +101,7 @@ class _File:
                 return self._declare(statement)
             case "enum_declaration":
                 name = _text(statement.child_by_field_name("name"))
-                # Several declarations of an enum add up.
+                # TypeScript merges several declarations of one enum.
                 is_second, at = name in self.values, _position(statement)
                 self.values[name] = Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
                 return [name]
@@ -169,19 +169,19 @@ class _File:
 
 
 def _specifiers(clause: Node) -> Iterator[tuple[str, str, Position]]:
-    """Yield each name of an import or export, the name it gets, and its place."""
+    """Yield each name of an import or export, its new name (after ``as``), and its place."""
     for one in clause.named_children:
         if (name := one.child_by_field_name("name")) is not None:
             yield _text(name), _text(one.child_by_field_name("alias") or name), _position(one)
 
 
 def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
-    """Return what ``read`` makes of ``node``, unless it has a syntax error."""
-    return Computed(_position(_fault(node)), _SYNTAX) if node.has_error else read(node)
+    """Return the expression that ``read`` returns for ``node``, unless the node has a syntax error."""
+    return Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
 
 
-def _fault(node: Node) -> Node:
-    """Return the first node with a syntax error in ``node``, which has one."""
+def _first_error(node: Node) -> Node:
+    """Return the first node with a syntax error in ``node``, which must contain one."""
     while not (node.is_error or node.is_missing):
         inner = next((child for child in node.children if child.has_error or child.is_missing), None)
         if inner is None:
@@ -265,7 +265,7 @@ def _enum(node: Node) -> Expression:
         if value is None:
             value = Computed(_position(child)) if after is None else Constant(after, _position(child))
         if isinstance(value, Name) and len(value.parts) == 1 and value.parts[0] in dict(entries):
-            value = dict(entries)[value.parts[0]]  # of the same enum
+            value = dict(entries)[value.parts[0]]  # refers to a member of the same enum
         is_number = isinstance(value, Constant) and isinstance(value.value, int)
         after = value.value + 1 if is_number else None  # type: ignore[union-attr, operator]
         entries.append((name, value))
@@ -281,7 +281,7 @@ def _type(node: Node) -> Expression:
 
 
 def _union(node: Node) -> Iterator[Expression]:
-    """Yield the members of a union of literals and of other types."""
+    """Yield the members of a union, which may be literals or other types."""
     waiting = [node]
     while waiting:
         one = waiting.pop()
@@ -328,7 +328,7 @@ def _string(node: Node) -> str:
     parts = [
         _text(child) if child.type != "escape_sequence" else _escaped(_text(child)[1:]) for child in node.named_children
     ]
-    # Halves of surrogate pairs are escaped one by one.
+    # Each half of a surrogate pair has a separate escape; join them.
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 

@@ -1,9 +1,10 @@
 """Read and write the facts that ``manifest.json`` records about each migration.
 
 Each migration has one text, such as ``constant=agents | scan=agents changes_rows``: the effects of applying it
-and, after the bar, those of rolling it back. A text, because a file of a thousand lines is read whenever a database is
-first opened, and nested objects would take several times as long. Defaults are left out; ``any`` means that nothing is
-known, and the worst is assumed. Whether a rollback can lose something isn't recorded: it always can.
+and, after the bar, those of rolling it back. The facts are text because a process reads the whole file, perhaps a
+thousand lines, when it first opens a database. Nested objects would take several times as long. Defaults are left out.
+``any`` means that nothing is known, so readers assume the worst. No word records that a rollback loses data, because it
+always can.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Facts:
         forward: the effects of applying it.
         rollback: the effects of rolling it back.
         catalog: the mark of the catalog after it; None if unknown.
-        by_hand: whether a person wrote or edited the migration, so that the facts were read from its SQL.
+        by_hand: whether a person wrote or edited the migration. If so, the facts were derived from its SQL.
         replaces: the migrations that were squashed into it, in the order in which databases have run them.
     """
 
@@ -50,7 +51,7 @@ UNKNOWN = Facts()
 
 
 def mark(fingerprint: str) -> str:
-    """Return the beginning of a fingerprint, long enough to recognize a catalog by."""
+    """Return a prefix of a fingerprint that is long enough to identify a catalog."""
     return fingerprint.partition(":")[2][:_MARK_LENGTH]
 
 

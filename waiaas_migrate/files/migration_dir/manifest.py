@@ -1,8 +1,8 @@
 """Read, write and check ``manifest.json``, so that opening a database need not read the migrations folder.
 
-The manifest lists the ordered ids, each with the facts that the runner asks for and a hash. The hashes are a chain:
+The manifest lists the ordered ids, each with a hash and the facts that the runner needs. The hashes are a chain:
 each covers the one before it, so that two branches that each add a migration conflict in git instead of merging
-silently. The PRAGMAs and the fingerprint of the catalog at head follow. The file is generated and committed.
+silently. The PRAGMAs and the fingerprint of the fully migrated catalog follow. The file is generated and committed.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
 
-#: The most times that a folder is read again because it changed meanwhile.
+#: How often to read a folder again if it changes while it is read.
 _ATTEMPTS = 10
 _VERSION = 2
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
 _IF_NOT_RELEASED = "If not, run `waiaas-migrate record`."
-#: What reading JSON of another form raises.
+#: The exceptions of code that reads JSON of an unexpected form.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -41,7 +41,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 class Entry:
     """One migration as it was recorded.
 
-    ``hash`` covers the entry before it, its content and its facts.
+    ``hash`` covers the previous entry's hash, and this migration's content and facts.
     """
 
     id: str
@@ -54,10 +54,10 @@ class Manifest:
     """The recorded state of a migrations folder.
 
     Args:
-        migrations: in the order in which they are applied.
-        fingerprint: of the catalog once all migrations are applied.
+        migrations: the entries, in the order in which the migrations are applied.
+        fingerprint: the fingerprint of the catalog after all migrations.
         hints: the rename hints of schema.yaml that the migrations have fulfilled.
-        ignore: the project's names and globs for tables of other tools.
+        ignore: names and globs of other tools' tables, which the project ignores.
     """
 
     migrations: tuple[Entry, ...] = ()
@@ -82,7 +82,7 @@ class Manifest:
 class Summary:
     """A manifest without its facts: the ids, the hash of the last migration, the fingerprint, and the PRAGMAs.
 
-    That hash covers all of the chain; it is None if there are no migrations.
+    The hash covers the whole chain; it is None if there are no migrations.
     """
 
     ids: tuple[str, ...]
@@ -92,7 +92,7 @@ class Summary:
 
 
 def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts]) -> tuple[Entry, ...]:
-    """Return the entries that record ``migrations``, with the ``facts`` by id; missing facts are unknown."""
+    """Return the entries for ``migrations``, with ``facts`` by id; record missing facts as unknown."""
     entries: list[Entry] = []
     for migration in migrations:
         known = facts.get(migration.id, UNKNOWN)
@@ -107,7 +107,7 @@ def _link(previous: str, migration: MigrationFile, facts: Facts) -> str:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """Return the file's text: one migration on each line, and the same for equal manifests."""
+    """Return the file's text, with one migration on each line. Equal manifests have equal texts."""
     entries = [{"id": entry.id, **facts_text.written(entry.facts), "hash": entry.hash} for entry in manifest.migrations]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
@@ -136,7 +136,7 @@ def read_recorded(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
     """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
 
-    Read again if another command writes in between, since the manifest decides which files count.
+    Read again if another command writes meanwhile, because the manifest determines which files count.
 
     Raises:
         MigrationsError: lists every problem in the folder.
@@ -155,7 +155,7 @@ def read_recorded(
 
 
 def _state(folder: Path) -> tuple[int, int, int, Unfinished] | None:
-    """Return what changes when the manifest is replaced or written to, or when files begin or cease to count."""
+    """Return a value that changes with the manifest, and with the set of files that count."""
     try:
         found = (folder / MANIFEST).stat()
     except OSError:
@@ -190,9 +190,9 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def read_summary(path: str) -> Summary | None:
-    """Return what opening needs of the manifest at ``path``; None if there is none.
+    """Return the parts of the manifest that opening a database needs; None if ``path`` doesn't exist.
 
-    Checks all of the file but its facts, in a fraction of the time that :func:`read_manifest` takes.
+    Check everything in the file except its facts. This takes a fraction of the time of :func:`read_manifest`.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
@@ -232,7 +232,7 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if conflict := _CONFLICT.search(text):  # no JSON can hold it: a string has no line ends
+        if conflict := _CONFLICT.search(text):  # not inside a JSON string, because strings contain no line ends
             fix = "Run `waiaas-migrate rebase`."
             line = text.count("\n", 0, conflict.start()) + 1
             raise _broken(path, "has a merge conflict.", fix=fix, line=line) from error
@@ -242,7 +242,7 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting for the other end of a pipe."""
+    """Open a file; if it is a pipe, don't wait for its other end."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -297,7 +297,7 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return the differences that contradict what databases may have run already: only ``record`` records them."""
+    """Return the differences in migrations that databases may have run; only ``record`` accepts them."""
     edits = [change.problem for change in _changes(manifest, migrations) if change.is_edit]
     return (*_missing(manifest, migrations), *edits)
 
@@ -316,7 +316,7 @@ def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 class _Change(NamedTuple):
-    """A migration that differs from its entry; ``is_edit`` if what databases may have run was edited."""
+    """A migration that differs from its entry; ``is_edit``: the recorded text itself was edited."""
 
     id: str
     is_edit: bool
@@ -330,7 +330,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
     def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
         return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
 
-    # Each hash is computed from the recorded one before it, so that one edit is not reported for all that follow.
+    # Each hash is computed from the recorded previous hash. So one edit is not reported for all later migrations.
     for previous, entry in zip(hashes, manifest.migrations, strict=False):
         migration = files.get(entry.id)
         if migration is None or _link(previous, migration, entry.facts) == entry.hash:
@@ -343,7 +343,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
             what, fix = f"got a rollback after it was recorded in {MANIFEST}.", _RECORD
         else:
             is_edit = True
-            what = f"was edited after it was recorded, or its rollback or its line in {MANIFEST} was."
+            what = f"was edited after it was recorded (or its rollback or its line in {MANIFEST})."
             fix = f"If it is released, restore them from git and write a new migration. {_IF_NOT_RELEASED}"
         yield _Change(entry.id, is_edit, Problem(file=str(migration.path), what=what, fix=fix))
 

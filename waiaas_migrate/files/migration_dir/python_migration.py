@@ -1,4 +1,4 @@
-"""Load Python migrations with yoyo. Only this module here imports yoyo, and only if a folder has Python migrations."""
+"""Load Python migrations with yoyo. Only this module imports yoyo, and only if needed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ logging.getLogger("yoyo").addHandler(logging.NullHandler())
 def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
     """Return yoyo's object for each file, by id.
 
-    yoyo finds a dependency among the objects that were made before, so pass a whole folder.
+    yoyo looks for dependencies among the migrations that it has loaded, so pass all files of a folder.
     """
     return {path.stem: Migration(path.stem, str(path), str(path.parent)) for path in paths}
 
 
 def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
-    """Return the dependencies and whether it is transactional, or why loading fails."""
+    """Return a migration's dependencies and whether it is transactional, or why loading fails."""
     migration = yoyo_migrations(folder)[path.stem]
     try:
         migration.load()
     except BadMigration as error:
-        # With one argument yoyo reports an unknown dependency. The module did run, and the caller checks the
-        # dependencies of all migrations.
+        # This exception with one argument means an unknown dependency. The module has been loaded by then, and the
+        # caller checks all dependencies.
         if len(error.args) > 1:
             return f"{type(error.args[1]).__name__}: {error.args[1]}"
     except (OSError, UnicodeError) as error:

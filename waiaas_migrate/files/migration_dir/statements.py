@@ -26,8 +26,8 @@ _TOKEN = re.compile(
 def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
     """Return the statements of ``sql``, each with the comments before it; ``file`` is its name in messages.
 
-    ``sqlite3_complete`` decides which ``;`` ends a statement (https://www.sqlite.org/c3ref/complete.html): none does
-    inside a trigger. The last statement needs none. Pieces that hold only comments are left out.
+    ``sqlite3_complete`` decides which ``;`` ends a statement (https://www.sqlite.org/c3ref/complete.html), so a trigger
+    is not split. The last statement may lack its ``;``. Pieces that hold only comments are left out.
 
     Raises:
         MigrationsError: the text ends in the middle of a statement.
@@ -50,8 +50,8 @@ def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":
             if first >= 0:
-                # Only a trigger continues after a ";", up to "; END;". To ask at every other ";" in it would take time
-                # that grows with the square of its length.
+                # Only a trigger continues after a ";", up to "; END;". Calling sqlite3_complete at each ";" in it would
+                # take time quadratic in its length.
                 may_end = not in_trigger or previous.rstrip().upper().endswith("END")
                 in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))
                 if in_trigger:

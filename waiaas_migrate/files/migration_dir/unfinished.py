@@ -1,10 +1,10 @@
 """Recognize and remove the leftovers of an interrupted command in a migrations folder.
 
 A command that writes migrations first writes a journal: the names and hashes of the new and of the old files, and the
-hashes of the current and the new manifest. Replacing the manifest is the commit point. As long as the manifest is the
-old one, a new file is ignored, and the kept copy of a replaced file is read in its place. Once it is the new one, a
-file that is due for deletion is ignored. So every reader sees the folder as before or as after the command, and
-writes nothing. Only files with these hashes count: a file that a person wrote or edited is never taken for a leftover.
+hashes of the current and the new manifest. Replacing the manifest is the commit point. While the old manifest is
+in place, readers ignore new files, and read the copies of replaced files. Once the new manifest is in place, readers
+ignore the files to delete. So every reader sees the folder as it was before or after the command, and writes nothing.
+Only files with these hashes are leftovers; files that a person wrote or edited are kept.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from typing import Any
 from waiaas_migrate.files.durable import sync
 
 JOURNAL = ".waiaas-unfinished.json"
-#: The folder of the copies of replaced files.
+#: The folder for copies of replaced files.
 KEPT = ".waiaas-kept"
 _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """The files to ignore, and those to read a copy of instead, by name."""
+    """The names of the files to ignore, and of the files whose copies to read instead."""
 
     ignored: frozenset[str] = frozenset()
     copies: Mapping[str, Path] = field(default_factory=dict)
 
 
 def temporary(path: Path) -> Path:
-    """Return the name under which ``path`` is written before it gets its own."""
+    """Return the temporary path to which ``path`` is first written."""
     return path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
 
 
 def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str], manifest: str) -> str:
     """Return the journal of a command that writes ``files`` (name to text) and deletes ``removed``.
 
-    They count once the file ``manifest`` is replaced or, if ``files`` has none, once the journal is emptied.
+    The changes take effect when ``manifest`` is replaced or, if it isn't in ``files``, when the journal is emptied.
     """
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
     content = {
@@ -56,11 +56,11 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 
 
 def unfinished(folder: Path) -> Unfinished:
-    """Return which files in ``folder`` an interrupted or running command has not committed, or has yet to delete.
+    """Return the files in ``folder`` that a command, running or interrupted, has yet to commit or delete.
 
-    An incomplete journal names no files: it is complete before the first file gets its name.
+    An incomplete journal names no files: the command completes it before it renames the first file into place.
     """
-    if not (folder / JOURNAL).is_file():  # reading a pipe of that name would never end
+    if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()
     try:
         journal = json.loads((folder / JOURNAL).read_bytes())
@@ -90,7 +90,7 @@ def leftovers(folder: Path) -> list[Path]:
     """Return the journal, the copies and the temporary files in ``folder``, if there are any."""
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208 — only the names are needed
-    except OSError:  # missing, or not readable: reading the migrations reports it
+    except OSError:  # missing or unreadable; reading the migrations reports that
         return []
     return [
         folder / name
@@ -100,7 +100,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> tuple[str, ...]:
-    """Put replaced files back, delete all other leftovers but the journal, and return the deleted migrations' names.
+    """Restore replaced files and delete all leftovers but the journal; return deleted migrations' names.
 
     Only the process that holds the journal's lock may do this.
 

@@ -14,7 +14,7 @@ from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
 
-#: The time to wait for another command that is writing, in seconds; it takes milliseconds.
+#: How long to wait for another command to finish writing, in seconds. Writing takes milliseconds.
 _TIMEOUT = 10.0
 _DISK = "Check its permissions, the free space and the disk, then run the command again."
 
@@ -23,7 +23,7 @@ FolderState = frozenset[tuple[str, int, int, int]]
 
 
 def folder_state(folder: Path) -> FolderState:
-    """Return a value that changes with any migration or the manifest in ``folder``."""
+    """Return a value that changes whenever a migration or the manifest in ``folder`` changes."""
     found: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -58,7 +58,7 @@ def _error(path: Path, what: str, fix: str) -> MigrationsError:
 def write_history(
     folder: Path, manifest: Manifest, *, old: Mapping[str, str], new: Mapping[str, str], seen: FolderState
 ) -> tuple[Path, ...]:
-    """Replace the files ``old`` by ``new`` (name to text), and write ``manifest``; files that stay are not written.
+    """Replace the files ``old`` with ``new`` (name to text), and ``manifest``; skip unchanged files.
 
     Otherwise like :func:`write_files`.
     """
@@ -78,7 +78,7 @@ def write_files(
         folder: the migrations folder, created if it is missing.
         files: the texts by name. All but the manifest are new, or replace one of ``removed``.
         removed: names of files that are deleted or replaced in the same step. They need a manifest in ``files``.
-        seen: the state of the folder that the texts were made for.
+        seen: the state of the folder when the texts were made.
 
     Raises:
         MigrationsError: the folder can't be written to, or has changed since ``seen``.
@@ -160,12 +160,12 @@ def _locked(path: Path) -> Iterator[None]:
         MigrationsError: another process holds it for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
-    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # a pipe of that name would wait for a writer
+    flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # don't block on a pipe
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
             if lock_file(file.fileno()) and is_at(file.fileno(), path):
                 if not HAS_LOCKS:
-                    file.close()  # Windows deletes no open file
+                    file.close()  # Windows can't delete an open file
                 yield
                 return
         if time.monotonic() > deadline:

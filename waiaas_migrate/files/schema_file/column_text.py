@@ -1,4 +1,4 @@
-"""Write a column, with its constraints, as schema.yaml has it."""
+"""Write a column and its constraints in the form of schema.yaml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Values = tuple[str | int, ...]
 
 
 class EnumReference(NamedTuple):
-    """The name of an enum; ``by_names``: the column holds the names of its members instead of their values."""
+    """The name of an enum; ``by_names``: the column stores its member names instead of their values."""
 
     name: str
     by_names: bool = False
@@ -32,7 +32,7 @@ class EnumReference(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The table of a column: its name, its columns, enums by folded column name, and keys to tables not in the file."""
+    """A column's table: its name, its columns, enums by folded column name, and keys to undeclared tables."""
 
     table: str
     columns: tuple[str, ...]
@@ -73,7 +73,7 @@ def column_data(place: ColumnLayout, around: Surroundings) -> Data:
 
 
 def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
-    """Return the CHECK that ``boolean`` or ``enum`` would expand to: the same words, or a list linked to an enum."""
+    """Return the CHECK to write as ``boolean`` or ``enum``: it has the same text, or an enum is linked."""
     column = place.column
     is_linked, is_integer = fold(column.name) in around.enums, fold(column.type or "") == "integer"
     for check in place.checks:
@@ -94,7 +94,7 @@ def is_usable_list(check: Check, column: Column) -> bool:
 
 
 def _enum(lists: _Lists, check: Check, enum: EnumReference | None, where: str) -> Data:
-    """Return a reference to ``enum``, or the values if None, and the name of the CHECK."""
+    """Return a reference to ``enum``, or the values if it is None, with the name of the CHECK."""
     fields: dict[str, Data] = {"values": list(lists.values)} if enum is None else {"name": enum.name}
     fields |= {"stores": "names"} if enum is not None and enum.by_names else {}
     if check.name is not None:
@@ -103,11 +103,11 @@ def _enum(lists: _Lists, check: Check, enum: EnumReference | None, where: str) -
 
 
 def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Data]:
-    """Return a default as a literal, if it has the same text and is a valid value."""
+    """Return a default as a literal if it has the same text and is a valid value; else as SQL."""
     if default is None:
         return {}
     tokens = significant(tokenize(default.sql))
-    sql = tokens[0].text if len(tokens) == 1 else default.sql  # without a comment for yoyo's splitter
+    sql = tokens[0].text if len(tokens) == 1 else default.sql  # leaves out a comment that is only for yoyo's splitter
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": write_expression(default, (), where)}
@@ -118,7 +118,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
 
 
 def _literal(sql: str) -> Scalar:
-    """Return the value that ``sql`` may be the literal of."""
+    """Return the value that ``sql`` is a literal of, as far as its form shows."""
     if sql[:1] == "'":
         return sql[1:-1].replace("''", "'")
     try:
@@ -153,7 +153,7 @@ def _constraints(place: ColumnLayout, lists: _Lists, around: Surroundings, where
 
 
 def _conflicts(place: ColumnLayout) -> dict[str, Data]:
-    """Return the conflict clauses: a word if only one constraint could have it, else by constraint."""
+    """Return the conflict clauses by constraint; only the word if just one constraint can have a clause."""
     present = {
         "not_null": place.column.not_null,
         "primary_key": place.primary_key,
@@ -167,7 +167,7 @@ def _conflicts(place: ColumnLayout) -> dict[str, Data]:
 
 
 def reference_data(key: ForeignKey, around: Surroundings, where: str, more: Mapping[str, Data] | None = None) -> Data:
-    """Return what ``key`` refers to, and ``more`` keys; as ``table.column`` or ``table`` if that says everything."""
+    """Return the target of ``key`` and ``more`` keys, as ``table.column`` or ``table`` if that suffices."""
     fields = k.PARENT.write(key, (), where) | ({"external": True} if key in around.external else {}) | dict(more or {})
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:

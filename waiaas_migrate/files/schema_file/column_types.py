@@ -25,7 +25,7 @@ _TYPE = re.compile(
     rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+{_WORD}|\s*(?:{_QUOTED})|(?<=[]\"'`]){_WORD})*)"
     rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
 )
-#: The keywords that SQLite does not accept in a type: there the type ends, and a constraint begins.
+#: Keywords that SQLite does not accept in a type. At one of these, the type ends and a constraint begins.
 _NOT_IN_TYPES = frozenset(
     """
     ADD ALL ALTER ALWAYS AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE
@@ -38,7 +38,7 @@ _NOT_IN_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
-    """A declared type, and the logical type that it was written as."""
+    """A declared type, and the logical type that schema.yaml gives for it."""
 
     declared: str | None = None
     logical: LogicalType | None = None

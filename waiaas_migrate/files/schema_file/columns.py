@@ -27,8 +27,8 @@ Conflicts = Mapping[str, m.Conflict | None]
 class Scope:
     """The names that a column can refer to.
 
-    ``columns`` are the names of the table's columns. ``enums`` is None if a source can't be read: report that
-    once, and not at each reference.
+    ``columns`` are the names of the table's columns. ``enums`` is None if a source can't be read. That problem is
+    reported once, not at each reference.
     """
 
     columns: tuple[str, ...]
@@ -37,9 +37,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValues:
-    """The values of an enum in their order.
+    """The values of an enum, in order.
 
-    ``definition`` is None for a list at the column; ``constraint`` is the name of its CHECK, or None.
+    ``definition`` is None if the column itself lists the values; ``constraint`` is the name of the CHECK, or None.
     """
 
     definition: EnumDefinition | None
@@ -62,7 +62,7 @@ class ReadColumn(NamedTuple):
 
 
 def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
-    """Return the column ``name``, without the parts that can't be read; report those."""
+    """Return the column ``name``; report the parts that can't be read, and leave them out."""
     fields = _fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
     kind = found.get("type", NO_TYPE)
@@ -99,7 +99,7 @@ def _fields(value: Value) -> dict[str, Value]:
 
 
 def _conflicts(fields: Fields) -> Conflicts:
-    """Return the column's ``on_conflict`` by the constraint that it belongs to."""
+    """Return the conflict clauses of the column's ``on_conflict`` by constraint."""
     value = fields.get("on_conflict")
     if value is None:
         return {}
@@ -227,7 +227,7 @@ def _checks(
     value = fields.get("check")
     is_off = value is not None and value.scalar is False
     if boolean and not is_off:
-        # NULL passes this CHECK without an IS NULL.
+        # A NULL passes this CHECK, so it needs no IS NULL.
         found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)

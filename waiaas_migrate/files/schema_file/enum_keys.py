@@ -1,4 +1,4 @@
-"""Read what schema.yaml says about enums: where they are, and which of them its columns use."""
+"""Read from schema.yaml where the enums are, and which of them its columns use."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read_sources(value: Value) -> Iterator[EnumSource]:
 
 
 def referenced_enums(tables: Value | None) -> frozenset[str]:
-    """Return the names of the enums that columns use; parts of the file that can't be read have none."""
+    """Return the names of the enums that columns use; skip parts of the file that can't be read."""
     names = set[str]()
     for table in _values(tables.node if tables is not None else None):
         for column in _values(_get(table, "columns")):

@@ -15,14 +15,14 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 
-#: A list with fewer values in common with an enum is almost equal only if their names are alike.
+#: If a list and an enum have fewer values in common, they count as almost equal only if their names are similar.
 _FEW = 2
 _BOOLEAN = frozenset({0, 1})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumLinks:
-    """The lists that are linked to enums, and a sentence for each list that is not but may be meant to be."""
+    """The lists that are linked to enums, and a sentence for each list that almost equals an enum."""
 
     links: Links
     remarks: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def likeness(self, enum: _Candidate) -> tuple[int, int]:
-        """Return how many words of the enum's name the list's names have, and minus how many they don't have."""
+        """Count the words of the enum's name that the list's names have, and (negated) those they lack."""
         own = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
         return len(words & own), -len(words - own)
@@ -65,8 +65,8 @@ class ValueList:
 def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     """Link each list of values in ``schema`` to the enum with the same values.
 
-    If several enums have the same values, the one whose name is most like the names of the table, the column and the
-    CHECK is taken.
+    If several enums have the same values, take the one whose name is most similar to the names of the table, the column
+    and the CHECK.
     """
     enums = tuple(_usable(loaded))
     links: dict[tuple[str, str], EnumReference] = {}
@@ -75,19 +75,19 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
         same = [enum for enum in enums if enum.values == one.values]
         if one.values == _BOOLEAN:  # many enums have these two values by chance
             same = [enum for enum in same if one.likeness(enum)[0]]
-        chosen = _most_alike(one, same)
+        chosen = _best_matches(one, same)
         if len(chosen) == 1:
             links[fold(one.table.name), fold(one.column.name)] = EnumReference(chosen[0].name, chosen[0].by_names)
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
             remarks.append(f"{one.where}: {names} have the same values. Write `enum: NAME` with the one that is meant.")
         else:
-            remarks += _almost(one, enums)
+            remarks += _near_misses(one, enums)
     return EnumLinks(links=links, remarks=tuple(remarks))
 
 
 def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
-    """Yield what schema.yaml can refer to: the values of each enum, and the names of its members if they differ."""
+    """Yield the lists that schema.yaml can refer to: each enum's values, and its member names if they differ."""
     for name in dict.fromkeys(definition.name for definition in loaded.definitions):
         enum = loaded.find(name)
         if enum is not None and not enum.problem:
@@ -106,8 +106,8 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
                 yield ValueList(table=table, column=column, check=found)
 
 
-def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the enums whose names fit best; several only if nothing decides between them."""
+def _best_matches(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the enum whose name fits best, or several if they fit equally well."""
     if len(enums) < _FEW:
         return list(enums)
     best = max(one.likeness(enum) for enum in enums)
@@ -118,15 +118,15 @@ def _most_alike(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]
     return found
 
 
-def _almost(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
-    """Yield a sentence for the enums that have one value more or less."""
+def _near_misses(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
+    """Yield a sentence for the enums that differ from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
         is_alike = len(enum.values & one.values) >= _FEW or one.likeness(enum)[0] > 0
         if len(enum.values ^ one.values) == 1 and is_alike:
             near.setdefault(enum.values, []).append(enum)
     for values, found in near.items():
-        (enum, *_) = _most_alike(one, found)
+        (enum, *_) = _best_matches(one, found)
         (value,) = values ^ one.values
         differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
         fix = f"To use the enum, write `{_declaration(one, enum)}` and run `generate`."

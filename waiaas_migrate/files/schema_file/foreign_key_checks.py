@@ -15,7 +15,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report foreign keys without a unique parent, unless they are ``external``."""
+    """Report foreign keys whose parent columns don't exist or aren't unique; skip ``external`` keys."""
     parents = {fold(read.table.name): read for read in tables}
     others = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for read in tables:
@@ -45,7 +45,7 @@ def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], ot
 
 
 def report_unknown_columns(names: Iterable[str], at: Value, read: ReadTable) -> bool:
-    """Report each of ``names`` that is not a column of the table; return whether there is one."""
+    """Report each of ``names`` that is not a column of the table; return whether any was reported."""
     unknown = [name for name in names if read.columns and read.column(name) is None]
     known = [column.column.name for column in read.columns]
     for name in unknown:

@@ -1,4 +1,4 @@
-"""Define the keys of a mapping in schema.yaml: how each is read, written and described."""
+"""Define how the keys of a mapping in schema.yaml are read, written and described."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Columns: TypeAlias = Collection[str]
 
 
 def unsupported(where: str, why: str) -> UnsupportedError:
-    """Return the error for something that schema.yaml can't hold; ``where`` names it."""
+    """Return the error for an item that schema.yaml can't hold; ``where`` names the item."""
     return UnsupportedError(f"{where} can't be written to schema.yaml: {why}")
 
 
@@ -25,9 +25,9 @@ class Kind:
     """The kind of value that a key has.
 
     Args:
-        shape: the values, in JSON Schema.
+        shape: the JSON Schema of the values.
         read: returns the content of a value; reports a problem and returns None if it can't be read.
-        write: returns the content as YAML data, or None to leave it out; the text names its place in errors.
+        write: returns the content as YAML data, or None to leave it out. Its text argument names the place in errors.
     """
 
     shape: Shape
@@ -40,10 +40,10 @@ class Key:
     """One key.
 
     Args:
-        kind: what its value is.
-        description: what it means, in Markdown, for docs/schema-file.md and for editors.
+        kind: the kind of its value.
+        description: its meaning, in Markdown, for docs/schema-file.md and for editors.
         attribute: its name in the model, if that differs.
-        example: a line with it.
+        example: a line of YAML that uses it.
     """
 
     kind: Kind
@@ -58,12 +58,12 @@ class Form:
 
     Args:
         keys: the keys by name, in the order in which they are written.
-        example: what to write, for the message about a value that isn't such a mapping.
+        example: valid YAML, for the message about a value that isn't such a mapping.
         short: the key whose value can replace the whole mapping; it is required.
-        required: other required keys, each with what to do if it is missing.
+        required: other required keys, each with the fix if it is missing.
         exclusive: keys of which only one may be set.
         one_of: keys of which exactly one must be set.
-        instead: keys of other tools, each with what to write instead.
+        instead: keys of other tools, each with its replacement here.
     """
 
     keys: Mapping[str, Key]
@@ -97,7 +97,7 @@ class Form:
             value.problem(f"expected either {choice}.", f"Write {self.example}.")
 
     def contents(self, fields: Mapping[str, Value], columns: Columns) -> dict[str, Any]:
-        """Read ``fields`` into arguments for the model, without those that can't be read."""
+        """Return ``fields`` as arguments for the model; report those that can't be read."""
         found: dict[str, Any] = {}
         for name, value in fields.items():
             key = self.keys[name]
@@ -107,13 +107,13 @@ class Form:
         return found
 
     def read(self, value: Value, columns: Columns) -> dict[str, Any] | None:
-        """Read ``value`` into arguments for the model; None if its short key is missing or can't be read."""
+        """Return ``value`` as arguments for the model; None if its short key is missing or can't be read."""
         found = self.contents(self.fields(value), columns)
         is_complete = not self.short or (self.keys[self.short].attribute or self.short) in found
         return found if is_complete else None
 
     def write(self, model: object, columns: Columns, where: str) -> dict[str, Data]:
-        """Return the keys that ``model`` has values for, in their order.
+        """Return the keys for which ``model`` has values, in the order of the form.
 
         Raises:
             UnsupportedError: schema.yaml can't hold one of them.
@@ -126,6 +126,6 @@ class Form:
         return {name: data for name, data in fields.items() if data is not None}
 
     def shortest(self, model: object, columns: Columns, where: str) -> Data:
-        """Return ``model`` in the short form if that says everything, else as a mapping."""
+        """Return ``model`` in the short form if no other key has a value, else as a mapping."""
         fields = self.write(model, columns, where)
         return fields[self.short] if fields.keys() == {self.short} else fields

@@ -1,4 +1,4 @@
-"""Write the JSON Schema of schema.yaml, with which editors complete and check the file."""
+"""Write the JSON Schema of schema.yaml. Editors use it to complete and check the file."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def json_schema_text() -> str:
 
 
 def is_json_schema(content: object) -> bool:
-    """Return whether ``content`` is such a JSON Schema, perhaps of another release."""
+    """Return whether ``content`` is the JSON Schema of this or another release."""
     return isinstance(content, dict) and content.get("title") == _TITLE
 
 
 def _shape(form: Form) -> dict[str, Any]:
-    """Return the mapping, or the value that may be written instead of it."""
+    """Return the shape of a mapping, or of the value that may replace it."""
     return {"anyOf": [form.keys[form.short].kind.shape, _object(form)]} if form.short else _object(form)
 
 
@@ -57,7 +57,7 @@ def _object(form: Form) -> dict[str, Any]:
 def _property(key: Key) -> dict[str, Any]:
     text = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.description)
     text = f"{text} Example: `{key.example}`" if key.example else text
-    # Draft 7 ignores other keywords beside a reference.
+    # Draft 7 ignores all keywords next to a `$ref`.
     shape = {"allOf": [key.kind.shape]} if "$ref" in key.kind.shape else key.kind.shape
-    # The second is for the YAML language server, which would show the backticks of the first.
+    # The YAML language server would show backticks in `description`, so it reads `markdownDescription`.
     return {"description": text.replace("`", ""), "markdownDescription": text, **shape}

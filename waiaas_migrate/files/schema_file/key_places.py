@@ -15,7 +15,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class KeyPlaces:
-    """The places of all keys of a schema.yaml; the file is read when the first one is asked for."""
+    """The places of all keys of a schema.yaml; the file is read at the first query."""
 
     def __init__(self, path: Path, *, root: Path) -> None:
         self._path, self._root = path, root
@@ -35,8 +35,8 @@ class KeyPlaces:
         return (at for key, at in self._known.items() if key[:-1] == folded and key)
 
     def find(self, steps: Steps) -> Origin:
-        """Return the place of the key at ``steps``; that of the nearest key above it if the file lacks it."""
-        # Above a missing column is its table: a section, such as `columns`, says nothing about one of its members.
+        """Return the place of the key at ``steps`` or, if that is missing, of the nearest key above it."""
+        # For a missing column, return its table rather than the section `columns`.
         above = (steps[:length] for length in (len(steps), *range(len(steps) // 2 * 2, 0, -2)))
         return next((at for one in above if (at := self.at(one)) is not None), Origin(file=self.file))
 
@@ -46,7 +46,7 @@ def _folded(steps: Steps) -> Steps:
 
 
 def key_path(change: c.Change) -> Steps:
-    """Return the keys that lead to what ``change`` is about in schema.yaml."""
+    """Return the keys in schema.yaml that lead to the item that ``change`` affects."""
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
@@ -61,7 +61,7 @@ def key_path(change: c.Change) -> Steps:
 
 
 def _column_of(change: c.Change) -> str | None:
-    """Return the column that declares what ``change`` is about; None if the table does."""
+    """Return the column that declares the item that ``change`` affects; None if the table declares it."""
     match change:
         case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return column.name

@@ -1,6 +1,6 @@
 """Load schema.yaml into the model, or report all of its problems.
 
-docs/schema-file.md describes the format. The file states every constraint: the SQL has no others.
+docs/schema-file.md describes the format. The file declares every constraint; no others are added to the SQL.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml; PRAGMAs keep their order, and enums are in the order of their first use."""
+    """The content of schema.yaml. PRAGMAs keep their order; enums are in order of first use."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
@@ -104,7 +104,7 @@ def _check_version(version: Value) -> None:
 
 
 def _enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Load the enums that ``tables`` refer to; report a failure, and then return None."""
+    """Load the enums that ``tables`` refer to. If that fails, report it and return None."""
     sources = tuple(read_sources(value)) if value is not None else ()
     try:
         return load_enums(sources, root=root, used=referenced_enums(tables))
@@ -144,7 +144,7 @@ def _pragma_setting(value: Value) -> str | int | None:
 
 
 def _known_names(tables: Iterable[ReadTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Return every name that a word in double quotes in a view or trigger may mean."""
+    """Return every name that a view or trigger can refer to in double quotes."""
     names = {column.column.name for read in tables for column in read.columns}
     for section in ("tables", "views", "virtual_tables"):
         if section in fields:

@@ -1,4 +1,4 @@
-"""Find places in schema.yaml for problems that are found after the file was read."""
+"""Find the places in schema.yaml of problems that were found after the file was read."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Steps = tuple[str, ...]
 
 
 def texts(path: Path, *, root: Path) -> Iterator[tuple[Steps, Origin, str]]:
-    """Yield each value that is text, with the keys that lead to it and its place."""
+    """Yield each text value: the keys that lead to it, its place, and the text."""
     return ((steps, at, text) for steps, at, text in places(path, root) if text is not None)
 
 
 def places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
-    """Yield the place of each key, and of each value that is text; a value comes after its key."""
+    """Yield each key and each text value with its place; a value comes after its key."""
     file = display_name(path, root)
     yield from _below(read_yaml(path, name=file), Origin(file=file), ())
 
@@ -56,7 +56,7 @@ def _below(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
 
 
 def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
-    """Return ``hazards``; each that is about a hint, a literal, a function or a collation gets its place."""
+    """Return ``hazards``, with places for those about a hint, a literal, a function or a collation."""
     found = tuple(hazards)
     if not any(hazard.name for hazard in found):
         return found
@@ -67,7 +67,7 @@ def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard
         owner = {fold(part) for part in hazard.where.split(".")}
         named = [(steps, at, text) for steps, at, text in known if hazard.name and _names(steps, text, hazard)]
         own = [(at, text) for steps, at, text in named if owner <= set(map(fold, steps))]
-        is_value = hazard.code is Code.STALE_VALUE  # which other objects may use with other columns
+        is_value = hazard.code is Code.STALE_VALUE  # other objects may use the value with other columns
         found = next(iter(own or ((at, text) for _, at, text in named if not is_value)), None)
         return "" if found is None else _shown_place(*found, lines, hazard.name if is_value else "")
 
@@ -75,7 +75,7 @@ def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard
 
 
 def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:
-    """Return the place of ``text``, or in several lines of text that of the first line with ``literal``."""
+    """Return the place of ``text`` or, if it has several lines, of the first line with ``literal``."""
     first = at.line or 1
     last = min(first + text.count("\n") + 1, len(lines)) if literal and "\n" in text else first
     for number in range(first + 1, last + 1):

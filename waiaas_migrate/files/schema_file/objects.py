@@ -1,4 +1,4 @@
-"""Read the views, triggers and virtual tables of schema.yaml, each by name with its SQL."""
+"""Read the views, triggers and virtual tables of schema.yaml. Each has a name and SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual tab
 
 
 class ReadObject(NamedTuple):
-    """A view, trigger or virtual table, and its place; ``item`` is None if its statement can't be read."""
+    """A view, trigger or virtual table with its place; ``item`` is None if its SQL can't be read."""
 
     kind: str
     name: str
@@ -27,7 +27,7 @@ class ReadObject(NamedTuple):
 
 
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
-    """Return the views, triggers and virtual tables; ``names`` are the names that double quotes may mean."""
+    """Return the views, triggers and virtual tables; double quotes in them can refer to ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
         "views": lambda name, sql: ddl.view(name, sql, known),
@@ -47,7 +47,8 @@ def _read(name: str, value: Value, reader: Callable[[str, str], Item]) -> Item |
         return None
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
-    # Databases made on Windows have them; a file is read with line feeds only, so its hash would not match.
+    # Databases made on Windows may hold carriage returns. Migration files are read with line feeds only, so the hash
+    # of a file with carriage returns would not match.
     sql = sql.replace("\r\n", "\n").replace("\r", " ")
     try:
         return reader(name, sql)

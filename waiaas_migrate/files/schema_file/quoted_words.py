@@ -1,4 +1,4 @@
-"""Find words in double quotes that name nothing: SQLite would read them as text."""
+"""Find words in double quotes that name nothing; SQLite reads such words as strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
 
 _SECTIONS = {"tables": "table", "views": "view", "triggers": "trigger"}
-#: The keys of a table, and of a column, that hold expressions.
+#: The keys of a table or column that hold expressions.
 _OF_TABLES = frozenset({"checks", "indexes"})
 _OF_COLUMNS = frozenset({"check", "generated"})
 
@@ -24,10 +24,10 @@ Owner = tuple[str, str]
 def quoted_word_problems(
     path: Path, *, root: Path, schema: Schema, strings: Mapping[Owner, frozenset[str]]
 ) -> tuple[Problem, ...]:
-    """Return a problem for each word in double quotes that is a string, at the expression that holds it.
+    """Return a problem for each word in double quotes that SQLite reads as a string.
 
-    ``schema`` is the content of the file at ``path``; ``strings`` are such words by the kind and folded name of their
-    table, view or trigger.
+    The problem's place is the expression that contains the word. ``schema`` is the content of the file at ``path``;
+    ``strings`` are these words by the kind and folded name of their table, view or trigger.
     """
     report = Report()
     for steps, origin, text in texts(path, root=root):
@@ -39,7 +39,7 @@ def quoted_word_problems(
 
 
 def _owner(steps: Steps) -> Owner:
-    """Return the kind and folded name of the object that the SQL belongs to; empty if it can't name columns."""
+    """Return the kind and folded name of the SQL's object; empty if the SQL can't refer to columns."""
     kind = _SECTIONS.get(steps[0], "") if len(steps) > 1 else ""
     if kind == "table" and not (steps[2] in _OF_TABLES or (len(steps) > 4 and steps[4] in _OF_COLUMNS)):
         return "", ""
@@ -47,7 +47,7 @@ def _owner(steps: Steps) -> Owner:
 
 
 def _fix(word: str, schema: Schema, steps: Steps) -> str:
-    """Suggest the column that ``word`` may mean."""
+    """Return the fix, which suggests the column that ``word`` may mean."""
     own = [table for table in schema.tables if steps[0] == "tables" and fold(table.name) == fold(steps[1])]
     columns = [column for table in own or schema.tables for column in table.columns]
     renamed = {fold(c.hints.renamed_from): c.name for c in columns if c.hints.renamed_from is not None}

@@ -1,4 +1,4 @@
-"""The lines of schema.yaml that differ between two schemas, each with its place in the file."""
+"""Find the edits to schema.yaml that turn one schema into another, with their places."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class SchemaEdit:
     Args:
         place: the file and the line of the key.
         path: the keys that lead to the entries, such as ``tables.tasks.columns``.
-        action: whether to add ``text`` below that key, or to replace or remove the key.
-        text: the lines, with their indentation; empty to remove.
+        action: add ``text`` below the key at ``path``, or replace or remove that key.
+        text: the lines, with their indentation; empty if the action is to remove.
     """
 
     place: str
@@ -46,14 +46,14 @@ class SchemaEdit:
 
 
 def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Links) -> tuple[SchemaEdit, ...]:
-    """Return the edits that make the file at ``path``, which declares ``old``, declare ``new``.
+    """Return the edits that change the file at ``path`` from ``old`` to ``new``.
 
     Args:
         path: schema.yaml.
-        old: what it declares.
-        new: what it should declare; what is the same in both must be equal.
+        old: the schema that the file declares.
+        new: the schema that it should declare. Items that stay the same must be equal in both.
         root: the folder of the project.
-        enums: the columns whose list is written as the name of an enum.
+        enums: the columns whose list of values is written as the name of an enum.
     """
     before, after = (schema_data(schema, enums=enums) for schema in (old, new))
     return tuple(_edits(KeyPlaces(path, root=root), before, after, ()))
@@ -90,7 +90,7 @@ def _has_entries(steps: Steps) -> bool:
 
 
 def _is_block(places: KeyPlaces, steps: Steps) -> bool:
-    """Return whether the entries below a key have lines of their own, so that more can be added."""
+    """Return whether each entry below a key is on a separate line, so that lines can be added."""
     own = places.at(steps)
     return own is not None and all(at.line != own.line for at in places.below(steps))
 
@@ -104,7 +104,7 @@ def _edit(places: KeyPlaces, action: Action, steps: Steps, entries: Lines) -> Sc
 
 
 def _indent(places: KeyPlaces, steps: Steps) -> int:
-    """Return by how many blanks the keys below ``steps`` are indented."""
+    """Return the indentation of the keys below ``steps``, in spaces."""
     own = places.at(steps)
     first = own.column - 1 + _INDENT if own is not None and own.column is not None else 0
     return next((at.column - 1 for at in places.below(steps) if at.column is not None), first)

@@ -1,7 +1,7 @@
 """Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
 
-To add a key whose kind exists, add it here and, under the same name, to the model: the readers and writers of
-schema.yaml, unknown keys and suggestions, the tables of docs/schema-file.md, and the JSON Schema follow.
+To add a key of an existing kind, add it here and, under the same name, to the model. The readers and
+writers of schema.yaml, suggestions for unknown keys, docs/schema-file.md and the JSON Schema then handle it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = Key(v.NAME, "The name of the constraint.")
 
 
 def _read_codes(value: Value, _: Columns) -> None:
-    """Report what isn't a list of texts; ``lint`` reads it where it is needed."""
+    """Report a value that isn't a list of texts. Return nothing, because ``lint`` reads the codes itself."""
     for item in value.items("a list of codes, such as `[REDUNDANT_INDEX]`"):
         item.text("the code of a rule, such as `REDUNDANT_INDEX`")
 

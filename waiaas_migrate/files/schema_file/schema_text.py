@@ -1,7 +1,7 @@
-"""Write a schema as schema.yaml: in short forms, with logical types, and enums by name.
+"""Write a schema as schema.yaml, with short forms, logical types and enums by name.
 
-The text is read back as a schema with the same meaning. Hints for ``generate`` are not part of the meaning and are
-left out.
+The text is read back as a schema with the same meaning. Hints for ``generate`` are left out, because they aren't
+part of the meaning.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
 from waiaas_migrate.sqlite.reading.spelling import tidied
 
-#: Enums by the folded names of the table and the column.
+#: Enum references by the folded names of their table and column.
 Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
@@ -62,7 +62,7 @@ def schema_text(
 
 
 def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
-    """Return the sections of a schema.yaml with ``schema`` as data; raises as :func:`schema_text` does."""
+    """Return ``schema`` as the sections of a schema.yaml, as data; raise what :func:`schema_text` raises."""
     parents = {fold(table.name): table for table in schema.tables}
     tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
@@ -92,9 +92,9 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
 
 
 def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
-    """Return ``table`` with each list of values that stands after the columns on its column, if that has none yet.
+    """Return ``table`` with lists of values moved to their columns, unless these have lists.
 
-    Only lists of the ``linked`` columns, by folded name, if these are given: the others keep their place.
+    If ``linked`` is given, move only the lists of these columns, given by folded name.
     """
     columns = {fold(column.name): column for column in table.columns if linked is None or fold(column.name) in linked}
     taken = {fold(check.column) for check in table.checks if check.column is not None and check.allowed is not None}
@@ -114,7 +114,7 @@ def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
 
 
 def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return indexes and constraints, including those of columns that have no short form for them."""
+    """Return indexes and constraints, including column constraints that have no short form."""
     columns = around.columns
     uniques = [*place.uniques, *(unique for column in place.columns for unique in column.uniques[1:])]
     keys = [*place.foreign_keys, *(key for column in place.columns for key in column.foreign_keys[1:])]
@@ -134,7 +134,7 @@ def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[s
 
 
 def _checks(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Data:
-    """Return CHECKs by name if every one has its own name, else as a list."""
+    """Return CHECKs by name if each has a unique name, else as a list."""
     named = {check.name: check.expression for check in checks if check.name is not None}
     if len(named) < len(checks):
         return [k.CHECK.shortest(check, columns, where) for check in checks]
@@ -152,7 +152,7 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return a statement's text; only its SELECT if a view has nothing but a name."""
+    """Return a statement's text. For a view with only a name and a SELECT, return the SELECT."""
     sql = tidied(item.statement.sql)
     try:
         match item:

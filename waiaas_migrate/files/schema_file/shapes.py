@@ -1,6 +1,6 @@
 """Describe the values of schema.yaml in JSON Schema, for editors (https://json-schema.org/draft-07).
 
-The reader is stricter where values depend on each other, or on SQL; see tests/files/test_json_schema.py.
+The reader is stricter about values that depend on each other or on SQL; see tests/files/test_json_schema.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Shape: TypeAlias = Mapping[str, Any]
 
 _NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"
 _STORABLE = r"[^\x00\r]*$"
-#: Patterns for the names of SQLite's, yoyo's and this package's own tables.
+#: Patterns for the names of the tables of SQLite, yoyo and this package.
 RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
 
 
@@ -40,7 +40,7 @@ ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
 def word(words: Iterable[str]) -> Shape:
-    """Return the shape of one of ``words``; editors suggest them, and their case doesn't matter."""
+    """Return the shape of one of ``words``, in any case; editors suggest the words."""
     known = list(words)
     pattern = "|".join(any_case(one) for one in known)
     return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})
@@ -69,7 +69,7 @@ def list_of(item: Shape, *, at_least: int = 0) -> Shape:
 
 
 def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
-    """Return the shape of PRAGMAs; ``words`` are suggested, and ``required`` are the only ones that a PRAGMA takes."""
+    """Return the shape of PRAGMAs; ``words`` are suggested values by PRAGMA, ``required`` the only valid values."""
     value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
     return {
         "type": ["object", "null"],

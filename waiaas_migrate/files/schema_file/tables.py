@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class ReadTable(NamedTuple):
-    """A table, and the places of all of it. More than one of ``primary_keys`` is an error."""
+    """A table with the places of its parts. More than one of ``primary_keys`` is an error."""
 
     table: Table
     at: Value
@@ -41,7 +41,7 @@ class ReadTable(NamedTuple):
 
 
 def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
-    """Return the table ``name``, without the parts that can't be read; report those."""
+    """Return the table ``name``; report the parts that can't be read, and leave them out."""
     if value.is_null:
         value.key_problem("the table has no columns.", "Add `columns`.")
     fields = k.TABLE.fields(value)
@@ -86,7 +86,7 @@ def _present(found: Iterable[T | None]) -> tuple[T, ...]:
 
 
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check``, reading ``table.column`` in it as ``column``."""
+    """Return ``check`` with each ``table.column`` replaced by ``column``."""
     meant = ddl.expression(check.expression.sql, names, table)
     is_same = meant.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=meant.key)

@@ -1,4 +1,4 @@
-"""Read and write the terms of keys and indexes: columns, or expressions, with their order and collation."""
+"""Read and write the terms of keys and indexes: columns or expressions with order and collation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _write_column(names: tuple[str, ...], columns: Columns, where: str) -> str |
     return v.write_name(names[0], columns, where) if len(names) == 1 else None
 
 
-#: The columns of a foreign key: a list of several, or one.
+#: The columns of a foreign key: a single name, or a list of names.
 COLUMN_NAMES = Kind(s.list_of(s.NAME, at_least=1), _read_columns, _write_columns)
 COLUMN_NAME = Kind(s.NAME, _read_column, _write_column)
 
@@ -77,7 +77,7 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     )
     if "expression" not in found:
         return part if part.column is not None else None
-    # An expression that is only a column is that column to SQLite, as in ``"(a)"``.
+    # SQLite treats an expression that is only a column, such as ``"(a)"``, as the column.
     meant = ddl.index_term(found["expression"].sql, columns)
     if meant.column is None:
         return replace(part, expression=found["expression"])
@@ -90,7 +90,7 @@ def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, 
 
 
 def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
-    """Return the terms; ASC is left out if all terms are columns, each written as its name."""
+    """Return the terms. If none is an expression, leave out ASC, so that plain columns are names."""
     says_order = any(part.expression is not None for part in parts)
     return [_write_term(part, columns, where, says_order=says_order) for part in parts]
 

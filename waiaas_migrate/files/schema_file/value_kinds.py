@@ -33,14 +33,14 @@ CARRIAGE_RETURN = (
 
 
 def name_problem(name: str) -> str:
-    """Return the problem with ``name`` for a column or a constraint, or "" if valid."""
+    """Return the problem with ``name`` as a column or constraint name; "" if it is valid."""
     if not name.strip():
         return "the name is empty."
     return "the name contains a control character." if _CONTROL.search(name) else ""
 
 
 def object_name_problem(name: str) -> str:
-    """Return the problem with ``name`` for a table, view, index or trigger, or ""."""
+    """Return the problem with ``name`` as a table, view, index or trigger name; "" if valid."""
     if _RESERVED_NAMES.match(fold(name)):
         return f"the name `{shown(name)}` is reserved for SQLite, yoyo or waiaas-migrate."
     return name_problem(name)
@@ -101,7 +101,7 @@ def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
     """Return the text of an expression.
 
     Raises:
-        UnsupportedError: it could not be read again.
+        UnsupportedError: reading the text back would fail.
     """
     try:
         ddl.expression(expression.sql, columns)
@@ -117,7 +117,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     found = parse_sql(value, sql, default=True)
     if found is None:
         return None
-    # By itself, a word in double quotes is always a string; within an expression it looks like a column.
+    # As the whole default, a word in double quotes is always a string. In an expression, it looks like a column.
     for word in () if ddl.is_bare(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
@@ -128,7 +128,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
 
 
 def _read_literal(value: Value, _: Columns) -> SqlText | None:
-    """Read a default that is a single value of YAML's."""
+    """Read a default that is a single YAML value."""
     if value.is_mapping or value.is_list:
         fix = "Put text in quotes; write an SQL expression with `default_sql`."
         value.problem(f"expected a single value, found {described(value.node)}.", fix)
@@ -152,13 +152,13 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
 
 
 def syntax_fix(text: str, otherwise: str) -> str:
-    """Return the fix for broken SQL: quotes, if a YAML comma seems to have cut it."""
+    """Return the fix for broken SQL: add quotes if a YAML comma seems to have cut it off."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 
 
 def _keyword(words: Mapping[str, T]) -> Kind:
-    """Return the kind for one of ``words``; the model has no value for a word that means None."""
+    """Return the kind for one of ``words``. A word that means None sets no value in the model."""
     written = {meaning: word for word, meaning in words.items()}
     return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 

@@ -1,7 +1,7 @@
 """Render SQL from templates.
 
-All SQL that is written to a migration, or run to build a schema in memory, comes from the ``*.sql.j2`` templates:
-those that ship with the package, each replaceable by one of the same name in the project's own templates folder.
+All SQL in migrations, and all SQL that builds a schema in memory, comes from the ``*.sql.j2`` templates. They ship with
+the package. A project can replace each with a file of the same name in its templates folder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading.ddl import is_bare
 from waiaas_migrate.sqlite.reading.spelling import sql_name
 
-#: The options that affect the compiled templates.
+#: The Jinja options that affect how templates are compiled.
 _OPTIONS: Mapping[str, Any] = {
     "undefined": jinja2.StrictUndefined,
     "autoescape": False,  # SQL, not HTML; quoting is done by the name and literal filters
@@ -68,10 +68,10 @@ class Renderer:
     """Renders steps and migration files from one set of templates."""
 
     def __init__(self, templates: Path | None = None) -> None:
-        """Look in ``templates`` first, if it replaces a template, then in those that ship with the package."""
+        """Use the templates in the folder ``templates`` before those that ship with the package."""
         shipped = bundled("templates")
         own = [templates] if templates is not None and replaced_templates(templates) else []
-        #: Whether a project's own templates replace some of those that ship with the package.
+        #: Whether the project's templates replace any that ship with the package.
         self.is_customized = bool(own)
         loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
         folder = None if own else user_cache()
@@ -110,13 +110,13 @@ class Renderer:
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def clause(self, item: Table | Item) -> str:
-        """Return a CREATE TABLE without a semicolon, or a column or constraint as CREATE TABLE has it."""
+        """Return a CREATE TABLE without its semicolon, or a column or constraint as its clause."""
         if isinstance(item, Table):
             return self._render("create_table.sql.j2", action=CreateTable(table=item)).strip().removesuffix(";")
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
 
     def migration(self, head: Head, steps: Sequence[Step]) -> str:
-        """Return the text of a migration file: its head, its guards, and each step below its description."""
+        """Return the text of a migration file: head, guards, and each step under its description."""
         guards = _named_guards(action for step in steps for action in step.actions)
         rendered = [self.step(step, guards) for step in steps]
         columns = {name: guard.message for guard, name in guards.items()}
@@ -137,7 +137,7 @@ class Renderer:
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """Return a unique column of the guard table for each guard, named by its label."""
+    """Return a unique guard table column for each guard, named after the guard's label."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
@@ -156,7 +156,7 @@ _name = lru_cache(maxsize=4096)(sql_name)
 
 
 def _literal(value: str) -> str:
-    """Return ``value`` as a literal without backslashes, which yoyo's splitter (sqlparse) misreads."""
+    """Return ``value`` as a literal without backslashes: yoyo's splitter, sqlparse, misreads them."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 

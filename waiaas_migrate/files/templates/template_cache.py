@@ -1,8 +1,8 @@
 """Keep compiled templates between runs, as Python keeps compiled modules.
 
-Jinja takes longer to compile the templates than to render a hundred tables with them. So the compiled templates that
-ship with the package are kept in the user's cache folder (``XDG_CACHE_HOME``, or ``~/.cache``). They are code, so the
-folder is used only if nobody else may write there; otherwise templates are compiled each time.
+Jinja takes longer to compile the templates than to render a hundred tables with them. So the package's
+templates are kept, compiled, in the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``). They are code, so the
+folder is used only if nobody else can write to it. Otherwise, templates are compiled each time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2.bccache import Bucket
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):
-    """Compiled templates in ``folder``, one file each, for an environment that was made with ``options``."""
+    """Compiled templates in ``folder``, one file each, for a Jinja environment with ``options``."""
 
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
         super().__init__(str(folder), "%s")
@@ -26,11 +26,11 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
 
     def get_source_checksum(self, source: str) -> str:
         """Return a hash of everything that affects the compiled template."""
-        # Jinja would compile in the result of a filter or test on a constant; the shipped templates have none.
+        # Jinja compiles in the results of filters and tests on constants; the shipped templates use none of these.
         return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the file of ``bucket`` if possible."""
+        """Write the file of ``bucket``; ignore failures."""
         with contextlib.suppress(OSError):
             super().dump_bytecode(bucket)
 
@@ -40,12 +40,12 @@ def user_cache() -> Path | None:
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = base / "waiaas-migrate" / "templates"
-        # Under sudo, HOME may still be another user's: leave nothing there that they could not delete.
+        # Under sudo, HOME may still belong to another user: leave no files there that the user can't delete.
         if not base.is_absolute() or not _is_own(base if base.exists() else base.parent):
             return None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder if _is_own(folder) and not _is_open_to_others(folder) else None
-    except (OSError, RuntimeError):  # RuntimeError if there is no home
+    except (OSError, RuntimeError):  # RuntimeError if there is no home folder
         return None
 
 

@@ -1,7 +1,7 @@
 """Resolve plain scalars as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 PyYAML reads YAML 1.1, in which ``ON``, ``NO`` and ``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90 and
-``2020-01-01`` is a date. Nobody who writes a schema means that.
+``2020-01-01`` is a date. Authors of a schema mean none of these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 #: SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
-#: Longer than any such integer, in any base and with leading zeros to spare.
+#: More characters than any 64-bit integer needs in any base, even with some leading zeros.
 _LONGEST_INTEGER = 100
 
 _TAG = "tag:yaml.org,2002:"
@@ -30,7 +30,7 @@ TEXT_TAG, SEQUENCE_TAG, MAPPING_TAG = _TAG + "str", _TAG + "seq", _TAG + "map"
 
 
 class ScalarError(ValueError):
-    """A scalar without a meaning; the text is the problem, and ``fix`` the remedy."""
+    """A scalar that can't be resolved; the text is the problem, with its ``fix``."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what)
@@ -38,10 +38,10 @@ class ScalarError(ValueError):
 
 
 def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
-    """Return the value of a scalar; ``plain``: it has no quotes.
+    """Return the value of a scalar; ``plain`` means that it has no quotes.
 
     Raises:
-        ScalarError: it is an integer of more than 64 bits, or has another tag than ``!`` and ``!!str``.
+        ScalarError: it is an integer of more than 64 bits, or has a tag other than ``!`` or ``!!str``.
     """
     if tag and tag not in ("!", TEXT_TAG):
         raise refused_tag(tag)
@@ -49,7 +49,7 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
 
 
 def refused_tag(tag: str) -> ScalarError:
-    """Return the error for a tag; nothing is ever made or executed for it."""
+    """Return the error for a tag. Tags are never executed and never create objects."""
     short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
     return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
 
@@ -67,7 +67,7 @@ def _resolve_plain(text: str) -> Scalar:
 def _integer(text: str) -> int:
     # Python reads `0o17` and `0x1F` in base 0, but not `0777`, which YAML 1.2 takes as decimal.
     base = 0 if text[:2] in ("0o", "0x") else 10
-    # The length is checked first: Python refuses, and takes long over, integers of thousands of digits.
+    # Check the length first: for thousands of digits, Python is slow or raises an error.
     value = int(text, base) if len(text) <= _LONGEST_INTEGER else LARGEST_INTEGER + 1
     if not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
         raise ScalarError("the integer does not fit into SQLite's 64 bits.", "Put it in quotes, or make it smaller.")

@@ -44,12 +44,12 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
     r"incompatible YAML document": ("unknown YAML version.", "Remove the %YAML line."),
     r"undefined tag handle": ("unknown tag.", "Put a value that begins with `!` in quotes."),
 }
-#: How git marks a merge conflict.
+#: The markers that git writes at a merge conflict.
 _CONFLICT = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
 
 
 def is_too_deep(error: yaml.YAMLError) -> bool:
-    """Return whether the parser gave up because brackets are nested deeper than it can count."""
+    """Return whether the parser gave up because brackets are nested too deeply."""
     return "maximum nesting depth" in str(getattr(error, "problem", None) or error)
 
 
@@ -62,7 +62,7 @@ def explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, s
     mark = getattr(error, "problem_mark", None)
     what, fix = _explanation(str(getattr(error, "problem", None) or error), _character(text, mark))
     if "closed" in what:
-        # The place that opened is more useful than the place where the parser noticed.
+        # The opening quote or bracket is more useful than the place where the parser noticed the error.
         mark = getattr(error, "context_mark", None) or mark
     if mark is None:
         return Origin(file=name), what, fix

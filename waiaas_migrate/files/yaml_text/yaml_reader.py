@@ -1,7 +1,7 @@
-"""Read YAML text into a frozen tree in which every value knows its place.
+"""Read YAML text into an immutable tree in which every value has its line and column.
 
-The tree is made from PyYAML's events instead of by PyYAML's composer, which recurses without a limit, lets a duplicate
-key overwrite the first one, and does not limit how much aliases expand. Nothing is ever executed: a tag outside YAML's
+The tree is built from PyYAML's events. PyYAML's composer isn't used: it recurses without a limit, lets duplicate keys
+overwrite each other, and does not limit the expansion of aliases. Nothing is ever executed: a tag outside YAML's
 core is an error.
 """
 
@@ -21,22 +21,22 @@ from waiaas_migrate.files.yaml_text.scalars import Scalar
 from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
-#: libyaml is many times faster, and not in every build of PyYAML.
+#: libyaml is many times faster, but some builds of PyYAML lack it.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-#: A schema nests ten levels; libyaml needs seconds for a file of 100,000 open brackets.
+#: A schema needs ten levels. Without a limit, libyaml takes seconds for 100,000 open brackets.
 DEEPEST = 64
-#: The number of values in one file, with aliases written out.
+#: The most values in one file, with aliases expanded.
 MOST_VALUES = 1_000_000
-#: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 does not have.
+#: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 can't encode.
 _UNHOLDABLE = re.compile("[\\0\ud800-\udfff]")
 
-#: A mark of PyYAML or of its binding to libyaml.
+#: A position from PyYAML, or from its binding to libyaml.
 Mark = Any
 #: An event that begins a list or a mapping.
 Event = Any
 
-# Named tuples, since a large schema has a hundred thousand of these, and a frozen dataclass takes three times as long.
+# The nodes are named tuples: a large schema has 100,000 of them, and frozen dataclasses take three times as long.
 
 
 class ScalarNode(NamedTuple):
@@ -77,7 +77,7 @@ def position(node: Node) -> tuple[int, int]:
 
 
 def join(path: str, key: str) -> str:
-    """Return the key path of ``key`` below ``path``; a key that is more than a word is quoted."""
+    """Return the key path of ``key`` below ``path``; a key that isn't a single word is quoted."""
     word = key if key.replace("-", "_").isidentifier() else f'"{shown(key)}"'
     return f"{path}.{word}" if path else word
 
@@ -97,7 +97,7 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
     """Return the tree of a YAML file, which messages call ``name``; ``missing`` is the fix if it does not exist.
 
     Raises:
-        SchemaFileError: lists every problem with it as YAML.
+        SchemaFileError: lists every problem with the file's YAML.
     """
     text = read_text(path, name, missing=missing)
     if not isinstance(text, str):
@@ -114,7 +114,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         root = reader.document()
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and is_too_deep(error):
-            # libyaml reads ahead, and some builds give up before the bracket that is too deep for us.
+            # libyaml reads ahead, and some builds give up before we reach the first bracket past our limit.
             return parse_yaml(text, name=name, loader=yaml.SafeLoader)
         reader.report.add(*explain(error, text, name))
     except _Stop:
@@ -130,7 +130,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
 
 
 class _Stop(Exception):
-    """The reader cannot continue; the report has the reason."""
+    """The reader can't continue; the reason is in the report."""
 
 
 class _Reader:
@@ -142,9 +142,9 @@ class _Reader:
         #: The keys and list indexes that lead to the current node.
         self._steps: list[str | int] = []
         self._depth = 0
-        #: The nodes by anchor, with the number of values in each; None while the node is being read.
+        #: Nodes by anchor, with the number of values in each node; None while a node is being read.
         self._anchors: dict[str, tuple[Node, int] | None] = {}
-        #: The number of values so far, with aliases written out.
+        #: The number of values so far, with aliases expanded.
         self._values = 0
 
     def document(self) -> Node | None:
@@ -206,7 +206,7 @@ class _Reader:
 
     def _collection(self, event: Event) -> Node:
         if self._depth >= DEEPEST:
-            # The key path of such a place would fill the screen; its line and column say enough.
+            # A key path this deep would fill the screen; the line and column are enough.
             self._steps.clear()
             what = f"values are nested more than {DEEPEST} deep."
             self._stop(event.start_mark, what, "Look for brackets that are not closed.")

@@ -1,4 +1,4 @@
-"""Read typed values from a YAML tree, and report those that don't fit at their place."""
+"""Read typed values from a YAML tree; report each value of a wrong type with its place."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, Scalar
 
 T = TypeVar("T")
 
-#: Booleans of YAML 1.1, which are text in YAML 1.2.
+#: Words that are booleans in YAML 1.1 but text in YAML 1.2.
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 class Value(NamedTuple):
     """A value in the file.
 
-    The methods return None if the value is not of the wanted type, after reporting that.
+    If the value does not have the wanted type, the methods report that and return None.
 
     Args:
         node: the value.
-        key: its key; in a list, the value itself.
+        key: the node of its key; in a list, the value's node.
         file: the name of the file in messages.
         report: collects the problems.
         within: the mapping or list that holds the value.
-        step: the key or index of the value in it.
+        step: the key or index of the value in ``within``.
     """
 
     node: Node
@@ -38,7 +38,7 @@ class Value(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Return the key path, which only messages need."""
+        """Return the key path for messages."""
         if self.within is None:
             return ""
         above = self.within.path
@@ -90,7 +90,7 @@ class Value(NamedTuple):
         return isinstance(self.node, SequenceNode)
 
     def text(self, example: str = "") -> str | None:
-        """Return the value as text that is not empty; ``example`` is what to write."""
+        """Return the value if it is nonempty text; ``example`` is a valid value for the message."""
         scalar = self.scalar
         if isinstance(scalar, str) and scalar.strip():
             return scalar
@@ -103,7 +103,7 @@ class Value(NamedTuple):
         return None
 
     def sql(self) -> str | None:
-        """Return SQL as text; numbers, true, false and null are SQL as they are."""
+        """Return the value as SQL text; numbers, true, false and null are valid SQL, too."""
         if isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str) and self.node.text:
             return self.node.text
         return self.text("an SQL expression")
@@ -153,7 +153,7 @@ class Value(NamedTuple):
     def fields(self, known: Collection[str], example: str, instead: Mapping[str, str]) -> dict[str, Value]:
         """Return the values of a mapping by key, and report unknown keys.
 
-        ``example`` is what to write if this is not a mapping; ``instead``, what to write instead of other tools' keys.
+        ``example`` is a valid mapping for the message; ``instead`` maps other tools' keys to their replacements here.
         """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
@@ -171,7 +171,7 @@ def _report_keys(
         if text in instead and (known is None or key not in known):
             value.key_problem(f"unknown key `{shown(text)}`.", instead[text])
         elif not isinstance(key, str):
-            # A key such as `1`, `true` or `null` that was meant as a name.
+            # A key such as `1`, `true` or `null`, probably meant as a name.
             value.key_problem(f"the key is {described(value.key)}, not text.", f'Put it in quotes: "{text}".')
         elif known is not None and key not in known:
             value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, f"Known keys: {listed(known)}."))

@@ -1,7 +1,7 @@
 """Write plain data as YAML that a person could have written.
 
-The text means the same in YAML 1.2, which this package reads, and in YAML 1.1, which most other programs read: text
-that either would misread is quoted.
+The output means the same in YAML 1.2, which this package reads, and in YAML 1.1, which most other programs read. A
+value that either version would misread is quoted.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from waiaas_migrate.files.yaml_text.scalars import MAPPING_TAG, SEQUENCE_TAG, TE
 
 Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 
-#: A longer line is broken up if possible.
+#: The longest line, in characters; longer lines are split if possible.
 _LONGEST_LINE = 110
 _INDENT = 2
 _NO_LIMIT = 2**30
 
-#: Text that surely needs no quotes, and characters that need them only inside braces or brackets.
+#: Text that never needs quotes, and characters that need quotes only inside braces or brackets.
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
 _ENDS_IN_FLOW = re.compile(r"[][{},]")
 
-#: Line ends of YAML 1.1 (https://yaml.org/spec/1.1/#id871136) besides the line feed.
+#: The line ends of YAML 1.1 (https://yaml.org/spec/1.1/#id871136) other than the line feed.
 _OTHER_BREAKS = "\r\x85\u2028\u2029"
 
 
 class Lines(dict[str, "Data"]):
-    """A mapping with a line for each key, however short it is."""
+    """A mapping that is written with one line for each key, even if it fits on one line."""
 
 
 class Paragraph(str):
-    """Text that keeps its lines, as a block if it has more than one."""
+    """Text that keeps its line breaks; several lines are written as a block."""
 
     __slots__ = ()
 
@@ -47,11 +47,11 @@ def yaml_text(data: Mapping[str, Data]) -> str:
 
 
 def _node(data: Data, used: int) -> yaml.Node:
-    """Return the node of ``data``; if that is put on one line, ``used`` is the width before it on that line."""
+    """Return the node of ``data``; ``used`` is the width before it if it goes on the same line."""
     if isinstance(data, Mapping):
         pairs = []
         for key, value in data.items():
-            # In block style, a value follows its key on the line if it fits, else below it, indented by one step.
+            # In block style, a value follows its key on the same line if it fits. Otherwise it is indented below.
             on_line = used + len(key) + 2
             is_block = isinstance(value, Mapping | list | tuple) and not _fits(value, on_line)
             pairs.append((_scalar(key), _node(value, used + _INDENT if is_block else on_line)))
@@ -69,7 +69,7 @@ def _fits(data: Data, used: int) -> bool:
 
 
 def _widths(data: Data) -> Iterator[int]:
-    """Yield the widths of the parts of ``data``, if it is put on one line."""
+    """Yield the widths that the parts of ``data`` would have on one line."""
     if isinstance(data, Lines) or (isinstance(data, Paragraph) and "\n" in data):
         yield _NO_LIMIT
     elif isinstance(data, Mapping):
@@ -77,7 +77,7 @@ def _widths(data: Data) -> Iterator[int]:
             yield len(key) + 4
             yield from _widths(value)
     elif isinstance(data, str):
-        # SQL is hard to read with its quotes doubled, which is not needed on a separate line.
+        # Doubled quotes make SQL hard to read; on a separate line, SQL needs no doubled quotes.
         yield _NO_LIMIT if "'" in data and _ENDS_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
     elif isinstance(data, Sequence):
         for item in data:
@@ -94,8 +94,8 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 
 def _style(text: str) -> str | None:
-    """Return the quotes that ``text`` needs in YAML 1.2; None leaves those of YAML 1.1 to the emitter."""
-    # A block that ends in empty lines would include the blank line after it; other breaks are read as line feeds.
+    """Return the quotes that ``text`` needs in YAML 1.2; with None, the emitter adds those for YAML 1.1."""
+    # A block that ends in empty lines would include the blank line after it. Other line ends are read as line feeds.
     is_block = isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n")
     if is_block and not any(other in text for other in _OTHER_BREAKS):
         return "|"
@@ -122,6 +122,6 @@ class _Dumper(yaml.SafeDumper):
                 if self.column > 0:
                     self.write_line_break()
                 self.write_line_break()
-            # The line break before this key is still to be written, except before the first of all.
+            # The emitter has yet to write the line break before this key, unless it is the first key of the file.
             self._began = self.line + (self.column > 0)
         super().expect_block_mapping_key(first)

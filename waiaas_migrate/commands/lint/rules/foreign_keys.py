@@ -108,7 +108,7 @@ def foreign_keys_off(linted: Linted) -> Iterator[Found]:
     mistakes={"references:": "nullable: false, references:"},
 )
 def set_null_on_not_null(linted: Linted) -> Iterator[Found]:
-    """A foreign key sets a column to NULL that must not be NULL.
+    """A foreign key sets a NOT NULL column to NULL.
 
     With ON DELETE SET NULL, deleting the parent sets the columns of the key to NULL. If one of them is NOT NULL, the
     delete fails instead, so the action never does what it says. ON DELETE SET DEFAULT without a default is the same.

@@ -109,7 +109,7 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
 def redundant_index(linted: Linted) -> Iterator[Found]:
     """An index is redundant, because another one covers it.
 
-    It takes space and makes every write slower, and no query is faster for it. It is redundant if its columns begin
+    It takes space and makes every write slower, and speeds up no query. It is redundant if its columns begin
     another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. An index on
     the INTEGER PRIMARY KEY is redundant, too, because the table itself is in that order.
 

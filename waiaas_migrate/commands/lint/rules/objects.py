@@ -138,7 +138,7 @@ def select_star_in_view(linted: Linted) -> Iterator[Found]:
     """A view selects all columns of a table with `*`.
 
     The columns of the view then change with the table: a new column appears in every program that reads the view by
-    position, two tables of a join may suddenly have the same column, and a column that is dropped is missed only at run
+    position, two tables of a join may suddenly have the same column, and nobody notices a dropped column before run
     time.
 
     List the columns.

@@ -36,7 +36,7 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
     """A join table has AUTOINCREMENT.
 
     INTEGER PRIMARY KEY numbers rows by itself. AUTOINCREMENT only keeps the number of a deleted row from being used
-    again. For that, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
+    again. In return, every insert also reads and writes the table `sqlite_sequence`. See [SQLite
     Autoincrement](https://www.sqlite.org/autoinc.html). A row that only links rows of other tables needs no
     number of its own.
 
