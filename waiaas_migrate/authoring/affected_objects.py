@@ -1,4 +1,4 @@
-"""Objects that a migration affects without naming them: those that it breaks, and indexes that it makes stale."""
+"""Find objects that a migration breaks, and indexes that it makes stale, without naming them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.reading.external_content import ExternalContent, exte
 def newly_broken_objects(
     before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition
 ) -> Iterator[Hazard]:
-    """Yield a hazard for each object that the migration breaks, or adds although it does not work.
+    """Yield a hazard for each object that the migration breaks or adds in a broken state.
 
     An object that the migration adds or changes must work, even if it did not before.
     """
@@ -44,7 +44,7 @@ def _made_objects(transition: Transition) -> frozenset[str]:
 def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
     """Return the folded names of the full-text tables over a view that the migration must index again.
 
-    SQLite says what each view reads in ``before`` and ``after``, the databases in memory around the migration.
+    ``before`` and ``after`` are databases in memory. SQLite reports what each view reads in them.
     """
     found: set[str] = set()
     views = {fold(view.name) for schema in (transition.start, transition.new) for view in schema.views}
@@ -73,7 +73,7 @@ def _stored(schema: Schema) -> frozenset[str]:
 
 
 def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dependencies | None:
-    """Return the dependencies of the query that reads ``content``; None if that fails."""
+    """Return the dependencies of the query that reads ``content``; None if the query fails."""
     # Without the table before it, a quoted name that isn't a column would be a string.
     names = sorted({content.rowid, *content.columns})
     columns = ", ".join(f"content.{quote_name(name)}" for name in names)

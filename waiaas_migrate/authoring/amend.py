@@ -47,7 +47,7 @@ def _refused(path: Path, what: str, fix: str) -> MigrationsError:
 
 
 def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
-    """Return the rename hints that were followed before ``last``, as far as that matters.
+    """Return the rename hints that were followed before ``last``.
 
     After a swap the same names exist as before, so only the record shows whether it was done. The hazard that each swap
     announces names its table.

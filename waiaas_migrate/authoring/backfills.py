@@ -33,7 +33,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     reads: dict[str, Dependencies] = {}
     leaving = {fold(view.name): view.name for view in leaving_views(transition)}
     for table, column in _filled(transition):
-        # A word in double quotes that names nothing would be a string, and end up in every row.
+        # A word in double quotes that matches no column would be a string, and end up in every row.
         sql = as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)

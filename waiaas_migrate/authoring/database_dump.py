@@ -32,7 +32,7 @@ class Content:
     numbers: Mapping[str, int]
 
     def differences(self, other: Content) -> list[str]:
-        """Return the names of the tables whose rows differ, and of the numbers that differ."""
+        """Return the names of the tables and header numbers that differ."""
         tables = {name for name in self.rows.keys() | other.rows.keys() if self.rows.get(name) != other.rows.get(name)}
         return sorted(tables | {name for name in _NUMBERS if self.numbers[name] != other.numbers[name]})
 

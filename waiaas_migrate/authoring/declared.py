@@ -34,7 +34,7 @@ from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
 class Declared:
     """The declared schema: ``source`` as its author wrote it, and ``schema`` as SQLite reads it, with the hints.
 
-    ``known`` are statements that the migrations have too, and so need not be read on either side.
+    ``known`` holds the statements that the migrations contain, too. Neither side reads them again.
     """
 
     source: DeclaredSchema
@@ -65,7 +65,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
             raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
             built, strings = introspect_quoted(connection, known)
-    # A word in double quotes that names nothing is a string for SQLite.
+    # A word in double quotes that matches no column is a string for SQLite.
     if strings and (
         problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
     ):
@@ -153,9 +153,9 @@ def _known(parts: Iterable[_Part], existing: Collection[str]) -> Known:
 
 
 def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
-    """Build ``parts`` in a copy of ``like``, changing only what differs; return None if that fails.
+    """Build ``parts`` in a copy of ``like``, changing only what differs; return None if a statement fails.
 
-    It may fail because of rows, for example. Then :func:`_built` reports what is wrong.
+    Rows can make a statement fail, for example. Then :func:`_built` reports what is wrong.
     """
     wanted = {part.text for part in parts}
     connection = copy(like)

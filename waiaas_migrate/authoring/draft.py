@@ -1,4 +1,4 @@
-"""A migration drafted: its changes, its hazards, and the text of its two files."""
+"""Draft a migration: its changes, its hazards, and the text of its two files."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def draft(
 ) -> Draft:
     """Draft the migration that makes ``transition``, whose ``hazards`` are known, as the next of ``migrations``.
 
-    ``before`` is what these build, in memory; it isn't changed. A ``name`` is made up from the changes if None.
+    ``before`` is the database in memory that ``migrations`` build; it isn't changed. If ``name`` is None, the changes
+    give the name.
     """
     changes, depends = changes_of(transition), heads(migrations)
     name = next_id((file.id for file in migrations), name, changes)

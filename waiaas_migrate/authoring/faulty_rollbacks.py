@@ -1,4 +1,4 @@
-"""Try rollbacks that were written by hand; ``generate`` proves its own when it writes them."""
+"""Try hand-written rollbacks. ``generate`` has already proved the rollbacks that it writes."""
 
 from __future__ import annotations
 

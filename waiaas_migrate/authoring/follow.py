@@ -1,4 +1,4 @@
-"""The migration that takes over schema changes which one database already has."""
+"""Plan the migration for schema changes that one database already has."""
 
 from __future__ import annotations
 

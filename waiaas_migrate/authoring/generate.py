@@ -160,7 +160,7 @@ def plan_declared(request: Request) -> Plan:
 def plan_transition(
     request: Request, before: sqlite3.Connection, transition: Transition, renderer: Renderer, manifest: Manifest
 ) -> Plan:
-    """Plan the migration that makes ``transition`` from ``before``, what the requested migrations build.
+    """Plan the migration that makes ``transition`` from ``before``, the database that the requested migrations build.
 
     The migrations and the fingerprint are added to ``manifest``.
     """
@@ -217,7 +217,7 @@ def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) 
 def transition_to_declared(
     project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
 ) -> Transition:
-    """Return the transition from what the migrations build to what is declared, with the hints followed.
+    """Return the transition from the migrations' schema to the declared one, following the hints.
 
     Raises:
         SchemaFileError: a hint cannot be followed.

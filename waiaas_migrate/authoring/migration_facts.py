@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> dict[str, Facts]:
     """Return the facts about ``migrations``, by id.
 
-    Recorded facts are kept, and so is the mark of the catalog after a migration unless a new one runs before it.
+    Recorded facts are kept. A recorded catalog mark is kept, too, unless a new migration runs before it.
 
     Raises:
         MigrationsError: a migration fails in memory.

@@ -58,7 +58,7 @@ def slug_of(migration_id: str) -> str:
 
 
 def _described(changes: Sequence[Change]) -> str:
-    """Return a slug of the first change, and whether there are more."""
+    """Return a slug of the first change, which also shows whether there are more."""
     first = _slug(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
     return (first or "change") + ("_and_more" if len(changes) > 1 else "")
 

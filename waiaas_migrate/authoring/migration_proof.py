@@ -1,4 +1,4 @@
-"""The proof of a migration before it is written: in memory it does what it should, and its rollback undoes it."""
+"""Prove in memory that a new migration makes its changes, and that its rollback undoes them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
     try:
         run_new(before, migration, "rollback")
     except MigrationsError:
-        # The rollback may rightly refuse these rows, but must restore the schema if there are none.
+        # The rollback may refuse these rows, but without rows it must restore the schema.
         empty(before, (table.name for table in transition.new.tables))
         run_new(before, migration, "rollback")
     what = f"{migration.id}.rollback.sql does not restore the schema before it"

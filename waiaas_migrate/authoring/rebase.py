@@ -100,7 +100,7 @@ def _texts(project: Project, branches: Branches) -> dict[str, str]:
     """Return the texts of the migrations in the folder, by the names of their files.
 
     Raises:
-        MigrationsError: neither branch has a file, or it is hand-written and has an edit that neither has.
+        MigrationsError: neither branch has a file, or a hand-written file differs from both branches.
     """
     known: dict[str, set[str]] = {}
     for migration in (*branches.main.migrations, *branches.own.migrations):
@@ -147,7 +147,7 @@ class _Order:
 
 
 def _rebased(project: Project, branches: Branches, allowed: frozenset[Code]) -> tuple[_Order, tuple[str, ...], Plan]:
-    """Return the new order, the generated migrations that it leaves out, and what to write after the order."""
+    """Return the new order, the generated migrations that it leaves out, and the plan for the next migration."""
     order = _Order(migrations=branches.main.migrations)
     rest = list(branches.added)
     with suppress(MigrationsError):
@@ -169,9 +169,9 @@ def _rebased(project: Project, branches: Branches, allowed: frozenset[Code]) -> 
 def _plan_first(
     request: Request, branches: Branches, order: _Order, later: Sequence[MigrationFile]
 ) -> tuple[_Order, Plan] | None:
-    """Plan the migration for the rest, then place the hand-written ``later``; return None if that fails.
+    """Plan the migration for the rest, then place the hand-written ``later``; return None if either fails.
 
-    If hazards stop it and the hand-written ones need it, return the plan without a manifest.
+    If hazards stop a migration that the hand-written ones need, return the plan without a manifest.
     """
     try:
         plan = _plan(request, branches, order)
@@ -207,7 +207,7 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
     name = next_id((one.id for one in order.migrations), slug_of(migration.id), ())
     refuse_whitespace(order.migrations, name)
     renamed = _renamed(migration, name, heads(order.migrations), branches.folder)
-    if renamed.kind == "python":  # which is run from its file
+    if renamed.kind == "python":  # a Python migration runs from its file
         renamed.path.write_text(renamed.sql, encoding="utf-8", newline="")
     if problem := _problem(order.migrations, renamed, is_by_hand=_is_by_hand(branches, migration)):
         what = f"doesn't work after the main branch's migrations: {problem}"

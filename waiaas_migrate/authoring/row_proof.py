@@ -1,4 +1,4 @@
-"""The proof of a migration on sample rows: each row that the migration keeps is the same afterwards."""
+"""Prove with sample rows that a migration doesn't change the rows that it keeps."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection
 def _proved(
     new: MigrationFile, old: Sequence[MigrationFile], rest: Sequence[MigrationFile], before: Connection
 ) -> Content:
-    """Show that ``new`` makes what ``old`` make, that ``rest`` run on it with rows, and that it can be rolled back.
+    """Prove that ``new`` makes the same as ``old``, lets ``rest`` run with rows, and can be rolled back.
 
     Returns:
         The rows that both make.
@@ -192,7 +192,7 @@ def _prove_rest(new: MigrationFile, rest: Sequence[MigrationFile], before: Conne
             for each in (one, other):
                 try:
                     run_in_memory(each, migration)
-                except ApplyError:  # it refuses these rows; both databases must refuse them
+                except ApplyError:  # the migration refuses these rows; both databases must refuse them
                     continue
             if changing := _differences(one, other):
                 raise _refused(new, f"{migration.id} would act differently after it: {', '.join(changing)}.")

@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokeniz
 
 
 def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse new migrations of which plain yoyo would run other statements than SQLite sees.
+    """Refuse new migrations in which yoyo reads other statements than SQLite.
 
     Raises:
         MigrationsError: names each file and line.

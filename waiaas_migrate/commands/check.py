@@ -96,7 +96,7 @@ def _file_finding(
 def _broken_findings(
     broken: Iterable[Broken], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
-    """Report broken views and triggers, unless a migration announces that hazard."""
+    """Report broken views and triggers, unless a migration announces the hazard."""
     found = tuple(broken)
     hazards = (hazard for file in migrations if found for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}

@@ -123,7 +123,7 @@ def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
 
 
 def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
-    """Return the code, the wording and the fix for changes, whose author may be unknown."""
+    """Return the code, the wording and the fix for changes that no migration made."""
     if not found.is_adopted:
         return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
     if found.unknown:
@@ -135,12 +135,12 @@ def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schemas:
-    """The schema of a database, and those that it could have.
+    """The schema of a database, and the schemas to compare it with.
 
     Args:
-        live: its own.
+        live: the schema of the database.
         made: the schema that its applied migrations make.
-        expected: the same with the post-apply hooks, if no migration is pending.
+        expected: ``made`` with the post-apply hooks, if no migration is pending.
         hooked: the objects that the hooks make or change.
     """
 
@@ -168,6 +168,6 @@ def _hooked(migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, .
 
 @functools.lru_cache(maxsize=16)
 def _built(migrations: tuple[MigrationFile, ...]) -> Schema:
-    """Return the schema that ``migrations`` build; a fleet asks for few different ones."""
+    """Return the schema that ``migrations`` build; cached, since most databases of a fleet share it."""
     with closing(replay(migrations)) as connection:
         return introspect(connection)

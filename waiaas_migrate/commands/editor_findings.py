@@ -18,7 +18,7 @@ _EDITOR_LINE = re.compile(r"^\s*#\s*yaml-language-server\s*:\s*\$schema=(\S+)", 
 def editor_findings(project: Project) -> tuple[Finding, ...]:
     """Return a finding if schema.yaml names a local JSON Schema that isn't the one of this release.
 
-    A JSON Schema at a URL, or of somebody else's, is left alone.
+    A JSON Schema at a URL, or from another author, is ignored.
     """
     text = project.schema.read_text(encoding="utf-8")
     if "yaml-language-server" not in text or (named := _EDITOR_LINE.search(text)) is None or "://" in named[1]:

@@ -48,7 +48,7 @@ def migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
 
 
 class _Reader:
-    """Reads the schema after each migration; a statement that stays is read once."""
+    """Reads the schema after each migration; reads an unchanged statement only once."""
 
     def __init__(self, project: Project) -> None:
         self.steps: list[Step] = []

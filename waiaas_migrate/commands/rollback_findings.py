@@ -21,10 +21,10 @@ _MISSING = (
 def rollback_findings(
     project: Project, migrations: Sequence[MigrationFile], manifest: Manifest | None
 ) -> Iterator[Finding]:
-    """Yield a finding for each recorded migration by hand whose rollback is missing, fails or leaves a difference.
+    """Yield a finding for each recorded hand-written migration whose rollback is missing, fails or leaves a difference.
 
-    Comments in a migration can ignore it, and so can the settings of ``lint``. A missing rollback is for information:
-    it may be meant.
+    Comments in a migration and the settings of ``lint`` can waive a finding. A missing rollback is only for information,
+    because it may be intended.
     """
     facts = {} if manifest is None else manifest.facts
     by_hand = {name for name, known in facts.items() if known.by_hand}

@@ -97,7 +97,7 @@ def _compared(
     connection: sqlite3.Connection, folder: Folder, found: DatabaseState
 ) -> tuple[Mismatch | None, Sequence[Difference]]:
     """Return whether the database ran other migrations and, if not, the manual changes of its schema."""
-    if folder.problems:  # the files may not be those that count
+    if folder.problems:  # the files may differ from the recorded ones
         return None, ()
     if found.changed is not None or found.unknown or not found.applied:
         return found.changed, ()

@@ -1,4 +1,4 @@
-"""Write a file that a command makes from schema.yaml, and report one that is out of date."""
+"""Write files that commands make from schema.yaml, and report outdated ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_made(path: Path, text: str, *, command: str, force: bool, is_same: IsS
 
 
 def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
-    """Return what is wrong with a file that should have ``text``; an empty string if nothing is."""
+    """Return what is wrong with a file that should have ``text``; an empty string if it is up to date."""
     found = _text_at(path)
     if found is None:
         return "the file is missing."
@@ -55,7 +55,7 @@ def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
 
 
 def _text_at(path: Path) -> str | None:
-    """Return the text of a regular file; None if there is none.
+    """Return the text of a regular file; None if the file is missing.
 
     Raises:
         UsageError: it can't be read.

@@ -1,4 +1,4 @@
-"""Group the names of each enum: that of a class or type, and that of a list."""
+"""Group the names of each enum: its class or type, and its list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waiaas_migrate.files.enum_sources.words import split_words, words_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumGroup:
-    """An enum under the names that it has: that of a class or type, that of a list, or both.
+    """An enum with its names: a class or type, a list, or both.
 
     ``members`` are the names of its values in a class; empty if it has none.
     """

@@ -41,7 +41,7 @@ def _class(group: EnumGroup) -> str:
 
 
 def _plain(group: EnumGroup) -> Iterator[str]:
-    """Yield what isn't a class: lists, and types whose values are both text and numbers."""
+    """Yield the definitions other than classes: lists, and types whose values are both text and numbers."""
     items = [_literal(value) for value in group.values]
     if group.type_name and not _is_class(group):
         yield _wrapped(f"{group.type_name} = Literal[", items, "]")
@@ -52,7 +52,7 @@ def _plain(group: EnumGroup) -> Iterator[str]:
 
 
 def _members(group: EnumGroup) -> tuple[str, ...]:
-    """Return a name for each value: its own if Python allows that, or one made of the value."""
+    """Return a name for each value: its given name if Python allows it, or one made from the value."""
     names = group.members or tuple(_name_of(value) for value in group.values)
     return unique(_allowed(name, int if group.kinds == {int} else str) for name in names)
 

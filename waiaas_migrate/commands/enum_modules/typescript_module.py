@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from waiaas_migrate.commands.enum_modules.groups import EnumGroup, wrapped
 
-#: As long as a line of the usual formatter may be.
+#: The longest line that the usual formatter allows.
 _LONGEST_LINE = 80
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
 

@@ -1,4 +1,4 @@
-"""Start a project from a database: its schema, and the first migration, which the database is recorded to have run."""
+"""Start a project from a database: its schema, and the first migration, which ``init`` records there as applied."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def new_enums(database: StrPath, shown: str) -> str:
 
 
 def _name(one: ValueList, taken: Collection[str]) -> str:
-    """Return a name for the enum of a list: that of the column, with the table's if another enum has it."""
+    """Return a name for the enum of a list: the column's name, preceded by the table's if it is taken."""
     column, both = (_camel_case(*names) for names in ((one.column.name,), (one.table.name, one.column.name)))
     others = (f"Enum{number}" for number in range(1, len(taken) + 2))
     return next(name for name in (column, both, *others) if name.isidentifier() and name not in taken)

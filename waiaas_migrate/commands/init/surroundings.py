@@ -15,7 +15,7 @@ from waiaas_migrate.files.text_file import display_name, read_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What there is in and above a folder.
+    """The files and settings found in and above a folder.
 
     Args:
         folder: the folder of the new project.

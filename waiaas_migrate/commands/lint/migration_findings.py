@@ -1,4 +1,4 @@
-"""What is dangerous or weak in the migrations that a branch adds."""
+"""Find hazards and weaknesses in the migrations that a branch adds."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _by_hand(
     """Yield the hazards of the changes that ``migration`` makes to the schema, and what ``rules`` find in it."""
     statements = tuple(_statements(migration))
     names = _names(introspect(before)) | _names(after)
-    # What the migration creates may be gone at its end, such as a temporary table.
+    # The migration may drop what it creates, such as a temporary table.
     names |= {name for one in statements if one.tokens[0].word in ("CREATE", "ALTER") for name in one.names()}
     _rename(before, migration, after.by_name())
     old = introspect(before)

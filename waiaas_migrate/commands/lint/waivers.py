@@ -24,7 +24,7 @@ class Waiver(NamedTuple):
     code: str
 
     def covers(self, path: Steps, code: str) -> bool:
-        """Return whether it covers a finding at ``path``."""
+        """Return whether the waiver covers a finding of ``code`` at ``path``."""
         return code == self.code and tuple(map(fold, path[: len(self.steps)])) == self.steps
 
 
