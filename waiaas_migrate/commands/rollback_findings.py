@@ -23,7 +23,7 @@ def rollback_findings(
 ) -> Iterator[Finding]:
     """Yield a finding for each recorded hand-written migration whose rollback is missing, fails or leaves a difference.
 
-    Comments in a migration and the settings of ``lint`` can waive a finding. A missing rollback is only for information,
+    Comments in a migration and the settings of ``lint`` can waive a finding. A missing rollback has severity info,
     because it may be intended.
     """
     facts = {} if manifest is None else manifest.facts
