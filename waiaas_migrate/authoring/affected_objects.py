@@ -1,4 +1,4 @@
-"""Find objects that a migration breaks, and indexes that it makes stale, without naming them."""
+"""Find objects that a migration doesn't name, but breaks or makes stale."""
 
 from __future__ import annotations
 

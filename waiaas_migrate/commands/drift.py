@@ -123,7 +123,7 @@ def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
 
 
 def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
-    """Return the code, the wording and the fix for changes that no migration made."""
+    """Return the code, the wording and the fix for the differences of a database."""
     if not found.is_adopted:
         return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
     if found.unknown:

@@ -23,8 +23,8 @@ def rollback_findings(
 ) -> Iterator[Finding]:
     """Yield a finding for each recorded hand-written migration whose rollback is missing, fails or leaves a difference.
 
-    Comments in a migration and the settings of ``lint`` can waive a finding. A missing rollback has severity info,
-    because it may be intended.
+    Comments in a migration and the settings of ``lint`` can waive a finding. By default, a missing rollback has
+    severity info, because it may be intended.
     """
     facts = {} if manifest is None else manifest.facts
     by_hand = {name for name, known in facts.items() if known.by_hand}
