@@ -53,7 +53,7 @@ class Adoption:
         reworded: the definitions whose text was replaced by the text in the migrations.
         pending: the migrations that are not applied.
         differences: the differences between the database and the migrations.
-        equal_to: if there are differences, each migration after which the schema is the same, latest first.
+        equal_to: if there are differences, the migrations after which the schema matches, latest first.
         notices: warnings for the user.
     """
 

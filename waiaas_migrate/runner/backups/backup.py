@@ -89,7 +89,7 @@ def _as_backup(path: Path, name: str) -> Backup | None:
 def back_up(database: Path, head: str, *, listener: PageListener | None = None) -> Backup:
     """Make and verify a backup of ``database``, whose last applied migration is ``head``.
 
-    The caller must hold the write lock. Whatever it has written must still be in its cache. If the newest backup has
+    The caller must hold the write lock. All its writes must still be in its cache. If the newest backup has
     the same content, as after a failed run, return that backup. Otherwise failing runs would push out older backups.
 
     Raises:

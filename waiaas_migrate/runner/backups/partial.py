@@ -63,7 +63,7 @@ def stamped_names(
 ) -> Iterator[Path]:
     """Yield names beside ``database`` that contain a time in UTC, each a second later than the one before.
 
-    Start with the current time, or with one second after ``after`` if that is later.
+    Start with the current time, or one second after ``after`` if that is later.
     """
     at = datetime.now(UTC)
     if after is not None:

@@ -1,4 +1,4 @@
-"""Report that Ctrl-C or a stop request ended a run, and with what result."""
+"""The errors for a run that Ctrl-C or a stop request ended, with its outcome."""
 
 from __future__ import annotations
 
