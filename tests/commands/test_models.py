@@ -271,7 +271,7 @@ def test_two_tables_need_two_class_names(project: Path) -> None:
     )
     done = run(project, "models")
     assert done.status == 2
-    assert "tables.profiles.class: the table `note_links` has this class, too." in done.err
+    assert "tables.profiles.class: the table `note_links` already has this class." in done.err
 
 
 def test_a_file_of_another_origin_is_kept(project: Path) -> None:

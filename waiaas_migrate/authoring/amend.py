@@ -31,7 +31,7 @@ def without_last(
     last = migrations[-1]
     entry = None if recorded is None or recorded.ids[-1:] != (last.id,) else recorded.migrations[-1]
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
-        what = f"does not list all migrations, or lists another one than {last.id} as the last."
+        what = f"does not list all migrations, or its last one is not {last.id}."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
     if reason := reasons_released(project, recorded.ids, released).get(last.id):
         raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
@@ -49,8 +49,8 @@ def _refused(path: Path, what: str, fix: str) -> MigrationsError:
 def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
     """Return the rename hints that were followed before ``last``.
 
-    After a swap the same names exist as before, so only the record shows whether it was done. The hazard that each swap
-    announces names its table.
+    After a swap the same names exist as before, so only the record shows whether it was done. Each swap has a hazard in
+    the record, which names the table.
     """
     swapped = [fold(hazard.where) for hazard in last.facts.forward.hazards if hazard.code == Code.SWAP_NAMES]
     undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}
@@ -59,5 +59,5 @@ def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
         while name in pairs:
             old = pairs.pop(name)
             undone.add(f"{name} < {old}")
-            name = old  # noqa: PLW2901 — follows the circle
+            name = old  # noqa: PLW2901 — follows the cycle
     return tuple(hint for hint in hints if hint not in undone)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import BackupWhen, Transaction
 
-#: Names the database, or a pattern for several, that a command uses if it is given none.
+#: The environment variable for the database, or a pattern for several, of commands that are given none.
 DATABASE_VARIABLE = "WAIAAS_MIGRATE_DATABASE"
 
-#: A command returns its exit status; nothing means 0.
+#: A command returns its exit status; None means 0.
 Command = Callable[..., int | None]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -109,7 +109,7 @@ def finding_format(command: Command) -> Command:
 
 
 def reports_interruption(command: Command) -> Command:
-    """Print what a run kept if Ctrl-C ends ``command``, which changes a database or several."""
+    """Make ``command``, which changes databases, report what was kept if Ctrl-C interrupts it."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values

@@ -32,14 +32,14 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_HOW = "Review it, back the database up, then run: sqlite3 -bail DATABASE < THIS_FILE"
+_HOW = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoing:
-    """The SQL that would undo manual changes: the changes that it makes, and their hazards; nothing has run.
+    """The SQL that would undo manual changes, with the changes that it makes and their hazards.
 
-    ``sql`` is empty if nothing was changed by hand.
+    The SQL has not run on the database. It is empty if nothing was changed by hand.
     """
 
     database: str
@@ -74,10 +74,10 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 def _sql(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, which leads to the expected schema.
+    """Return the SQL that makes ``transition``, whose new schema is the expected one.
 
     Raises:
-        ProofError: it doesn't lead there.
+        ProofError: the SQL does not build that schema.
     """
     title = " ".join(title.split())
     head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW))

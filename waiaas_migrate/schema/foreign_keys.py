@@ -1,4 +1,4 @@
-"""What a foreign key refers to, and whether SQLite can enforce it.
+"""Find what a foreign key refers to, and whether SQLite can enforce it.
 
 The rules are those of https://www.sqlite.org/foreignkeys.html#fk_indexes.
 """
@@ -68,7 +68,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
 
 
 def newly_enforceable_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
-    """Yield the foreign keys of ``new``, each with its table, that were a mismatch in ``old`` and are enforceable."""
+    """Yield each foreign key that was a mismatch in ``old`` and is enforceable in ``new``, with its table."""
     before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
     if before:
         tables = new.by_name()

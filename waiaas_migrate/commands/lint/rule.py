@@ -59,7 +59,7 @@ class Linted:
 
 
 class Found(NamedTuple):
-    """One thing that a rule found: the keys of schema.yaml that lead to it, and two sentences."""
+    """One thing that a rule found: the keys of schema.yaml that lead to it, what is wrong, and the fix."""
 
     path: Steps
     what: str
@@ -87,7 +87,7 @@ def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Calla
     Args:
         severity: how bad its findings are.
         good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
-        mistakes: pieces of the example, with the text that replaces them, so that it finds something.
+        mistakes: texts in the example and what replaces each, to make an example in which it finds something.
     """
     good = bad = textwrap.dedent(good).strip() + "\n"
     for right, wrong in mistakes.items():
@@ -125,7 +125,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 def findings_of(linted: Linted, rules: Iterable[Rule]) -> Iterator[tuple[Finding, Steps]]:
-    """Yield what ``rules`` find, each with the keys that lead to it."""
+    """Yield each finding of ``rules``, with the keys that lead to it."""
     for one in rules:
         for path, what, fix in one.find(linted):
             where = ".".join(path[1::2]) or path[0]
@@ -141,7 +141,7 @@ def explanations() -> dict[str, str]:
 
 
 def unknown_code(code: str) -> tuple[str, str] | None:
-    """Return the problem of a code that can't be ignored, and its fix; None if it is that of a rule or a hazard."""
+    """Return what is wrong with ``code``, and the fix; None if a rule or a hazard has this code."""
     known = {*(one.code for one in all_rules()), *Code, *RollbackFault}
     if code in known:
         return None

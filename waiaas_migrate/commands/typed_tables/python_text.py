@@ -75,7 +75,7 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case str():
             return [line]
         case Text(value=value):
-            # If a label makes a text too long, formatters put the text in brackets, on its own line.
+            # If a label makes a text too long, formatters put the text in parentheses, on its own line.
             width = len(margin) + len(quoted(value)) + (4 if before else len(after))
             return [line] if width <= _LONGEST_TEXT else _pieces(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS and not split):
@@ -83,7 +83,7 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case Call() if before.endswith("= ") and len(margin + before + code.opening) > _COLUMNS:
             return [f"{margin}{before}(", *lines(code, indent=indent + 4, split=split), f"{margin}){after}"]
         case Call():
-            # The comma of a tuple with one item, unlike others, doesn't keep it on several lines.
+            # A trailing comma keeps other calls on several lines, but not a tuple with one item.
             inner = [
                 text
                 for label, item in code.items
@@ -108,7 +108,7 @@ def _flat(code: Code) -> str:
 
 
 def _pieces(value: str, margin: str, before: str, after: str) -> list[str]:
-    """Return a long text as literals side by side, each on its own line; after a label they are in brackets."""
+    """Return a long text as adjacent literals, one on each line; after a label they are in parentheses."""
     width = _COLUMNS - len(margin) - 8
     pieces = [quoted(piece) for piece in _words_up_to(width, value)]
     if not before:

@@ -28,7 +28,7 @@ ReadForeignKey = ReadKey[ForeignKey]
 
 
 def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
-    """Return a key of a table, which ``make`` makes of the contents of ``form``."""
+    """Read ``value`` as ``form``, and return the key that ``make`` builds from its contents."""
     found = form.read(value, columns)
     return None if found is None else ReadKey(key=make(**found), at=value)
 

@@ -19,7 +19,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
-#: The keys of a column that must fit others.
+#: The keys of a column that may contradict its other keys.
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
@@ -47,7 +47,7 @@ def _check_classes(tables: tuple[ReadTable, ...]) -> None:
     for read in tables:
         name = read.table.class_name
         if name is not None and (first := seen.setdefault(name, read)) is not read:
-            what = f"the table `{shown(first.table.name)}` has this class, too."
+            what = f"the table `{shown(first.table.name)}` already has this class."
             read.fields["class"].problem(what, "Choose another name.")
 
 
@@ -141,7 +141,7 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
     renamed, removed = column.column.hints.renamed_values, column.column.hints.removed_values
     new_values = {new for _, new in renamed}
     if swapped := [old for old, _ in renamed if old in values and old in new_values]:
-        # Nothing in the schema would show whether rows have been renamed already.
+        # Nothing in the schema would show whether the values of rows have been replaced already.
         name = quote_name(column.column.name)
         cases = " ".join(f"WHEN {quote_literal(old)} THEN {quote_literal(new)}" for old, new in renamed)
         fix = f"Write a migration by hand with `UPDATE … SET {name} = CASE {name} {cases} ELSE {name} END`."

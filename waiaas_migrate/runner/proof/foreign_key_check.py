@@ -20,7 +20,7 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 class ForeignKeyCheck:
     """A check that a run adds no foreign key violation.
 
-    It looks for violations before and after the run, by the foreign keys that the run can break. Those of other tables
+    It looks for violations before and after the run, by the foreign keys that the run can break. Other foreign keys
     cost nothing, however many violations they have.
     """
 
@@ -32,8 +32,8 @@ class ForeignKeyCheck:
     ) -> None:
         """Prepare a check, before the first statement of a run.
 
-        ``effects`` are those of everything that will run in this transaction; None if they are unknown. ``facts`` are
-        those of the catalog, if they have been read.
+        ``effects`` are the effects of everything that will run in this transaction; None if they are unknown. ``facts``
+        are the facts of the catalog, if they have been read.
         """
         self._connection = connection
         self._effects = effects if effects is not None and all(one.is_known for one in effects) else None
@@ -74,7 +74,7 @@ class ForeignKeyCheck:
         Raises:
             ApplyError: there are new violations; it names ``migration``.
         """
-        known = {key: key for key in self._keys}  # an object compares faster with itself
+        known = {key: key for key in self._keys}  # reuse the objects: comparing one with itself is faster
         keys = tuple(known.get(key, key) for key in self._read_keys(facts))
         after = self._violations(keys)
         kept = {key.names for key in self._keys} & {key.names for key in keys}
@@ -101,7 +101,7 @@ class ForeignKeyCheck:
 
         A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
         the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all
-        count as one. If tables swapped their names, a row with the same rowid and the same values is the same.
+        count as one. If tables swapped their names, rows with the same rowid and values count as the same row.
         """
         if self._before == after:
             return ()
@@ -120,7 +120,8 @@ class ForeignKeyCheck:
     def _unannounced(self, new: Collection[Violation]) -> Iterator[Violation]:
         """Yield the violations in ``new`` that no migration announced.
 
-        An announcement covers all keys of its table; or one of any table, if its table has been renamed since.
+        An announcement covers all keys of its table. If that table has been renamed since, it covers one key of any
+        table.
         """
         if not new:
             return
@@ -154,7 +155,7 @@ def _unpaired(
     after: Sequence[Violation],
     identities: Callable[[Iterable[Violation]], Iterator[object]],
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair the violations of equal ``identities``; return those of both without a partner."""
+    """Pair violations that have the same identity; return the unpaired ones of ``before`` and of ``after``."""
     waiting = defaultdict[object, list[Violation]](list)
     for identity, old in zip(identities(before), before, strict=True):
         waiting[identity].append(old)

@@ -70,7 +70,7 @@ def log_row(name: str, operation: str) -> dict[str, str]:
 
 @functools.cache
 def username() -> str:
-    """Return the name of the current user, or the number if the user has no name here."""
+    """Return the name of the current user, or the user ID if the system knows no name for it."""
     try:
         return _storable(getpass.getuser())
     except (KeyError, OSError):

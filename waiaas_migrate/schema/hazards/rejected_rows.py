@@ -1,4 +1,4 @@
-"""Rules that existing rows may break, so that the migration fails and is rolled back."""
+"""Report new constraints that existing rows may break: the migration then fails and is rolled back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Haz
 
 
 def modified_key(change: c.ModifyPrimaryKey) -> Iterator[Hazard]:
-    """Yield a hazard if rows that the old primary key distinguished may be the same by the new one."""
+    """Yield a hazard if rows with different values in the old primary key may have the same in the new one."""
     old, new = change.old, change.new
     if new is not None and (old is None or not _terms(old) <= _terms(new)):
         what = "fails if two rows have the same values in the new key."
@@ -61,7 +61,7 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
-            what, fix = "fails if a row has no value.", "Declare which value such rows get with `backfill`."
+            what, fix = "fails if a row has no value.", "Declare with `backfill` which value such rows get."
             yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
         else:
             for check in _backfilled(change, context):
@@ -91,9 +91,9 @@ def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
     texts = [*(part.expression for part in parts), *(index.where for index in unique)]
     is_key = any(fold(part.column or "") == column and part.collation is None for part in parts)
     if is_key or any(names_column(text, column) for text in texts):
-        yield "fails if two rows that must be unique have the same values by the new collation."
+        yield "fails if two rows that must be unique have the same values under the new collation."
     if any(names_column(check.expression, column) for check in table.checks):
-        yield "fails if a row breaks a CHECK by the new collation."
+        yield "fails if a row breaks a CHECK under the new collation."
     children = [
         child.name
         for child in context.new.tables
@@ -101,7 +101,7 @@ def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
         if fold(key.table) == fold(table.name) and column in map(fold, targets_of(table, key))
     ]
     if children:
-        yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent by the new collation."
+        yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent under the new collation."
 
 
 def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:

@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return guards that rows have parents by foreign keys that are new or changed, or enforceable only now."""
+    """Return guards that every row has its parent, for new, changed and newly enforceable foreign keys."""
     steps = []
     for table, key in (
         *foreign_keys_to_check(transition.changes),
@@ -67,7 +67,7 @@ def _checked(
 
 
 def _orphans(schema: Schema, table: str, key: ForeignKey, rowid: str | None = None) -> Orphans | None:
-    """Return the orphans by one foreign key; None if SQLite cannot check it."""
+    """Return the rows that have no parent by ``key``; None if SQLite cannot check it."""
     tables = schema.by_name()
     if fault(schema, tables, key) is Fault.MISMATCH:
         return None

@@ -1,9 +1,9 @@
 """Find shadow tables: the ordinary tables in which virtual tables keep their data.
 
 SQLite decides by name only: it calls ``notes_content`` a shadow table of the FTS5 table ``notes`` even if ``notes`` has
-external content and the user made ``notes_content`` (https://www.sqlite.org/vtab.html#xshadowname). So for names that
-users may choose, the text must be that of the module, too. Nothing here needs SQLite's grammar, because the runner
-works without it.
+external content and the user made ``notes_content`` (https://www.sqlite.org/vtab.html#xshadowname). If users may choose
+such a name, the CREATE TABLE must also be one that the module writes. Nothing here needs SQLite's grammar, because the
+runner works without it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SUFFIXES: Mapping[str, str] = {
     "vss0": "data|index",
 }
 
-#: The text after the name in the CREATE TABLE of those shadow tables that not every full-text table has.
+#: The text after the name in CREATE TABLE, for the shadow tables that only some full-text tables have.
 _TEXTS: Mapping[str, str] = {
     "content": r"['\"]\((?:id INTEGER PRIMARY KEY, [cl]\d|docid INTEGER PRIMARY KEY, 'c\d)",
     "docsize": r"['\"]\((?:id INTEGER PRIMARY KEY, sz BLOB|docid INTEGER PRIMARY KEY, size BLOB)",

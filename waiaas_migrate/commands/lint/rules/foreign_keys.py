@@ -59,8 +59,8 @@ def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
 def foreign_key_type(linted: Linted) -> Iterator[Found]:
     """A foreign key and the column that it refers to store values differently.
 
-    SQLite compares text and numbers as different: `'1'` is not `1`. It converts the values of a foreign key only to
-    check it; a join of the two columns may find nothing, or can't use the index. See [type
+    SQLite treats text and numbers as different: `'1'` does not equal `1`. It converts the values when it checks the
+    foreign key, but a join of the two columns may find nothing, or may be unable to use the index. See [type
     affinity](https://www.sqlite.org/datatype3.html#type_affinity).
 
     Give both columns the same type.
@@ -111,7 +111,7 @@ def set_null_on_not_null(linted: Linted) -> Iterator[Found]:
     """A foreign key sets a NOT NULL column to NULL.
 
     With ON DELETE SET NULL, deleting the parent sets the columns of the key to NULL. If one of them is NOT NULL, the
-    delete fails instead, so the action never does what it says. ON DELETE SET DEFAULT without a default is the same.
+    delete fails instead. ON UPDATE SET NULL fails in the same way, and so does SET DEFAULT without a default.
 
     Make the column nullable, or choose CASCADE or RESTRICT.
     """
@@ -142,14 +142,15 @@ def _clause(key: ForeignKey, column: Column) -> str:
 def unenforceable_foreign_key(linted: Linted) -> Iterator[Found]:
     """A foreign key refers to something that SQLite can't check.
 
-    If the parent table is missing, or its columns are neither its primary key nor unique, every insert into the table
-    fails with "foreign key mismatch" or "no such table" once `PRAGMA foreign_keys` is ON. While it is OFF, nothing is
-    checked. See [Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
+    If the parent table is missing, or the columns that the key refers to are neither its primary key nor unique, every
+    insert into the child table fails with "foreign key mismatch" or "no such table" once `PRAGMA foreign_keys` is ON.
+    While it is OFF, nothing is checked. See [Required and suggested
+    indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
 
-    Refer to a primary key, or add a UNIQUE constraint on the columns. schema.yaml can have such a key only if it says
-    `external`, so the rule finds something only in databases.
+    Refer to a primary key, or add a UNIQUE constraint on the columns. In schema.yaml such a key must have
+    `external: true`, so the rule checks only databases.
     """
-    if linted.pragmas is not None:  # schema.yaml has said `external`
+    if linted.pragmas is not None:  # in schema.yaml, such a key has `external: true`
         return
     for table, key, wrong in faulty_keys(linted.schema):
         if wrong is Fault.MISSING:
