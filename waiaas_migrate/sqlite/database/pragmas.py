@@ -29,7 +29,8 @@ _NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
 #: The journal modes in which SQLite can roll back, and recover after a crash
-#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). SQLite also accepts abbreviations, such as ``m`` for MEMORY.
+#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). SQLite also accepts abbreviations, such as
+#: ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
 _FLAGS = """
     automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync

@@ -20,7 +20,8 @@ from waiaas_migrate.sqlite.reading.external_content import external_content
 def fill_steps(transition: Transition) -> Iterator[Step]:
     """Yield a step for each full-text table that must index existing rows again.
 
-    The table itself or its content has changed. No trigger fires while a migration changes rows, so nothing else updates the index.
+    The table itself or its content has changed. No trigger fires while a migration changes rows, so nothing
+    else updates the index.
     """
     made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
