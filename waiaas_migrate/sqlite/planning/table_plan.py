@@ -2,9 +2,8 @@
 
 If the bytes on disk stay the same, only the text of the table is edited, in constant time. A DEFAULT is never changed
 this way, because rows older than their column read it from the catalog
-(https://www.sqlite.org/lang_altertable.html#altertabaddcol). The same holds for
-everything else that determines the stored bytes: collations, keys, UNIQUE, generated columns, table options, and types
-of another affinity.
+(https://www.sqlite.org/lang_altertable.html#altertabaddcol). The same holds for everything else that determines the
+stored bytes: collations, keys, UNIQUE, generated columns, table options, and types of another affinity.
 """
 
 from __future__ import annotations
