@@ -79,6 +79,6 @@ def orphan_condition(columns: Sequence[str], parent: str, targets: Sequence[str]
     is_set = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
     if not targets:
         return is_set
-    # A unary plus removes a column's affinity, so that the parent's decides, as it does for a foreign key.
+    # A unary plus removes a column's affinity, so that the parent's affinity applies, as in a foreign key.
     same = " AND ".join(f"parent.{target} = +child.{name}" for target, name in zip(targets, columns, strict=True))
     return f"{is_set} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {same})"

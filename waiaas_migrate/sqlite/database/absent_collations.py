@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import sqlite3
 
-#: How ALTER TABLE fails: it compiles every index of the database, also those of other tables.
+#: SQLite's error for a missing collation. ALTER TABLE compiles every index of the database, not only the table's.
 _ABSENT = re.compile(r"error in index .*: no such collation sequence: (?P<name>.+)", re.DOTALL)
 
 
 def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """Run one statement; ALTER TABLE needs no collation to compile indexes, only to compare values.
+    """Run one statement, if necessary with a stand-in for a missing collation.
+
+    ALTER TABLE compiles the indexes of all tables. It needs their collations only if it also compares values.
 
     Raises:
-        sqlite3.Error: SQLite refuses it for another reason, or it compares values by a collation that is absent.
+        sqlite3.Error: SQLite rejects the statement for another reason, or it compares values by a missing collation.
     """
     try:
         return connection.execute(statement)
@@ -27,7 +29,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 def _execute_with_stand_in(
     connection: sqlite3.Connection, statement: str, collation: str, refusal: sqlite3.OperationalError
 ) -> sqlite3.Cursor:
-    """Run ``statement`` with a stand-in for ``collation``; undo it if that compared values."""
+    """Run ``statement`` with a stand-in for ``collation``; undo it if the stand-in compared values."""
     compared: list[str] = []
 
     def compare(left: str, _: str) -> int:

@@ -21,22 +21,22 @@ class ConnectOptions(TypedDict, total=False):
     cached_statements: int
 
 
-_INSTEAD = {
+_ALTERNATIVES = {
     "timeout": "declare `busy_timeout` in the pragmas of schema.yaml.",
     "uri": "give a path that begins with `file:`.",
 }
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Refuse names that aren't in :class:`ConnectOptions`.
+    """Reject names that aren't in :class:`ConnectOptions`.
 
     Raises:
-        UsageError: there is such a name, or this Python is too old for one.
+        UsageError: an option is unknown, or requires a newer Python.
     """
     allowed = ConnectOptions.__annotations__
     for name in options:
         if name not in allowed:
-            instead = _INSTEAD.get(name, f"the options are {', '.join(allowed)}.")
+            instead = _ALTERNATIVES.get(name, f"the options are {', '.join(allowed)}.")
             raise UsageError(f"{name} is not an option of the connection. Instead, {instead}")
     if "autocommit" in options and sys.version_info < (3, 12):
         raise UsageError("autocommit requires Python 3.12. Use isolation_level=None, or begin transactions by hand.")

@@ -26,18 +26,18 @@ from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, databa
 OLDEST = (3, 37, 0)
 #: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-#: How often Python can handle a signal, such as Ctrl-C: in instructions of SQLite, a few milliseconds.
+#: SQLite instructions (a few milliseconds) between two chances for Python to handle a signal, such as Ctrl-C.
 INSTRUCTIONS = 50_000
 _CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
 )
-_NO_FILES_BESIDE_IT = (
+_CANNOT_CREATE_WAL = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
 )
-#: What is wrong with the file, by SQLite's result code: the extended one, else the primary one
-#: (https://www.sqlite.org/rescode.html).
+#: The problem with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
+#: precedence over its primary code.
 _FAULTS = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.",
     sqlite3.SQLITE_CORRUPT: (
@@ -49,18 +49,18 @@ _FAULTS = {
     ),
     sqlite3.SQLITE_IOERR: "could not be read or written ({error}). Check the disk and its free space.",
     sqlite3.SQLITE_READONLY: _CANNOT_BE_WRITTEN,
-    sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES_BESIDE_IT,
-    sqlite3.SQLITE_READONLY_CANTINIT: _NO_FILES_BESIDE_IT,
+    sqlite3.SQLITE_READONLY_DIRECTORY: _CANNOT_CREATE_WAL,
+    sqlite3.SQLITE_READONLY_CANTINIT: _CANNOT_CREATE_WAL,
     sqlite3.SQLITE_READONLY_ROLLBACK: "was left half-written by a killed process. Its owner must open it to undo that.",
 }
-#: Errors that a full disk causes, such as for the index of a WAL.
-_NOT_WRITTEN = frozenset(
+#: Result codes of a full disk. The last two concern the index of a WAL.
+_DISK_FULL = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE}
     | {sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
 )
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
-#: The errors if SQLite can't make the files of a WAL: no permission, or no space.
-_FILES_BESIDE_IT = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+#: Result codes if SQLite can't create the files of a WAL, for lack of permission or space.
+_WAL_NOT_CREATED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 def require_sqlite() -> None:
@@ -83,11 +83,11 @@ def connect_file(
     probe: bool = True,
     options: Mapping[str, Any] | None = None,
 ) -> sqlite3.Connection:
-    """Open a database for reading and writing; make a missing file with mode 0600.
+    """Open a database for reading and writing; create a missing file with mode 0600.
 
     Args:
         path: a path, URI, URL or ``:memory:``.
-        timeout: seconds to wait for the locks of others.
+        timeout: seconds to wait for locks of other connections.
         probe: read the catalog, to find out whether the file is a database.
         options: more arguments of :func:`sqlite3.connect`.
 
@@ -112,7 +112,7 @@ def connect_file(
 
 
 def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 — as sqlite3.connect
-    """Connect to a database, and make its file if it is missing; say why a file can't be used."""
+    """Connect to a database, and create a missing file; explain why a file can't be used."""
     connect: Callable[..., sqlite3.Connection] = sqlite3.connect
     file = database.file
     if file is None:
@@ -120,10 +120,10 @@ def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa:
     # An absolute path begins with a slash, so no file name is mistaken for ":memory:" or a URI.
     absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
     address = (database.uri or f"file:{quote(os.fsencode(absolute))}").partition("#")[0]
-    if not (os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK)):  # noqa: PTH113 — the faster of the two
+    if not (os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK)):  # noqa: PTH113 — faster than Path.is_file
         if not database.needs_file and not os.path.lexists(os.path.realpath(file)):
             with file_of_mode_0600(database, file) as example:
-                # The new file gets the mode of this one, and its WAL the mode of the new file.
+                # The new file gets the mode of ``example``, and its WAL gets the mode of the new file.
                 parameter = f"{'&' if '?' in address else '?'}modeof={quote(os.fsencode(example))}"
                 return connect(address + parameter, uri=True, **options)
         require_file(database.name, Path(file))
@@ -144,9 +144,10 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
 
 
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
-    """Open an existing database for reading; committed data is never changed.
+    """Open an existing database for reading; never change committed data.
 
-    If the files of WAL mode can't be made, the database is read as immutable (https://www.sqlite.org/wal.html#readonly).
+    If SQLite can't create the files of WAL mode, read the database as immutable
+    (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
@@ -158,7 +159,8 @@ def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     if database.path is None:
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
     require_file(database.name, database.path)
-    absolute = os.path.abspath(database.path)  # noqa: PTH100 — a link stays a link: SQLite finds the WAL beside its target
+    # A link stays a link, because SQLite itself finds the WAL beside the link's target.
+    absolute = os.path.abspath(database.path)  # noqa: PTH100 — resolves no links
     file = Path(os.path.realpath(absolute))
     uri = f"file:{quote(os.fsencode(absolute))}?{database.query}mode="
     with plain_errors(database.name, doing="opening it"):
@@ -167,9 +169,9 @@ def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
-                # A killed process left a write half done. A connection that may write undoes it first.
+                # A killed process left a write half done. A writable connection first rolls it back.
                 return _open_uri(f"{uri}rw")
-            if result_code(error) not in _FILES_BESIDE_IT or not is_whole(file):
+            if result_code(error) not in _WAL_NOT_CREATED or not is_whole(file):
                 raise
             return _open_uri(f"{uri}ro&immutable=1")
 
@@ -185,7 +187,7 @@ def _open_uri(uri: str) -> sqlite3.Connection:
 
 
 def _probe(connection: sqlite3.Connection) -> None:
-    """Read the catalog, since SQLite opens a file only when something is read from it; close on failure."""
+    """Read the catalog, which makes SQLite open the file; close the connection on failure."""
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except BaseException:
@@ -205,7 +207,7 @@ def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
 def plain_error(
     error: sqlite3.Error | UnicodeDecodeError, where: str | sqlite3.Connection, *, doing: str
 ) -> MigrateError | None:
-    """Return an error of this package if the file, the disk or a lock is at fault; None if the SQL is.
+    """Return this package's error if the file, the disk or a lock is at fault; None if the SQL is at fault.
 
     ``where`` is the name of the database for messages, or a connection to it.
     """
@@ -216,7 +218,7 @@ def plain_error(
     code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=where, doing=doing)
-    if _extended(error) in _NOT_WRITTEN:
+    if _extended(error) in _DISK_FULL:
         return DatabaseRefused(
             f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
@@ -235,7 +237,7 @@ def plain_error(
 
 
 def _not_writable(connection: sqlite3.Connection) -> MigrateError:
-    """Return why SQLite treats a database as read-only."""
+    """Return an error that explains why SQLite treats a database as read-only."""
     with suppress(sqlite3.Error):
         cursor = connection.cursor()
         cursor.row_factory = None
@@ -253,8 +255,8 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     return DatabaseFileError(f"{database_name(connection)}: {_CANNOT_BE_WRITTEN}")
 
 
-class plain_errors:  # noqa: N801 — a context manager in every opening; a generator takes three times as long
-    """Raise an error of this package if the file, the disk or a lock is at fault; let all others pass.
+class plain_errors:  # noqa: N801 — every opening uses it; a generator takes three times as long
+    """Raise this package's error if the file, the disk or a lock is at fault; let other errors pass.
 
     ``database`` is a name for messages, or a connection to it.
     """
@@ -287,7 +289,7 @@ def database_name(connection: sqlite3.Connection) -> str:
 
 
 def main_file(connection: sqlite3.Connection) -> str:
-    """Return the path of the main database as SQLite knows it; empty for one in memory and for a temporary one."""
+    """Return the path of the main database as SQLite knows it; empty if it is in memory or temporary."""
     before, connection.text_factory = connection.text_factory, bytes  # a name need not be UTF-8
     try:
         cursor = connection.cursor()
@@ -299,5 +301,5 @@ def main_file(connection: sqlite3.Connection) -> str:
 
 
 def busy_timeout(connection: sqlite3.Connection) -> float:
-    """Return the seconds that ``connection`` waits for the locks of others."""
+    """Return the seconds that ``connection`` waits for locks of other connections."""
     return int(connection.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000

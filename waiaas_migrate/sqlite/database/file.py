@@ -1,4 +1,4 @@
-"""The file of a database: make it, check it, and find out how it may be read.
+"""Create and check database files, and choose how to open them for reading.
 
 Only SQLite opens an existing file: closing a descriptor of a file drops all locks that the process has on it
 (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
@@ -21,9 +21,9 @@ _HEADER_SIZE = 100
 
 @contextmanager
 def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
-    """Make a temporary file beside the missing ``file``, from which SQLite takes the mode of a new database.
+    """Create a temporary file beside the missing ``file``; SQLite copies its mode to the new database.
 
-    The parameter ``modeof`` names it (https://www.sqlite.org/uri.html). So SQLite makes the new file itself.
+    The URI parameter ``modeof`` names the temporary file (https://www.sqlite.org/uri.html).
 
     Raises:
         DatabaseFileError: the database existed before and is gone, or its folder can't be written.
@@ -36,7 +36,7 @@ def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
         )
     try:
         with suppress(FileNotFoundError):
-            os.lstat(file)  # fails if the name is too long, for which SQLite gives no reason
+            os.lstat(file)  # fails if the name is too long, which SQLite doesn't explain
         with NamedTemporaryFile(dir=Path(os.path.realpath(file)).parent, prefix=".waiaas-") as example:
             yield example.name
     except OSError as error:
@@ -44,10 +44,10 @@ def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
 
 
 def require_file(name: str, path: Path) -> None:
-    """Refuse anything but a regular file that this user may read; ``name`` is its name in messages.
+    """Reject anything but a regular file that this user may read; ``name`` is its name in messages.
 
     Raises:
-        DatabaseFileError: it is missing, or something else.
+        DatabaseFileError: the file is missing or unreadable, or isn't a regular file.
     """
     try:
         mode = path.stat().st_mode
@@ -64,7 +64,7 @@ def require_file(name: str, path: Path) -> None:
 
 
 def _os_reason(path: Path, error: OSError) -> str:
-    # The folder of the file counts, not that of a link to it.
+    # For a link, name the folder of its target.
     folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
     match error:
         case FileNotFoundError() if not os.path.lexists(folder):
@@ -82,10 +82,10 @@ def _os_reason(path: Path, error: OSError) -> str:
 def reading_mode(file: Path) -> str:
     """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
 
-    Reading in WAL mode makes a WAL and its index if there are none, and they belong to the reader. Only a connection
-    that may write removes them again. If it is killed, they stay, and the owner of the database may be locked out. So
-    only the owner makes them, or root, because SQLite then gives them to the owner. If there is no WAL, nobody has the
-    database open, and the file holds everything.
+    In WAL mode, a reader creates the WAL and its index if they are missing, and owns these files. Only a writable
+    connection removes them when it closes. If it is killed, the files stay and may lock out the database's owner. So
+    only the owner and root create them; SQLite gives root's files to the owner. Without a WAL, no connection has the
+    database open, and the file contains everything.
     """
     user = os.geteuid() if hasattr(os, "geteuid") else 0  # on a system without users, everyone may do everything
     is_owner = user in (0, file.stat().st_uid)
@@ -102,7 +102,7 @@ def is_wal(file: Path) -> bool:
 
 
 def _header(file: Path) -> bytes:
-    """Return the first bytes of a database, without closing a descriptor of a file that this process has open."""
+    """Return the first bytes of a database, through an open descriptor if this process has one."""
     wanted = file.stat()
     with suppress(OSError):  # if the system doesn't list descriptors
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
@@ -114,6 +114,6 @@ def _header(file: Path) -> bytes:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether the file holds everything: there is no WAL or journal, or an empty one."""
+    """Return whether the file contains everything: its WAL and journal are missing or empty."""
     beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     return not any(file.exists() and file.stat().st_size for file in beside)

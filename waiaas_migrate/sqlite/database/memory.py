@@ -4,8 +4,8 @@ A replay touches no file, even if a migration names one. SQLite refuses to attac
 ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that need a table of the
 missing database are skipped, too.
 
-An application may define its own collations and functions. In memory, where they never sort or check a row, stand-ins
-of the same name take their place; a real database needs the real ones.
+An application may define its own collations and functions. In memory, stand-ins of the same name replace
+them, because they never sort or check a row there. A real database needs the real ones.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _COMMENTS = r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+"
 _VERB = re.compile(_COMMENTS + r"(\w*)", re.DOTALL)
 #: Verbs that never change the schema of the main database.
 _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
-#: SQLite's errors for a statement that names a database that is not attached, or a table in it.
-_MISSES = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
-_ELSEWHERE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
+#: SQLite's errors for a name that it can't find, and for a name in a database that is not attached.
+_NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
+_IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
 _OF_THE_PROCESS = re.compile(
     _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
     re.DOTALL | re.IGNORECASE,
 )
 
 #: Whether to stop statements in memory. SQLite calls it regularly, which lets Python handle signals in the main
-#: thread. Signals don't reach other threads, so these set it for their own work.
+#: thread. Signals don't reach other threads, so each of them sets its own function.
 IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=lambda: False)
 
 
@@ -65,7 +65,7 @@ class _Cursor(sqlite3.Cursor):
             return method(sql, parameters)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                # Python drops the KeyboardInterrupt that is raised within a callback.
+                # Python drops a KeyboardInterrupt that a callback raises.
                 raise KeyboardInterrupt from error
             if not self.connection.skips(sql, str(error)):
                 raise
@@ -80,7 +80,7 @@ class _Memory(sqlite3.Connection):
     missing_databases = 0
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401 — the base class is typed by overloads
-        """Return a cursor; Python migrations ask for one, too."""
+        """Return a cursor of this module's kind, also to Python migrations."""
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
@@ -88,7 +88,7 @@ class _Memory(sqlite3.Connection):
         return cast(sqlite3.Cursor, self.cursor().execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement repeatedly on such a cursor."""
+        """Run one statement repeatedly on a new cursor of this module's kind."""
         return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
     def skips(self, statement: str, refusal: str) -> bool:
@@ -101,8 +101,10 @@ class _Memory(sqlite3.Connection):
             return False
         self.missing_databases -= verb == "DETACH"
         if verb in _ROWS_ONLY:
-            return _MISSES.match(refusal) is not None
-        return _ELSEWHERE.match(refusal) is not None and (verb != "CREATE" or refusal.startswith("unknown database "))
+            return _NAME_NOT_FOUND.match(refusal) is not None
+        return _IN_OTHER_DATABASE.match(refusal) is not None and (
+            verb != "CREATE" or refusal.startswith("unknown database ")
+        )
 
 
 def _verb(statement: str) -> str:
@@ -114,15 +116,15 @@ def _verb(statement: str) -> str:
 def memory() -> sqlite3.Connection:
     """Return a new database in memory, in autocommit mode, without enforced foreign keys.
 
-    Its statements reach no file, and Ctrl-C interrupts them. Unlike an authorizer, this costs no measurable time
-    (https://www.sqlite.org/c3ref/limit.html).
+    Its statements reach no file, and Ctrl-C interrupts them. A limit prevents ATTACH; unlike an authorizer, it costs no
+    measurable time (https://www.sqlite.org/c3ref/limit.html).
     """
     require_sqlite()
-    # EXPLAIN of a statement that Python keeps compiled would show it as it was before the schema changed.
+    # Cache no statements: EXPLAIN of a cached statement would ignore later changes of the schema.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
     set_up(connection)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    # The real one uses its second argument as the address of code (https://www.sqlite.org/fts3.html#f3token).
+    # The real function uses its second argument as the address of code (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, lambda *_: None)
     connection.set_progress_handler(IS_STOPPED.get(), INSTRUCTIONS)
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -156,7 +158,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit the statements run within; if one fails, roll all back and reset what a migration may have switched."""
+    """Commit the statements of the ``with`` block; on an error, roll them back and reset PRAGMAs."""
     connection.execute("BEGIN")
     try:
         yield
@@ -172,7 +174,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Undo a statement that fails: within a transaction, ADD COLUMN keeps its column even if a CHECK can't run."""
+    """Undo a failed statement: in a transaction, ADD COLUMN keeps its column even if a CHECK can't run."""
     connection.execute("SAVEPOINT alter_table")
     try:
         yield
@@ -228,7 +230,7 @@ def drop_triggers(connection: sqlite3.Connection) -> None:
 
 
 def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Delete all rows of ``tables``. No trigger fires, because all are dropped before and created again after."""
+    """Delete all rows of ``tables``. Drop the triggers first, so that none fires, and create them again."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)
     for table in tables:

@@ -27,7 +27,7 @@ class PragmaFault:
 def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
     """Set ``pragmas`` on a new database in a temporary folder; return those that don't keep their value.
 
-    Those that apply to the whole process are not tried.
+    PRAGMAs that apply to the whole process are not tried.
 
     Raises:
         UsageError: there is no temporary folder.
@@ -48,7 +48,7 @@ def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
 
 def _faults(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> Iterator[PragmaFault]:
     connection.execute("PRAGMA synchronous = OFF")  # the file is deleted anyway
-    # As on a new database: what shapes the file comes first.
+    # As on a new database, set the PRAGMAs for the layout of the file first.
     for pragma in sorted(pragmas, key=lambda pragma: pragma.name.lower() not in LAYOUT):
         try:
             apply_pragmas(connection, [pragma])

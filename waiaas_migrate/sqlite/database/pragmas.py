@@ -29,14 +29,15 @@ _NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
 #: The journal modes in which SQLite can roll back, and recover after a crash
-#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). It also accepts abbreviations, such as ``m`` for MEMORY.
+#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). SQLite also accepts abbreviations, such as
+#: ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
 _FLAGS = """
     automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync
     ignore_check_constraints legacy_alter_table query_only read_uncommitted recursive_triggers
     reverse_unordered_selects trusted_schema writable_schema
 """
-#: The PRAGMAs that take words. SQLite reports a flag as 0 or 1, and some other words as their position here.
+#: The PRAGMAs that take words. SQLite reports a flag as 0 or 1, and some other words as their index in the tuple.
 WORDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_FLAGS.split(), ("ON", "OFF")),
     "auto_vacuum": ("NONE", "FULL", "INCREMENTAL"),
@@ -48,7 +49,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "temp_store": ("DEFAULT", "FILE", "MEMORY"),
 }
 
-#: PRAGMAs kept in the file. Setting one to the value that it has would needlessly write or lock the file.
+#: PRAGMAs kept in the file. Setting one to its current value would needlessly write or lock the file.
 _KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
 #: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
 LAYOUT = frozenset({"auto_vacuum", "page_size", "encoding"})
@@ -78,7 +79,7 @@ def pragma_problem(name: str, value: str | int) -> str | None:
 
 
 def unsafe_journal(statement: str) -> str | None:
-    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe one, or none.
+    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe mode or no mode.
 
     ``statement`` starts with its verb, not with a comment.
     """
@@ -100,7 +101,7 @@ def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
 
 
 def _only_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
-    """Return the value in the result of a PRAGMA; None if it is empty."""
+    """Return the value in the result of a PRAGMA; None if the result is empty."""
     value = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
 
@@ -122,14 +123,14 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
 
 
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in order and read it back; ``database`` is its name for messages.
+    """Set each PRAGMA in order and read it back; ``database`` is the database's name for messages.
 
     Raises:
-        PragmaError: one reads back another value, or nothing.
+        PragmaError: SQLite reports another value for a PRAGMA, or none.
         DatabaseBusy: other connections kept the journal mode from being changed.
         UsageError: a name or value isn't a plain word or number.
     """
-    cursor = sqlite3.Cursor(connection)  # connection.cursor() may be the application's own
+    cursor = sqlite3.Cursor(connection)  # connection.cursor() may return the application's own class
     cursor.row_factory = None
     deadline = time.monotonic() + wait_timeout(pragmas)
     for pragma in pragmas:
@@ -165,7 +166,7 @@ def apply_layout_pragmas(
 
 
 def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Return the declared busy timeout in seconds, which counts even before PRAGMAs are set."""
+    """Return the declared busy timeout in seconds. It applies even before PRAGMAs are set."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 

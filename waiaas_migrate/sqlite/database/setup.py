@@ -1,6 +1,6 @@
 """Call the application's setup function, which adds collations, functions and extensions to a connection.
 
-The function is set for the length of a run, and called with every connection that the run opens, also in memory.
+During a run, the function is called with every connection that the run opens, including those in memory.
 """
 
 from __future__ import annotations

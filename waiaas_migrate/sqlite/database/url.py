@@ -1,6 +1,6 @@
 """Names of databases: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
 
-:func:`database_path` parses text from outside once. A :class:`~pathlib.Path` always means the file of that name.
+:func:`database_path` parses user input once. A :class:`~pathlib.Path` always means the file of that name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from waiaas_migrate.errors import DatabaseFileError, UsageError
 StrPath = str | os.PathLike[str]
 
 MEMORY = ":memory:"
-_HOW_URLS_ARE = "Write sqlite:///relative/path.db or sqlite:////absolute/path.db."
+_URL_FORMS = "Write sqlite:///relative/path.db or sqlite:////absolute/path.db."
 _OTHER_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -25,10 +25,10 @@ class Database:
     """A database to open.
 
     Args:
-        name: what messages call it.
+        name: its name in messages.
         file: its path; None if it is in memory.
         uri: the ``file:`` URI, if one was given.
-        was_there: the file existed before, and must not be made again if it is gone.
+        was_there: the file existed before, and must not be created again if it is missing.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Database:
 
     @property
     def query(self) -> str:
-        """The parameters of a URI without its mode, such as a VFS, with an ``&`` after each."""
+        """The URI's parameters except ``mode``, each followed by ``&``."""
         asked = urlsplit(self.uri or "").query.split("&")
         return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
 
@@ -58,7 +58,7 @@ class Database:
 def database_path(text: StrPath) -> Database:
     """Parse a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
 
-    A URI is SQLite's own (https://www.sqlite.org/uri.html). A URL has three slashes before a relative path and four
+    For URIs, see https://www.sqlite.org/uri.html. A URL has three slashes before a relative path and four
     before an absolute one, as with yoyo and SQLAlchemy. Percent escapes are decoded in both, but not in a plain path.
 
     Raises:
@@ -76,14 +76,14 @@ def database_path(text: StrPath) -> Database:
     if name.startswith("sqlite:"):
         return _from_url(name)
     if "://" in name and _OTHER_URL.match(name) and not Path(name).parent.exists():
-        raise UsageError(f"{name} is not a database URL. {_HOW_URLS_ARE}")
+        raise UsageError(f"{name} is not a database URL. {_URL_FORMS}")
     return Database(name=name, file=_file_path(name, name))
 
 
 def database_text(path: StrPath) -> str:
     """Return the text that names the same database, for messages and for other processes.
 
-    A :class:`~pathlib.Path` that reads like a URL gets ``./`` before it.
+    A :class:`~pathlib.Path` that looks like a URL gets ``./`` before it.
     """
     name = os.fsdecode(path)
     is_other = not isinstance(path, str) and (name == MEMORY or name.startswith(("file:", "sqlite:")))
@@ -91,7 +91,7 @@ def database_text(path: StrPath) -> str:
 
 
 def _file_path(text: str, name: str) -> str:
-    """Return ``text`` if it can be a file; a slash at its end, which a Path would drop, means a folder."""
+    """Return ``text`` if it can name a file; a trailing slash, which a Path would drop, names a folder."""
     if "\0" in text:
         raise UsageError(f"{name} contains a character that no file name can have. Correct it.")
     if text[-1:] == os.sep:
@@ -111,7 +111,7 @@ def _from_uri(uri: str) -> Database:
 def _from_url(url: str) -> Database:
     parts = urlsplit(url)
     if parts.netloc or not url.startswith("sqlite://"):
-        raise UsageError(f"{url} is not a database URL. {_HOW_URLS_ARE}")
+        raise UsageError(f"{url} is not a database URL. {_URL_FORMS}")
     if parts.query or parts.fragment:
         raise UsageError(f"{url} has a ? or # outside its path. Write them as %3F and %23, or give the plain path.")
     path = unquote(parts.path.removeprefix("/"))

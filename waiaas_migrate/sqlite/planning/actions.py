@@ -1,7 +1,7 @@
 """The actions that a migration consists of, as data.
 
 The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``. A rename
-is both a change and an action.
+is both a change and an action, so ``changes.py`` defines it.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class EditDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndEdits:
-    """Make every connection read the edited definitions, and fail at an error."""
+    """Make every connection read the edited definitions; fail if one has an error."""
 
     tables: tuple[str, ...]
 
@@ -190,8 +190,8 @@ class GuardForeignKeysOff:
 class GuardDefinition:
     """Fail if ``table`` was changed by hand: a rebuild would lose the change.
 
-    The expected definition is ``text``. If ``text`` is None, it is the definition of the new table ``aside`` with
-    ``named`` (its name) and ``pieces`` replaced.
+    The expected definition is ``text``. If ``text`` is None, the guard takes the definition of the new
+    table ``aside``, and replaces its name (``named``) and ``pieces``.
     """
 
     table: str
@@ -215,10 +215,10 @@ class GuardObjects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphans:
-    """The rows of ``table`` that have no ``parent`` by the foreign key on ``columns``.
+    """The rows of ``table`` whose foreign key on ``columns`` finds no row in ``parent``.
 
-    ``where`` is their condition, in which the table is called ``child``. ``rowid`` is the name of the rowid; None if
-    the rowid does not identify a row before and after.
+    ``where`` is the condition for these rows; it calls the table ``child``. ``rowid`` is the name of the rowid; None if
+    rows may change their rowid.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""An order of tables in which backfills read values from before the migration."""
+"""Order tables so that backfills read values from before the migration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return ``tables`` (folded), each before those that its backfills read; and those that can't be ordered."""
+    """Return ``tables`` (folded), each before the tables that its backfills read.
+
+    The second list contains the tables that can't be ordered, because their backfills read each other.
+    """
     dropped = [change for change in transition.changes if isinstance(change, DropColumn)]
     changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
     reads = {name: found.columns for name, found in transition.reads.items()}
@@ -24,7 +27,7 @@ def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[lis
         read = frozenset[str]().union(*(before[name] for name in waiting))
         free = next((name for name in waiting if name not in read), None)
         if free is None:
-            # Tables that read none of the others are not part of the circle.
+            # Tables that read none of the others are not part of the cycle.
             return ordered + waiting, [name for name in waiting if before[name] & set(waiting)]
         waiting.remove(free)
         ordered.append(free)

@@ -1,4 +1,4 @@
-"""When ALTER TABLE … DROP COLUMN works, and changes nothing but the column."""
+"""Decide whether ALTER TABLE … DROP COLUMN works and changes only the column."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def _keeps_comments(table: TableChanges, name: str) -> bool:
 
 
 def _schema_allows(transition: Transition) -> bool:
-    """Return whether the rest of the schema does not rule out DROP COLUMN.
+    """Return whether DROP COLUMN works with the rest of the schema.
 
     It fails if an index is on a string in double quotes, or if a view or trigger uses a table that was just dropped. It
-    writes ``""`` as ``''`` in all views and triggers.
+    also writes ``""`` as ``''`` in all views and triggers.
     """
     parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
     dropped = {fold(table.name) for table in transition.dropped(Table)}

@@ -34,8 +34,8 @@ class Effects:
     """The effects of one direction of a migration.
 
     Args:
-        tables: each table that is read or written, by its name before, with the highest cost; None if that may be any
-            table at any cost.
+        tables: each table that is read or written, by its name before the migration, with its highest cost; None if any
+            table may be affected at any cost.
         changes_rows: existing rows can change or be deleted, or rows can be added.
         changes_keys: foreign keys are added or changed.
         loses: data can be lost in other ways than by a rebuild or a destructive hazard.
@@ -98,16 +98,16 @@ class Tally:
         self._tables: dict[str, tuple[str, Cost]] = {}
         self._created: set[str] = set()
         self._dropped: set[str] = set()
-        self._before: dict[str, str] = {}
+        self._old_names: dict[str, str] = {}
 
     def touch(self, table: str, cost: Cost) -> None:
         """Add an access to ``table``; the highest cost of each table counts."""
-        name = self._before.get(fold(table), table)
+        name = self._old_names.get(fold(table), table)
         known = self._tables.get(fold(name), (name, cost))
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
 
     def create(self, table: str, cost: Cost) -> None:
-        """Add a new table. If it has the name of a dropped table, that counts as a rebuild."""
+        """Add a new table. A new table with the name of a dropped table counts as a rebuild."""
         self._created.add(fold(table))
         self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
 
@@ -117,7 +117,7 @@ class Tally:
         self.write(table)
 
     def write(self, table: str) -> None:
-        """Add a write to rows of ``table``, or their deletion."""
+        """Add a write to rows of ``table``, or a deletion of rows."""
         self.touch(table, Cost.SCAN)
         self.changes_rows = True
 
@@ -127,7 +127,7 @@ class Tally:
         self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
 
     def rename(self, old: str, new: str) -> None:
-        """Add a rename. If a new table replaces an existing one, that counts as a rebuild."""
+        """Add a rename. A new table that replaces an existing one counts as a rebuild."""
         self.changes_keys = True
         if fold(old) in self._created and fold(new) in self._tables:
             self._created.remove(fold(old))
@@ -137,7 +137,7 @@ class Tally:
         self.touch(old, Cost.CONSTANT)
         if fold(new) in self._dropped:
             self.touch(new, Cost.REBUILD)
-        self._before[fold(new)] = self._before.pop(fold(old), old)
+        self._old_names[fold(new)] = self._old_names.pop(fold(old), old)
 
     def effects(self, hazards: Iterable[AnnouncedHazard] = ()) -> Effects:
         """Return the sum, the most expensive tables first, with the announced ``hazards``."""

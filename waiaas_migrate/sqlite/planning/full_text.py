@@ -18,9 +18,10 @@ from waiaas_migrate.sqlite.reading.external_content import external_content
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:
-    """Yield a step that indexes existing rows again for each table that changed, or whose content did.
+    """Yield a step for each full-text table that must index existing rows again.
 
-    No trigger fires while a migration changes rows, so nothing else updates the index.
+    The table itself or its content has changed. No trigger fires while a migration changes rows, so nothing
+    else updates the index.
     """
     made = {fold(virtual.name) for virtual in transition.created(VirtualTable)}
     old_tables, new_tables = transition.old.by_name(), transition.new.by_name()
@@ -43,7 +44,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
 
 
 def is_changed(transition: Transition, read: Collection[tuple[str, str]]) -> bool:
-    """Return whether values may change in ``read`` (table and column, folded)."""
+    """Return whether values may change in the columns ``read`` (table and column, folded)."""
     moved = set(moved_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in read:

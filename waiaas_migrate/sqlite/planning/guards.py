@@ -14,7 +14,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message of a condition that fails, and the label that names its column."""
+    """The message of a condition that fails, and the column name for the condition in SQL."""
 
     label: str
     message: str

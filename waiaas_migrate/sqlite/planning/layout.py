@@ -13,7 +13,7 @@ from waiaas_migrate.schema.names import fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Constraints:
-    """Constraints in one place, by their kinds."""
+    """The constraints written in one place, by kind."""
 
     primary_key: PrimaryKey | None
     uniques: tuple[Unique, ...]
@@ -29,7 +29,7 @@ class ColumnLayout(_Constraints):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the column has only a name and a type, as many do."""
+        """Whether the column has only a name and a type."""
         column = self.column
         own = column.not_null or column.default or column.collation is not None or column.generated
         return not (own or self.primary_key or self.uniques or self.checks or self.foreign_keys)

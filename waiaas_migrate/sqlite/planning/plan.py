@@ -1,7 +1,7 @@
-"""Turns changes into steps that SQLite can run, in an order that works.
+"""Turn changes into steps that SQLite can run, in an order that works.
 
-First come the drops of triggers, views, indexes and tables that could be in the way, then steps that rename, create and
-alter tables, then those that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
+The first steps drop triggers, views, indexes and tables that could be in the way. The next steps rename, create and
+alter tables. Then come steps that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class _Planner:
         tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
         noted, compared = violation_guards(self.t)
         yield from self._settings()
-        yield from (_drop("trigger", trigger.name) for trigger in self._leaving_triggers())
+        yield from (_drop("trigger", trigger.name) for trigger in self._triggers_to_drop())
         yield from (_drop("view", view.name) for view in leaving_views(self.t))
         yield from self._renames()
         yield from noted
@@ -95,7 +95,7 @@ class _Planner:
 
     # Drop
 
-    def _leaving_triggers(self) -> list[Trigger]:
+    def _triggers_to_drop(self) -> list[Trigger]:
         """Return the triggers to drop: those that change, lose their view, would fire, or would make a rename fail."""
         gone = _names(self.t.dropped(Trigger)) | self.t.set_aside
         gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
@@ -134,7 +134,7 @@ class _Planner:
             yield from self._indexes_of_new(table, free=True)
 
     def _indexes_of_new(self, table: Table, *, free: bool) -> Iterator[a.Step]:
-        """Create the indexes of a new table with free names, or those with names in use."""
+        """Create the indexes of a new table whose names are ``free``, or those whose names are still in use."""
         held = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes}
         for index in table.indexes:
             if (fold(index.name) not in held) is free:
@@ -165,7 +165,7 @@ class _Planner:
                 yield _step(f"add view {view.name}", a.CreateStatement(statement=view.statement))
 
     def _create_triggers(self) -> Iterator[a.Step]:
-        needed = _names(self._leaving_triggers()) | _names(self.t.created(Trigger))
+        needed = _names(self._triggers_to_drop()) | _names(self.t.created(Trigger))
         for trigger in self.t.new.triggers:
             if fold(trigger.table) in self.rebuilt | self.dropped or fold(trigger.name) in needed:
                 words = f"add trigger {trigger.name} on {trigger.table}"
@@ -175,7 +175,7 @@ class _Planner:
 def leaving_views(transition: Transition) -> tuple[View, ...]:
     """Return the views to drop first, whether or not they are created again."""
     gone = _names(transition.dropped(View)) | transition.set_aside
-    if transition.renames.tables or transition.renames.columns:  # a view that reads one of these would stop a rename
+    if transition.renames.tables or transition.renames.columns:  # a rename fails if a view reads a dropped one
         gone = with_readers(transition.start.views, gone)
     return tuple(view for view in transition.start.views if fold(view.name) in gone)
 
@@ -189,7 +189,7 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
 
 
 def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
-    """Yield ``tables``, each before those that it refers to, if possible."""
+    """Yield ``tables``, each before the tables that it refers to, if possible."""
     left = tables
     while left:
         referred = {fold(k.table) for table in left for k in table.foreign_keys if fold(k.table) != fold(table.name)}

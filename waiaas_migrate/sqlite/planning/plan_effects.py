@@ -67,7 +67,7 @@ class _PlanTally(Tally):
                 a.CreateStatement() | a.SecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
             ):  # fmt: skip
-                pass  # They read and write no rows, or another action of the same step counts for them.
+                pass  # These read and write no rows, or another action of the step already counts the table.
             case _:
                 assert_never(action)
 

@@ -1,4 +1,4 @@
-"""Rebuilds a table: create a new one, copy the rows, replace the old one."""
+"""Rebuild a table: create a new one, copy the rows, replace the old one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
     copy = a.CopyRows(
         table=new.name,
         aside=aside,
-        copied=tuple(_copied(old, new)) or (_nothing_kept(new),),
+        copied=tuple(_copied(old, new)) or (_placeholder_value(new),),
         asks_checks=not _keeps_checks(old, new),
         overrides=overrides_conflicts(new),
     )
@@ -57,7 +57,10 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
 
 
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
-    """Yield guards for added columns, unless they have a backfill, which is part of the copy, or are the rowid."""
+    """Yield guards for added columns.
+
+    A column with a backfill needs no guard, because the copy fills it. Nor does a column that is the rowid.
+    """
     for change in table.changes:
         if (
             isinstance(change, AddColumn)
@@ -68,7 +71,7 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
 
 
 def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
-    """Return CREATE TABLE under the name ``aside``, and a guard for the old table."""
+    """Return the CREATE TABLE of ``aside``, and a guard for the definition of the old table."""
     name, temporary = written_name(table.text), sql_name(aside)
     named = a.Piece(old=temporary, new=name)
     steps = None
@@ -119,7 +122,10 @@ def _has_counter(table: Table) -> bool:
 
 
 def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
-    """Yield the columns to copy: not generated ones, nor new ones without a backfill, which get their default."""
+    """Yield the columns to copy.
+
+    These exclude generated columns, and new columns without a backfill, which get their default.
+    """
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield a.Assignment(column=rowid, source=rowid)
@@ -133,7 +139,7 @@ def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
             yield a.Assignment(column=column.name, source=source)
 
 
-def _nothing_kept(new: Table) -> a.Assignment:
+def _placeholder_value(new: Table) -> a.Assignment:
     """Return a value to copy if no column is kept: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:

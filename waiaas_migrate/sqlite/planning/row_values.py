@@ -1,4 +1,4 @@
-"""The values that rows get, and the conditions that they must meet."""
+"""The values that a migration gives to rows, and the conditions that rows must meet."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def is_filled(old: Table, column: Column) -> bool:
 
 
 def value_of(old: Table, column: Column) -> str | None:
-    """Return the SQL for the value of ``column`` over ``old``; None for its default."""
+    """Return the SQL that computes ``column`` from a row of ``old``; None for its default."""
     before = old.column(column.name)
     backfill = column.hints.backfill
     if before is None:
@@ -66,7 +66,7 @@ def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
 
 
 def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """Map the enum values that rows may hold to those that replace them in ``column``."""
+    """Map the enum values that rows of ``column`` may have to their replacements."""
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
     if not hinted:
         return {}
@@ -77,8 +77,8 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
 def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     """Return the statements that give the rows of ``old`` their new values.
 
-    Each renamed enum value has a statement. But if values are swapped, or if a CHECK or a backfill reads several of the
-    columns, one statement must change all values at once.
+    Each renamed enum value gets its own statement. If values are swapped, or if a CHECK or a backfill reads several of
+    the columns, one statement changes all values at once.
     """
     changing = [
         (column, value)
@@ -155,7 +155,7 @@ def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C
             | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
-            pass  # SQLite tests keys itself, and foreign_key_steps.py looks for parents.
+            pass  # SQLite tests keys itself, and foreign_key_steps.py looks for missing parents.
         case _:
             assert_never(change)
 
@@ -193,10 +193,10 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
-    """Return the CHECKs, each after its folded table, that pass because the migration sets all values that they read.
+    """Return the CHECKs, each after its folded table, that all rows pass.
 
-    Such a CHECK reads only columns that are filled with a default, or with a backfill that reads nothing. SQLite
-    computes these values in a sample row. ``old`` has the new names already.
+    The migration sets all values that such a CHECK reads: it fills the columns with a default, or with a backfill that
+    reads nothing. SQLite computes these values in a sample row. ``old`` already has the new names.
     """
     found: set[tuple[str, Check]] = set()
     before = old.by_name()

@@ -1,6 +1,6 @@
 """The effects of hand-written SQL; in doubt, the worst case.
 
-Statements are read with SQLite's own tokens. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` lose nothing.
+Statements are read with SQLite's own tokens. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` never lose data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) (?P<where>.+?):(?: |\Z)")
 
 #: PRAGMAs that only set a number in the header of the file.
 _HARMLESS = frozenset({"user_version", "application_id"})
-#: Modules of virtual tables that come with SQLite, and read no other table when one is created.
+#: Virtual table modules of SQLite that read no other table during CREATE VIRTUAL TABLE.
 _MODULES = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})
 #: Words in a column definition that make SQLite, or the run, check existing rows.
 _CHECKED = frozenset({"AS", "CHECK", "GENERATED", "NOT", "REFERENCES"})
@@ -30,7 +30,7 @@ class _Unclear(Exception):
 
 
 def effects_of_sql(statements: Sequence[str]) -> Effects:
-    """Return the effects of ``statements``, and the hazards in the comments above."""
+    """Return the effects of ``statements``, and the hazards in the comments above them."""
     tally = Tally()
     hazards = tuple(_announced(statements))
     try:
@@ -60,7 +60,7 @@ class _Statement:
     def __init__(self, tokens: Sequence[Token], tally: Tally) -> None:
         names = [token.name for token in tokens if token.is_name]
         if any(is_internal(name) and not fold(name).startswith("sqlite_") for name in names):
-            raise _Unclear  # the statement concerns the bookkeeping
+            raise _Unclear  # the statement uses a bookkeeping table
         self._words = {token.word for token in tokens}
         self._cursor = Cursor(tokens)
         self._tally = tally
@@ -132,7 +132,7 @@ class _Statement:
                 tally.touch(self._table(), Cost.CONSTANT)
             case "VIEW":
                 pass
-            case _:  # for example TEMP, whose objects hide others
+            case _:  # for example TEMP, whose objects hide others of the same name
                 raise _Unclear
 
     def _alter(self) -> None:
@@ -168,7 +168,7 @@ class _Statement:
         self._tally.loses = True
 
     def _select(self) -> None:
-        """Add the tables that a query reads, which takes time."""
+        """Add a scan of each table that a query reads."""
         while not self._cursor.is_done:
             if self._cursor.next().word in ("FROM", "JOIN") and self._cursor.peek() != "(":
                 self._tally.touch(self._table(), Cost.SCAN)

@@ -1,4 +1,7 @@
-"""Literals of an enum value that a migration renames or removes: SQL that uses them silently means something else."""
+"""Find SQL that still uses an enum value that a migration renames or removes.
+
+Such SQL still runs, but its meaning has silently changed.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Gone:
-    """The values that a column no longer has, each with the one that replaces it in rows, if any."""
+class _RemovedValues:
+    """The values that a column no longer has, each with its replacement in rows, if any."""
 
     table: Table
     column: Column
@@ -31,7 +34,10 @@ class _Gone:
 
 
 class _Place(NamedTuple):
-    """SQL that may use a value: the object that it belongs to, what to call it in a sentence, and its own table."""
+    """SQL that may use a value.
+
+    ``where`` names its object, ``subject`` names the object in a sentence, and ``own`` is the object's table.
+    """
 
     where: str
     subject: str
@@ -40,10 +46,10 @@ class _Place(NamedTuple):
 
 
 def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each place in ``new`` that uses an enum value of ``old`` which ``new`` no longer has."""
+    """Return a hazard for each place in ``new`` that uses an enum value removed since ``old``."""
     found: dict[Hazard, None] = {}
     tables = new.by_name()
-    for gone in _gone(old, new):
+    for gone in _removed_values(old, new):
         for place, names in _places(new, gone):
             for use in literal_uses(tree_of(place.text), tables, place.own):
                 if use.value in gone.values and (verb := _verb(use, gone, names)):
@@ -56,7 +62,7 @@ def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     return tuple(found)
 
 
-def _gone(old: Schema, new: Schema) -> Iterator[_Gone]:
+def _removed_values(old: Schema, new: Schema) -> Iterator[_RemovedValues]:
     before = old.by_name()
     for table in new.tables:
         was = before.get(fold(table.name))
@@ -68,10 +74,10 @@ def _gone(old: Schema, new: Schema) -> Iterator[_Gone]:
             dropped = (values_held(was, column) or frozenset(hinted)) - held
             if dropped:
                 values = {value: hinted.get(value) for value in sorted(dropped, key=str)}
-                yield _Gone(table=table, column=column, values=values)
+                yield _RemovedValues(table=table, column=column, values=values)
 
 
-def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]:
+def _places(new: Schema, gone: _RemovedValues) -> Iterator[tuple[_Place, frozenset[str]]]:
     """Yield the SQL that can reach the column, with the names that the column may have there."""
     own = frozenset({fold(gone.column.name)})
     for owner, where, text in expressions(gone.table):
@@ -91,8 +97,8 @@ def _places(new: Schema, gone: _Gone) -> Iterator[tuple[_Place, frozenset[str]]]
             yield place, other_names([tree_of(trigger.statement)], named)
 
 
-def _verb(use: LiteralUse, gone: _Gone, names: frozenset[str]) -> str:
-    """Return what is done with the value and the column; empty if the value is used with other columns only."""
+def _verb(use: LiteralUse, gone: _RemovedValues, names: frozenset[str]) -> str:
+    """Return a verb phrase for the use of the value; empty if it is used only with other columns."""
     own = fold(gone.table.name), fold(gone.column.name)
     met = [one for one in use.columns if (one.table, one.column) == own or (one.table is None and one.column in names)]
     if not met:
@@ -103,7 +109,7 @@ def _verb(use: LiteralUse, gone: _Gone, names: frozenset[str]) -> str:
     return "compares {1} with {0}" if is_certain else "may compare {1} with {0}"
 
 
-def _hazard(gone: _Gone, value: str | int, where: str, said: str) -> Hazard:
+def _hazard(gone: _RemovedValues, value: str | int, where: str, said: str) -> Hazard:
     new = gone.values[value]
     fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {allow(Code.STALE_VALUE)}"
     what = f"{said}, which is no longer a value of the enum."

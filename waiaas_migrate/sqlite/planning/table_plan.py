@@ -1,9 +1,9 @@
-"""Chooses the cheapest safe way to change a table: ALTER TABLE, a catalog edit, or a rebuild.
+"""Choose the cheapest safe way to change a table: ALTER TABLE, a catalog edit, or a rebuild.
 
 If the bytes on disk stay the same, only the text of the table is edited, in constant time. A DEFAULT is never changed
 this way, because rows older than their column read it from the catalog
-(https://www.sqlite.org/lang_altertable.html#altertabaddcol). Nor is anything that determines the stored bytes:
-collations, keys, UNIQUE, generated columns, table options, a type of another affinity.
+(https://www.sqlite.org/lang_altertable.html#altertabaddcol). The same holds for everything else that determines the
+stored bytes: collations, keys, UNIQUE, generated columns, table options, and types of another affinity.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TablePlan:
         rules: edits that allow the new values of rows.
         steps: alterations of the table and its rows.
         edits: all other edits.
-        drops: the dropped columns.
+        drops: steps that drop columns.
         is_rebuilt: the table loses its indexes and triggers, which must be created again.
         updated: the folded names of the columns in which rows get new values.
     """
@@ -134,7 +134,7 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after those it uses; None if impossible."""
+    """Return the added columns, each after the added columns that it uses; None if impossible."""
     waiting = {fold(change.new.name): change for change in _additions(table)}
     ordered: list[c.AddColumn] = []
     while waiting:
@@ -199,7 +199,7 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[
 
 
 def _not_null_added(change: c.Alteration) -> c.Alteration:
-    """Return ``change``; for an added column, the change that is left: it becomes NOT NULL."""
+    """Return ``change``; for an added column, return the later change that makes it NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
     return c.ModifyColumn(table=change.table, old=replace(change.new, not_null=None), new=change.new)
@@ -230,7 +230,10 @@ class _Edits:
         self._text, self._table = changes.text, changes.old
 
     def make(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Make ``changes`` and return their edits; if it is impossible piece by piece, one edit of the whole text."""
+        """Make ``changes`` and return their edits.
+
+        If the text can't be changed piece by piece, return one edit of the whole text.
+        """
         new = reduce(altered, changes, self._table)
         steps = text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
@@ -275,7 +278,7 @@ def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
 def _alterations(
     table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows], asked: Sequence[a.GuardNoRow]
 ) -> Iterator[a.Step]:
-    """Return the steps that add columns, update rows, and then test ``asked``."""
+    """Return the steps that add columns, update rows, and then test the guards ``asked``."""
     steps = []
     for change in added:
         place = _as_added(table, change)

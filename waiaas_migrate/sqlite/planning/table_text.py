@@ -1,8 +1,8 @@
-"""Reads the text of a CREATE TABLE, and finds the piece that changes.
+"""Read the text of a CREATE TABLE, and find the piece that changes.
 
 A migration that edits the definition of a table shows only that piece. ``text_steps.py`` writes the new text, in which
-only the changed columns and constraints differ. :func:`piece` then finds the smallest piece that differs, and that
-occurs only once.
+only the changed columns and constraints differ. :func:`piece` then finds the smallest piece that contains the
+difference and occurs only once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _clause_starts(words: Sequence[str]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A CREATE TABLE, its columns and constraints, and where its body ends."""
+    """A CREATE TABLE, its columns and constraints, and the position where its body ends."""
 
     sql: str
     parts: tuple[Part, ...]
@@ -116,7 +116,7 @@ def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
     """Return whether DROP COLUMN removes the comments on column ``at`` and no others.
 
     SQLite removes the text from the column's name to the next column's name. If the column is the last one, SQLite
-    removes the text from the comma before it, which may be in a comment, to its end.
+    removes the text from the preceding comma, which may be in a comment, to the end of the column.
     """
     text = parsed(sql)
     if at == 0:

@@ -1,4 +1,4 @@
-"""Changes the text of a CREATE TABLE, and keeps all other text as it is."""
+"""Change parts of a CREATE TABLE, and keep all other text as it is."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _last_position(stays: Sequence[Item | None], before: Sequence[Item | None]) 
 def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
     above = text.sql[: text.parts[0].start].partition("(")[2].partition("\n")[2] if at == 0 else ""
     if text.line_comment(at) is None or above.strip() or (at and text.line_comment(at - 1) is None):
-        raise _Unclear  # a comment above this part would then be above the next one
+        raise _Unclear  # a comment above this part would end up above the next part
     part = text.parts[at]
     if not is_last:
         return _Edit(part.start, text.parts[at + 1].start, "")

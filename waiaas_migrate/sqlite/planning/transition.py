@@ -34,10 +34,10 @@ class Transition:
         set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
         options: the settings of the project.
         texts: the CREATE statements of the tables of ``old``, by folded name.
-        reads: what the backfills of each table read, by its folded name.
-        problems: backfills that can't be run.
+        reads: the columns and views that the backfills of each table read, by the table's folded name.
+        problems: backfills that can't run.
         strings: the strings in double quotes in ``old``, by the object that contains them.
-        known: texts of the catalog that were read before.
+        known: the tables and indexes of CREATE statements that were read before.
         stale_indexes: the folded names of the full-text tables over a view that must be indexed again.
         in_order: keep the columns of each table in the order of ``new``.
     """
@@ -59,7 +59,7 @@ class Transition:
     in_order: bool = False
 
     def kept_tables(self) -> Iterator[tuple[Table, Table]]:
-        """Yield each table of ``old`` that is also in ``new``, as it is in each."""
+        """Yield each table that is in both schemas, as a pair from ``old`` and ``new``."""
         before = self.old.by_name()
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
@@ -72,7 +72,7 @@ class Transition:
         return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
     def _object_changes(self) -> Iterator[c.AddTable | c.DropTable | c.IndexChange | c.ObjectChange]:
-        """Yield the changes except those that alter or rename a table, which stays."""
+        """Yield all changes except those that alter or rename a table."""
         stays = c.Alteration | c.RenameTable | c.RenameColumn
         return (change for change in self.changes if not isinstance(change, stays))
 

@@ -27,7 +27,7 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokeniz
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
 _KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
 
-#: An object or column, and an expression of it or the name of its collation, if there is one.
+#: The name of an object or column, and an expression or the name of a collation that it uses, if any.
 _Use = tuple[str, SqlText | str | None]
 
 
@@ -46,7 +46,7 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     if not used:
         return ()
     with closing(memory()) as scratch:
-        errors = {(code, fold(name)): _lacking(scratch, code, name) for code, name, _ in used}
+        errors = {(code, fold(name)): _missing_error(scratch, code, name) for code, name, _ in used}
     known = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
     for code, name, owner in used:
@@ -65,7 +65,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
-    """Return the error of a DEFAULT, whose functions CREATE TABLE does not check."""
+    """Return SQLite's error for a DEFAULT; CREATE TABLE does not check its functions."""
     with closing(memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
@@ -92,7 +92,7 @@ def names_it(text: str, code: Code, name: str) -> bool:
     )
 
 
-def _lacking(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
+def _missing_error(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
     """Return the error if SQLite lacks ``name``; wrong arguments prove that it exists."""
     quoted = quote_name(name)
     query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
@@ -115,7 +115,7 @@ def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
 
 
 def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
-    """Yield the uses in ``schema``; those in backfills only if rows in ``old`` get their values."""
+    """Yield the uses in ``schema``. A backfill counts only if it fills rows of ``old``."""
     before = old.by_name()
     for table in schema.tables:
         for column in table.columns:

@@ -13,7 +13,7 @@ Tree = Any
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-    """Return the list of values that a CHECK allows in a column; None unless the CHECK consists of such a list.
+    """Return the list of values that a CHECK allows in a column; None if the CHECK is anything else.
 
     ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
     """
@@ -30,7 +30,7 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
 
 
 def tree_of(text: SqlText) -> Tree:
-    """Return the tree of ``text``; None if it is too deep, or was not understood."""
+    """Return the tree of ``text``; None if it is too deep or can't be parsed."""
     try:
         return json.loads(text.key)
     except (ValueError, RecursionError):

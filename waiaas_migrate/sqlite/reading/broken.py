@@ -25,7 +25,7 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 class Broken:
     """An object that doesn't work.
 
-    ``fails``: using it is an error. Otherwise it is a trigger that never fires for a column that it names.
+    ``fails``: using the object is an error. If False, the object is a trigger that never fires for one of its columns.
     """
 
     kind: str
@@ -37,13 +37,13 @@ class Broken:
 def broken_objects(
     database: sqlite3.Connection, schema: Schema, names: Collection[str] | None = None
 ) -> tuple[Broken, ...]:
-    """Return the views, virtual tables and triggers in ``database``, which has ``schema``, that don't work.
+    """Return the views, virtual tables and triggers of ``database`` that don't work.
 
-    ``names`` are the folded names of the objects to look at; None for all.
+    ``schema`` is the schema of the database. ``names`` are the folded names of the objects to look at; None for all.
     """
     queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
     for virtual in schema.virtual_tables:
-        # Its module looks for what it needs only when the table is read.
+        # Its module looks for other tables only when this one is read.
         queries["virtual table", virtual.name] = f"SELECT 1 FROM {quote_name(virtual.name)} LIMIT 1"
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
     broken = [
@@ -64,7 +64,7 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
 
 
 def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> Iterator[Broken]:
-    """Compile each trigger without the others, so that no error is about another trigger that it makes fire.
+    """Compile each trigger without the others, so that each error belongs to its own trigger.
 
     CREATE TRIGGER doesn't check the names in the trigger's statements; compiling a statement that fires it does.
     """
@@ -83,7 +83,7 @@ def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Col
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Map the folded names of the columns of a table or view to whether UPDATE may set them."""
+    """Return the columns of a table or view by folded name; True if UPDATE may set the column."""
     query = "SELECT name, hidden FROM pragma_table_xinfo(?)"
     try:
         return {fold(name): hidden == 0 for name, hidden in database.execute(query, (table,))}
@@ -135,7 +135,7 @@ class Culprit:
 def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> Culprit | None:
     """Return the object at which ALTER TABLE failed, according to ``error``."""
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL"):
-        # Compare each name, because a name may contain any of the text around it in the message.
+        # Compare whole names, because a name may contain text that looks like the rest of the message.
         if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
             return Culprit(kind=kind, name=name, sql=sql, error=str(error))
     return None

@@ -8,14 +8,17 @@ from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token
 
 
 class Cursor:
-    """A position among tokens, which moves as they are read; leave comments out of ``tokens``."""
+    """A position among tokens, which moves as tokens are read.
+
+    A comment counts as a token, but never matches a word.
+    """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self.at = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the upper-case word or symbol ``ahead``; empty for anything else and at the end."""
+        """Return the upper-case word or symbol, ``ahead`` tokens from here; empty for other tokens and at the end."""
         at = self.at + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 

@@ -36,7 +36,7 @@ def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlTex
     Raises:
         SqlError: it is not exactly one expression.
     """
-    # Only a word in double quotes depends on whether there is a column of that name.
+    # The meaning of a word in double quotes depends on whether a column has that name.
     names = known_names(columns) if '"' in sql else frozenset[str]()
     is_named = '"' in owner or fold(owner) in fold(sql)
     return _expression(sql, names, owner if is_named else "")
@@ -234,7 +234,7 @@ def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
 
 
 def default(sql: str) -> SqlText:
-    """Read a DEFAULT that a user wrote, as SQLite reads it without needless parentheses.
+    """Read a DEFAULT that a user wrote; read a literal or a name as SQLite does without parentheses.
 
     Raises:
         SqlError: it is not exactly one expression.
@@ -248,7 +248,7 @@ def bare_default(tokens: Sequence[Token]) -> SqlText:
     found, token = stored_expression(tokens, frozenset()), tokens[-1]
     if not token.is_name or token.word in {*TERMS, "TRUE", "FALSE"}:
         return found
-    # Neither a bare word nor one in double quotes can be a column here: it is a string, and its case counts.
+    # Here, a bare word or a word in double quotes can't be a column. It is a string, and its case matters.
     meant = Token(Kind.STRING, quote_literal(token.name))
     return replace(found, key=stored_expression([meant], frozenset()).key)
 

@@ -61,7 +61,10 @@ def table(sql: str) -> m.Table:
 
 
 def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
-    """Return the primary key without a DESC that has no effect: on the table, with a single INTEGER column."""
+    """Return the primary key without a DESC that has no effect.
+
+    DESC has no effect in a table constraint on a single INTEGER column.
+    """
     if key is None or key.inline or len(key.parts) != 1 or not key.parts[0].descending:
         return key
     types = {fold(column.name): column.type or "" for column in columns}
@@ -150,7 +153,7 @@ class _TableBody:
         return tuple(index_part(part, self._names, self._known) for part in split_commas(tokens))
 
     def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:
-        """Read what only the last column can have."""
+        """Read a constraint that only a column can have, and that belongs to the last column."""
         column = self.columns[-1]
         match word:
             case "DEFAULT":
@@ -241,13 +244,14 @@ def _deferral(cursor: Cursor) -> m.Deferral | None:
 
 
 def _comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
-    """Return the table's comment, and the comments on the parts of its body (columns and constraints) by their number.
+    """Return the table's comment, and the comments on its columns and constraints by their position.
 
-    A comment after something on its line describes that; one on a line of its own describes what follows.
+    A comment at the end of a line describes the part on that line. A comment on a separate line describes the next
+    part.
     """
     found: dict[int, list[str]] = {}
-    pending: list[str] = []  # on lines of their own, before what they describe
-    depth, part = 0, -1  # the part before the body is the table itself
+    pending: list[str] = []  # comments on separate lines, before the part that they describe
+    depth, part = 0, -1  # part -1 is the table itself
     last_part = -1
     is_new_line = False
     for token in tokens:

@@ -12,9 +12,10 @@ from waiaas_migrate.sqlite.quoting import quote_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """The columns, as (table, column), and the views that an expression over the rows of a table reads, all folded.
+    """The columns and views that an expression over the rows of a table reads.
 
-    ``reads_itself``: the expression also reads other rows of its own table.
+    ``columns`` are pairs of table and column. All names are folded. ``reads_itself``: the expression also reads other
+    rows of its own table.
     """
 
     columns: frozenset[tuple[str, str]] = frozenset()
@@ -48,9 +49,9 @@ def expression_dependencies(connection: sqlite3.Connection, table: str, expressi
 
 
 def query_dependencies(connection: sqlite3.Connection, query: str) -> Dependencies:
-    """Return the dependencies of ``query``: SQLite names each to its authorizer while it compiles the query.
+    """Return the dependencies of ``query``.
 
-    See https://www.sqlite.org/c3ref/set_authorizer.html.
+    SQLite reports each to the authorizer while it compiles the query: https://www.sqlite.org/c3ref/set_authorizer.html.
 
     Raises:
         sqlite3.Error: SQLite rejects the query.

@@ -26,7 +26,7 @@ class ExternalContent:
 
 
 def external_content(sql: str) -> ExternalContent | None:
-    """Return the external content of a virtual table; None if it has none, or is not a full-text table."""
+    """Return the external content of a virtual table; None for any other table."""
     if module_of(sql) not in ("fts4", "fts5"):
         return None
     arguments = _arguments(sql)
@@ -53,5 +53,5 @@ def _arguments(sql: str) -> Sequence[Sequence[str]]:
 
 
 def holds_rows(sql: str) -> bool:
-    """Return whether a virtual table has rows of its own, rather than those of another table or of its module."""
+    """Return whether a virtual table stores its own rows, not rows of another table or of its module."""
     return module_of(sql) not in WITHOUT_DATA and external_content(sql) is None

@@ -1,4 +1,4 @@
-"""SQLite's own tokenizer and parser, from the syntaqlite package. No other module imports it.
+"""SQLite's own tokenizer and parser, from the syntaqlite package. Only this module imports it.
 
 Tokens keep the author's text; trees keep the meaning. A parsed tree has no positions in the text, so ``ddl.py`` reads
 the structure of CREATE statements from tokens, and trees only show whether two expressions mean the same.
@@ -33,7 +33,7 @@ class SqlError(ValueError):
 
 
 class Kind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = "word"  # a keyword, or a name without quotes
     NAME = "name"  # a name in double quotes, brackets or backticks
@@ -103,7 +103,7 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     """Return the tokens of ``sql``, with its comments but without white space.
 
     Raises:
-        SqlError: some text is not a token, such as a quote without its end.
+        SqlError: some text is not a token, such as an unterminated string.
     """
     found: list[Token] = []
     position, before, after_comment = 0, "", False
@@ -121,7 +121,7 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
-#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL have no category of their own.
+#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL have no category.
 _KINDS = {
     "comment": Kind.COMMENT,
     "string": Kind.STRING,
@@ -147,8 +147,8 @@ def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] =
     """Return the meaning of an expression or a statement as text: equal text, equal meaning.
 
     Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't count. ``names`` are
-    the folded names that a name in double quotes can refer to. Any other may be a string to SQLite, and keeps its case
-    (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    the folded names that a name in double quotes can refer to. Any other name in double quotes may be a string, so it
+    keeps its case (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
     Raises:
         SqlError: it is not an expression, or not a single statement.
@@ -235,13 +235,13 @@ _SPELLING = frozenset({"bare_source", "default_has_parens", "if_not_exists"})
 
 
 class _Text(str):
-    """A finished piece of the text below."""
+    """A finished piece of the JSON text."""
 
     __slots__ = ()
 
 
 def _canonical_text(tree: object) -> str:
-    """Return ``tree`` as JSON without redundant parentheses and the case of names and keywords.
+    """Return ``tree`` as JSON, without redundant parentheses and with folded names and keywords.
 
     It uses its own stack instead of recursion, because the caller may already be deep in calls.
     """

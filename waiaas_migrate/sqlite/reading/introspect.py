@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.reading.ownership import OtherTools
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings, in_single_quotes
 from waiaas_migrate.sqlite.reading.virtual_tables import module_of, shadow_names, undecided
 
-#: The table (without its indexes) or index that each CREATE statement is known to declare.
+#: The table (without its indexes) or index of each CREATE statement that was read before.
 Known = Mapping[str, Table | Index]
 
 _Object = TypeVar("_Object")
@@ -41,11 +41,11 @@ def introspect(
 
     Args:
         connection: the database.
-        known: statements whose meaning is known already.
+        known: the tables and indexes of CREATE statements that were read before.
         others: the tables of other tools, which are left out; None reads everything, as in a database built in memory.
 
     Raises:
-        UnsupportedError: names an object that can't be read exactly.
+        UnsupportedError: an object can't be read exactly; the message names it.
         sqlite3.DatabaseError: the file can't be read.
     """
     return introspect_quoted(connection, known, others=others)[0]
@@ -86,10 +86,10 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
 
 
 def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[CatalogRow, ...]:
-    """Return the catalog of a live database without what belongs to other tools.
+    """Return the catalog of a live database without the objects of other tools.
 
     Raises:
-        UnsupportedError: names tables that may be ordinary tables or part of a virtual table.
+        UnsupportedError: tables may be ordinary tables or part of a virtual table; the message names them.
     """
     rows = read_catalog(connection)
     ours = others.without(rows)
@@ -145,16 +145,16 @@ def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Seque
     return frozenset(names)
 
 
-#: The columns of each CREATE TABLE that SQLite confirmed. It reports the same in every database.
+#: The columns of each CREATE TABLE that SQLite confirmed. SQLite reports the same columns in every database.
 _CONFIRMED: dict[str, tuple[Column, ...]] = {}
-_MOST_CONFIRMED = 16384
+_MAX_CONFIRMED = 16384
 
 
 def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Compare the columns of ``tables``, made by ``rows``, with what SQLite reports.
+    """Compare the columns of ``tables``, which ``rows`` declare, with the columns that SQLite reports.
 
     Raises:
-        UnsupportedError: names a table for which they differ.
+        UnsupportedError: the columns of a table differ; the message names the table.
     """
     texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
     waiting = [table for table in tables if _CONFIRMED.get(texts[table.name]) != table.columns]
@@ -166,7 +166,7 @@ def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iter
             WHERE m.type = 'table' AND m.name IN ({", ".join("?" * len(names))})"""
         for name, *facts in connection.execute(query, names):
             reported[name].append(tuple(facts))
-    if len(_CONFIRMED) > _MOST_CONFIRMED:
+    if len(_CONFIRMED) > _MAX_CONFIRMED:
         _CONFIRMED.clear()
     for table in waiting:
         keys = set(map(fold, table.primary_key.columns)) if table.primary_key else set()

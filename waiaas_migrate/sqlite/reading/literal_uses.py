@@ -11,7 +11,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import Tree, literal_value
 
 _COMPARISONS = frozenset({"EQ", "EQ_DOUBLE", "NE", "NE_ANGLE", "LT", "LE", "GT", "GE"})
-#: Functions whose value is one of their arguments.
+#: Functions that return one of their arguments.
 _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 
 #: The sources of a FROM clause by folded alias: a table's folded name; None for a view or a subquery.
@@ -21,8 +21,8 @@ Scope = Mapping[str, str | None]
 class Counterpart(NamedTuple):
     """A column that a literal is compared with, or written to.
 
-    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: this is about the column's
-    own value, not one computed from it.
+    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: the literal meets the
+    column's own value, not a value computed from it.
     """
 
     table: str | None
@@ -39,7 +39,7 @@ class LiteralUse(NamedTuple):
 
 
 class _Leaf(NamedTuple):
-    """A literal or a column that an expression may have the value of; ``scopes`` are where its name is looked up."""
+    """A literal or a column whose value an expression may have; its name is looked up in ``scopes``."""
 
     tree: Tree
     scopes: tuple[Scope, ...]
@@ -116,7 +116,7 @@ class _Uses:
                 return
 
     def _leaves(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_Leaf]:
-        """Yield the literals and columns that the value of ``tree`` may be, or be computed from."""
+        """Yield the literals and columns that ``tree`` may return, or may compute its value from."""
         waiting = [_Leaf(tree, scopes, is_direct=True)]
         while waiting:
             leaf = waiting.pop()
@@ -141,7 +141,7 @@ class _Uses:
                     continue
 
     def _results(self, query: _Leaf) -> Iterator[_Leaf]:
-        """Yield what a query selects."""
+        """Yield the expressions that a query selects."""
         for part in _parts(query.tree):
             scopes = (self._scope(part), *query.scopes)
             yield from (_Leaf(item, scopes, query.is_direct) for row in _rows(part) for item in row)
@@ -154,7 +154,7 @@ class _Uses:
         return None if found is None else Counterpart(found or None, fold(column), is_direct and leaf.is_direct)
 
     def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
-        """Return the table of a column; empty for that of a view or a subquery, None if there is none."""
+        """Return the table of a column; empty for a view or a subquery, None if no source has the column."""
         for scope in scopes:
             if qualifier is not None and fold(qualifier) in scope:
                 return scope[fold(qualifier)] or ""
@@ -198,7 +198,7 @@ def _children(tree: Tree) -> list[Tree]:
 
 
 def _keeps_values(node: Tree) -> bool:
-    """Return whether the operands of ``node`` are compared as they are: not if they are arguments of any function."""
+    """Return whether ``node`` compares or returns its operands unchanged; False for most functions."""
     return node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
 
 
@@ -224,7 +224,7 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
 
 
 def _listed(source: Tree) -> Sequence[Tree]:
-    """Return the expressions at the right of IN."""
+    """Return the expressions on the right of IN."""
     match source:
         case {"type": "ExprList"}:
             return _children(source)
@@ -254,7 +254,7 @@ def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield the rows of a query, which an INSERT may write."""
+    """Yield the rows that a query returns, as expressions."""
     for part in _parts(source):
         match part:
             case {"type": "ValuesClause", "rows": rows}:
@@ -266,7 +266,7 @@ def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
 
 
 def _parts(query: Tree) -> Iterator[Tree]:
-    """Yield the queries that ``query`` combines, as by UNION."""
+    """Yield the queries that ``query`` combines, for example with UNION."""
     waiting = [query]
     while waiting:
         match waiting.pop():
@@ -306,7 +306,10 @@ def other_names(trees: Collection[Tree], columns: Collection[str]) -> frozenset[
 
 
 def _renamed(node: dict[str, Tree], names: Collection[str]) -> set[str]:
-    """Return the names that a result column, or the list of columns of a view or CTE, gives to one of ``names``."""
+    """Return the new names that ``node`` gives to any of ``names``.
+
+    A result column may have an alias. A view or a CTE may have a list of column names.
+    """
     match node:
         case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _names_one(expr, names):
             return {fold(alias)}

@@ -1,9 +1,8 @@
-"""Decide which objects of a database belong to other tools, and so not to the schema.
+"""Decide which objects of a database belong to other tools, not to the schema.
 
-Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare are
-the project's, regardless of their names. Of the rest, tables that a tool is known to make, or that the project lists in
-``ignore``, are ignored. SQLite's and yoyo's own tables are left out before
-(:mod:`waiaas_migrate.sqlite.database.catalog`).
+Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare
+belong to the project, regardless of their names. Other tables are ignored if a known tool makes them, or if the project
+lists them in ``ignore``. :mod:`waiaas_migrate.sqlite.database.catalog` already leaves out SQLite's and yoyo's tables.
 """
 
 from __future__ import annotations
@@ -67,14 +66,14 @@ class OtherTools:
     """The tables and views that belong to other tools.
 
     ``patterns`` are the names or globs of the project's ``ignore``, in addition to the known ones. ``declared``
-    are the folded names of the project's own tables and views, which count as its own even if a pattern matches them.
+    are the folded names of the project's tables and views. They belong to the project even if a pattern matches them.
     """
 
     patterns: tuple[str, ...] = ()
     declared: frozenset[str] = frozenset()
 
     def except_for(self, names: Iterable[str]) -> OtherTools:
-        """Return the same, with ``names`` added to the project's own."""
+        """Return a copy with ``names`` added to ``declared``."""
         return replace(self, declared=self.declared | {fold(name) for name in names})
 
     def own(self, name: str) -> bool:

@@ -1,8 +1,8 @@
-"""Find strings in double quotes: SQLite reads such a word as a string if it is not the name of anything.
+"""Find strings in double quotes: SQLite reads such a word as a string if nothing has that name.
 
 See https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted. Whether a word names something
 depends on scopes, aliases and joins, so SQLite decides: ALTER TABLE … RENAME COLUMN puts every such string of a
-database in single quotes. It runs in memory, on a copy of the affected objects without rows.
+database in single quotes. The rename runs in memory, on a copy of the affected objects without rows.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
 from waiaas_migrate.sqlite.reading.spelling import spell
 
-#: The strings in double quotes, by the kind and folded name of the table, view or trigger; an index's are its table's.
+#: The strings in double quotes, by the kind and folded name of the table (also for its indexes), view or trigger.
 Strings = Mapping[tuple[str, str], frozenset[str]]
 
 _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
 _NOTHING = Token(Kind.SYMBOL, "")
-#: The end of an index term that is only a string, and that :func:`in_single_quotes` has made an expression.
+#: The end of an index term that was only a string before :func:`in_single_quotes` made it an expression.
 _AS_EXPRESSION = " || '')"
 
 
@@ -56,12 +56,12 @@ def double_quoted(sql: str) -> tuple[str, ...]:
 
 
 def is_text_term(sql: str) -> bool:
-    """Return whether a term of an index may be only a string, which :func:`in_single_quotes` made an expression."""
+    """Return whether an index term may be a string that :func:`in_single_quotes` made an expression."""
     return _AS_EXPRESSION in sql
 
 
 def as_names(sql: str) -> str:
-    """Return ``sql`` with each word in double quotes in backticks, so that it can only be a name."""
+    """Return ``sql`` with backticks in place of double quotes, so that each quoted word can only be a name."""
     return spell(
         [
             token._replace(text="`" + token.name.replace("`", "``") + "`") if _is_double_quoted(token) else token
@@ -123,7 +123,7 @@ def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> 
 
 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects``, and the tables and views that their texts mention and so may read."""
+    """Return ``suspects``, and the tables and views that they may read, because their texts mention them."""
     others = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
     needed: set[CatalogRow] = set()
     waiting = list(suspects)
@@ -153,7 +153,7 @@ def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) 
 
 
 def _string_as_expression(sql: str, word: str) -> str:
-    """Return the text of an index with each term that is only ``word`` as an expression of the same value.
+    """Return the text of an index; turn each term that is only ``word`` into an expression of the same value.
 
     In an index, SQLite would read even ``'word'`` as a column.
     """

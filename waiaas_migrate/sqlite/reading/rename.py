@@ -18,7 +18,7 @@ class Rename(NamedTuple):
 
 
 def rename_in(statement: str) -> Rename | None:
-    """Return what a statement renames; None if it renames nothing."""
+    """Return the rename that a statement makes; None for any other statement."""
     try:
         cursor = Cursor(significant(tokenize(statement)))
         if not cursor.accept("ALTER", "TABLE"):

@@ -68,7 +68,7 @@ def tidied(sql: str) -> str:
     pieces: list[str] = []
     for token in tokenize(sql):
         pieces.append(_plain_space(token.before.replace("\r", "" if "\n" in token.before else "\n")))
-        # A comment ends at a newline only: a carriage return in it must not become one.
+        # Only a newline ends a comment, so a carriage return in a comment must not become one.
         is_comment = token.kind is Kind.COMMENT
         pieces.append(_plain_space(token.text.replace("\r", " ") + "\n")[:-1] if is_comment else token.text)
     return "".join(pieces)
@@ -104,7 +104,7 @@ def with_closing_comment(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_read_whole(text: str) -> bool:
-    """Return whether sqlparse reads correctly what follows ``text``."""
+    """Return whether sqlparse correctly reads the tokens after ``text``."""
     from sqlparse.lexer import tokenize
 
     tokens = [value for _, value in tokenize(text + "".join(_PROBE))]
