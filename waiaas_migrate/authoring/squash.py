@@ -44,7 +44,7 @@ class Squashed:
 
     Args:
         migration: the id of the new migration.
-        replaced: the ids of the migrations that it replaces, the last of which it keeps.
+        replaced: the ids of the migrations that it replaces; it reuses the last id.
         rows: the tables into which it inserts rows, as the old migrations did, and how many.
         written: the files that were written.
         deleted: the files of the old migrations.
@@ -149,7 +149,7 @@ def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection
 def _proved(
     new: MigrationFile, old: Sequence[MigrationFile], rest: Sequence[MigrationFile], before: Connection
 ) -> Content:
-    """Prove that ``new`` makes the same as ``old``, lets ``rest`` run with rows, and can be rolled back.
+    """Prove that ``new`` makes the same database as ``old``, that ``rest`` runs on its rows, and that it rolls back.
 
     Returns:
         The rows that both make.

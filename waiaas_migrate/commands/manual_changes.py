@@ -1,4 +1,4 @@
-"""Read the manual changes of one database at head, to take them over or to undo them."""
+"""Read the manual changes of one database, to take them over or to undo them."""
 
 from __future__ import annotations
 

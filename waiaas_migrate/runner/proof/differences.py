@@ -29,7 +29,7 @@ class Difference:
         table: the folded name of the object's table; None for an object without a table.
         where: the name to show to the user: the name of the table, view or trigger.
         words: a description of the difference.
-        detail: a value that is equal for equal differences.
+        detail: what else to compare, to recognize the same difference in another database.
         is_extra: whether no migration makes the object.
         missing: the table or column that a migration makes and the database lacks.
     """
@@ -49,7 +49,7 @@ class Difference:
 def differences(
     connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[Difference]:
-    """Return the differences in meaning from the schema that ``migrations`` of ``folder`` make.
+    """Return how the database differs, in meaning, from the schema that ``migrations`` of ``folder`` make.
 
     If the texts differ, both schemas are parsed and compared by meaning. Texts may differ because another application
     wrote the definitions, or another version of SQLite renamed a table. If a schema can't be parsed, the texts decide.

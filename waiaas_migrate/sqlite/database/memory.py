@@ -80,7 +80,7 @@ class _Memory(sqlite3.Connection):
     missing_databases = 0
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401 — the base class is typed by overloads
-        """Return a cursor of this module's kind, also to Python migrations."""
+        """Return a :class:`_Cursor`, also if a Python migration asks for a cursor."""
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401

@@ -59,12 +59,12 @@ class _Planner:
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
         tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
-        noted, compared = violation_guards(self.t)
+        note_violations, compare_violations = violation_guards(self.t)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._triggers_to_drop())
         yield from (_drop("view", view.name) for view in leaving_views(self.t))
         yield from self._renames()
-        yield from noted
+        yield from note_violations
         yield from self._drop_indexes()
         yield from self._drop_tables(read_by_backfills=False)
         yield from self._create_tables()
@@ -79,7 +79,7 @@ class _Planner:
         yield from fill_steps(self.t)
         yield from self._create_triggers()
         yield from parent_guards(self.t)
-        yield from compared
+        yield from compare_violations
 
     def _settings(self) -> Iterator[a.Step]:
         if self.rebuilt or self.dropped:
