@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import is_
 
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import literal, values_held
@@ -25,8 +26,15 @@ def without_hints(table: Table) -> Table:
 
 def _with_hints(table: Table, source: Table | None) -> Table:
     hints = {fold(column.name): column.hints for column in source.columns} if source is not None else {}
-    columns = tuple(replace(column, hints=hints.get(fold(column.name), NO_HINTS)) for column in table.columns)
-    return replace(table, renamed_from=source.renamed_from if source is not None else None, columns=columns)
+    columns = tuple(_hinted(column, hints.get(fold(column.name), NO_HINTS)) for column in table.columns)
+    renamed_from = source.renamed_from if source is not None else None
+    if renamed_from == table.renamed_from and all(map(is_, columns, table.columns)):
+        return table  # comparing an object with itself is faster
+    return replace(table, renamed_from=renamed_from, columns=columns)
+
+
+def _hinted(column: Column, hints: ColumnHints) -> Column:
+    return column if column.hints == hints else replace(column, hints=hints)
 
 
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
