@@ -224,6 +224,19 @@ def test_failing_after_the_split_keeps_committed_migrations(connection: sqlite3.
     assert "last" not in tables(connection)
 
 
+def test_a_transaction_of_a_migration_that_fails(connection: sqlite3.Connection, folder: Path) -> None:
+    """A failure between its BEGIN and COMMIT undoes the transaction; resetting the PRAGMAs doesn't commit it."""
+    apply_pending(connection, read_folder(folder))
+    text = "BEGIN;\nCREATE TABLE half (x);\nINSERT INTO absent VALUES (1);\nCOMMIT;\n"
+    add(folder, {"0004_half.sql": f"-- depends: 0003_age\n-- transactional: false\n{text}"})
+    connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(ApplyError, match="no such table: .*absent"):
+        apply_pending(connection, read_folder(folder))
+    assert not connection.in_transaction
+    assert "half" not in tables(connection)
+    assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
 def test_it_may_begin_and_commit_transactions(connection: sqlite3.Connection, folder: Path) -> None:
     """It must end them."""
     own = "-- depends: 0003_age\n-- transactional: false\nBEGIN;\nCREATE TABLE own (x);\nCOMMIT;\n"

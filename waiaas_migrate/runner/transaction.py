@@ -76,6 +76,7 @@ class migration_pragmas:  # noqa: N801 — a context manager, as standard_settin
             raise
 
     def __exit__(self, *exc_info: object) -> None:
+        _end(self._connection)  # a migration that failed may have left its own open, which executescript would commit
         # Faster: Python releases its lock once per statement of a script, but about six times for a single statement.
         self._connection.executescript(";".join(_setting(name, value) for name, value in self._before.items()))
 
@@ -165,8 +166,8 @@ def _begin(connection: sqlite3.Connection) -> None:
 def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
     """Refuse a connection on which a rollback, or a crash, would corrupt the file.
 
-    A database in memory may keep its journal in memory. With the VFS ``memdb``, the
-    database has a name, but no file.
+    A database in memory may keep its journal in memory. With the VFS ``memdb``, the database has
+    a name, but no file.
     """
     mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
     if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
