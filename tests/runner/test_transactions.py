@@ -230,7 +230,7 @@ def test_a_transaction_of_a_migration_that_fails(connection: sqlite3.Connection,
     text = "BEGIN;\nCREATE TABLE half (x);\nINSERT INTO absent VALUES (1);\nCOMMIT;\n"
     add(folder, {"0004_half.sql": f"-- depends: 0003_age\n-- transactional: false\n{text}"})
     connection.execute("PRAGMA foreign_keys = ON")
-    with pytest.raises(ApplyError, match="no such table: .*absent"):
+    with pytest.raises(ApplyError, match=r"no such table: .*absent"):
         apply_pending(connection, read_folder(folder))
     assert not connection.in_transaction
     assert "half" not in tables(connection)
