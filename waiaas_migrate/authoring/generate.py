@@ -29,7 +29,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
 from waiaas_migrate.files.schema_file.locate import located, placed
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
@@ -224,7 +224,9 @@ def transition_to_declared(
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
-    problems = tuple(Problem(file="", path=reduce(join, one.keys, ""), what=one.what) for one in renames.impossible)
+    problems = tuple(
+        Problem(file="", path=reduce(append_key, one.keys, ""), what=one.what) for one in renames.impossible
+    )
     if not problems:
         transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
         problems = transition.problems

@@ -6,7 +6,7 @@ from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.problem_report import listed, suggestion
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.locate import located
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.sqlite.database.pragma_trial import PragmaFault, pragma_faults
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -28,4 +28,4 @@ def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None
 def _problem(fault: PragmaFault) -> Problem:
     otherwise = f"Write one of {listed(fault.known)}." if 0 < len(fault.known) <= _FEW else "Correct or remove it."
     fix = suggestion(fault.word, fault.known, otherwise)
-    return Problem(file="", path=join("pragmas", fault.pragma.name), what=fault.what, fix=fix)
+    return Problem(file="", path=append_key("pragmas", fault.pragma.name), what=fault.what, fix=fix)

@@ -14,7 +14,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
     Node,
     ScalarNode,
     SequenceNode,
-    join,
+    append_key,
     position,
     read_yaml,
 )
@@ -42,7 +42,7 @@ def _below(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin
         case MappingNode():
             for key, value in node.entries:
                 line, column = position(key)
-                here = replace(at, path=join(at.path, key.text), line=line, column=column)
+                here = replace(at, path=append_key(at.path, key.text), line=line, column=column)
                 yield (*steps, key.text), here, None
                 yield from _below(value, here, (*steps, key.text))
         case SequenceNode():

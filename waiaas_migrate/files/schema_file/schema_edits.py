@@ -12,7 +12,7 @@ from typing import Literal
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import Steps
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
@@ -100,7 +100,7 @@ def _edit(places: KeyPlaces, action: Action, steps: Steps, entries: Lines) -> Sc
     indent = _indent(places, steps if action == "add" else steps[:-1])
     text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
     place = places.file if at is None else f"{at.file}:{at.line}"
-    return SchemaEdit(place=place, path=reduce(join, steps, ""), action=action, text=text)
+    return SchemaEdit(place=place, path=reduce(append_key, steps, ""), action=action, text=text)
 
 
 def _indent(places: KeyPlaces, steps: Steps) -> int:
