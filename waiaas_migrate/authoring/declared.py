@@ -13,7 +13,7 @@ from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, Template
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.locate import located
+from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
@@ -62,7 +62,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
         try:
             database = changed or _built(parts, file=str(project.schema))
         except SchemaFileError as error:
-            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+            raise SchemaFileError(locate_problems(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
             built, strings = introspect_quoted(connection, known)
     # A word in double quotes that matches no column is a string for SQLite.

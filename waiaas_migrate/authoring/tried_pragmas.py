@@ -5,7 +5,7 @@ from __future__ import annotations
 from waiaas_migrate.errors import Problem, SchemaFileError
 from waiaas_migrate.files.problem_report import listed, suggestion
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.locate import located
+from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.sqlite.database.pragma_trial import PragmaFault, pragma_faults
 from waiaas_migrate.sqlite.database.pragmas import Pragma
@@ -21,7 +21,7 @@ def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None
         SchemaFileError: lists those that don't keep their value, each with its place in schema.yaml.
     """
     if problems := [_problem(fault) for fault in pragma_faults(pragmas)]:
-        found = located(problems, project.schema, root=project.root)
+        found = locate_problems(problems, project.schema, root=project.root)
         raise SchemaFileError(sorted(found, key=lambda problem: problem.line or 0))
 
 

@@ -38,10 +38,6 @@ class LintSettings:
         return dict(self.severity).get(code, default)
 
 
-#: The settings of a project that doesn't configure ``lint``.
-ALL_RULES = LintSettings()
-
-
 def is_lint_table(value: object) -> bool:
     """Return whether ``value`` is a valid ``lint`` table."""
     if not isinstance(value, dict) or not value.keys() <= {"select", "ignore", "severity"}:

@@ -6,13 +6,13 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_object_name
-from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings, is_lint_table, lint_settings
+from waiaas_migrate.files.lint_settings import LintSettings, is_lint_table, lint_settings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -116,7 +116,7 @@ class Project:
     secure_delete: bool | None = None
     ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
-    lint: LintSettings = ALL_RULES
+    lint: LintSettings = field(default_factory=LintSettings)
     models: Path | None = None
     models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None

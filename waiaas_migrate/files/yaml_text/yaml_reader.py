@@ -154,14 +154,11 @@ class _Reader:
     def document(self) -> Node | None:
         """Return the tree of the only document; None if the stream is empty."""
         root: Node | None = None
-        documents = 0
         for event in iter(self._stream.get_event, None):
             if isinstance(event, yaml.NodeEvent):
                 root = self._node(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._stop(event.start_mark, "a second document begins here.", "Remove the `---`.")
+            elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                self._stop(event.start_mark, "a second document begins here.", "Remove the `---`.")
         return root
 
     def _node(self, event: yaml.NodeEvent) -> Node:
