@@ -229,7 +229,7 @@ def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> 
 
 
 def test_without_it_apply_says_what_to_name(project: Path) -> None:
-    """The refusal names what is missing and `setup`, and nothing is changed."""
+    """Without `setup`, the refusal names the missing collation and the setting, and nothing is changed."""
     edit(project / "schema.yaml", "check: size < 1000}", "unique: true}")
     assert run_process(project, "generate", "-m", "size").status == 0
     (project / "pyproject.toml").unlink()
@@ -242,7 +242,7 @@ def test_without_it_apply_says_what_to_name(project: Path) -> None:
 
 
 def test_another_table_is_rebuilt_without_the_collation(tmp_path: Path) -> None:
-    """A collation that only the application has, on one table, does not keep another table from being rebuilt."""
+    """A collation of the application on one table doesn't prevent the rebuild of another table."""
     schema = (
         "version: 1\ntables:\n"
         "  notes: {columns: {name: {type: text, collate: unicase}}, indexes: {notes_name: [name]}}\n"
@@ -315,7 +315,7 @@ def test_a_table_is_altered_without_collations(tmp_path: Path, edits: dict[str, 
 
 
 def test_a_table_whose_key_needs_the_collation_is_not_altered_without_it(tmp_path: Path) -> None:
-    """DROP COLUMN looks up its rows by that key; the stand-in for compiling indexes goes with the statement."""
+    """DROP COLUMN looks up rows by a key with that collation, so it is refused without the application's collation."""
     database = tmp_path / "a.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         registered(connection)
