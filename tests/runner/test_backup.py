@@ -38,7 +38,10 @@ def database(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_a_run_that_loses_data_makes_a_backup(database: Path) -> None:
-    """The backup has the content from before the run, has mode 0600, is named by time and head, and is in the result."""
+    """The backup has the content from before the run and mode 0600.
+
+    It is named by time and head, and is in the result.
+    """
     before = dump(database)
     result = apply_to(str(database), add(database, DELETING))
     assert result.backup is not None

@@ -182,9 +182,7 @@ REBUILD_CHILD = (
     ids=["other names", "other rowids", "swapped names", "another type and no rowid"],
 )
 def test_an_old_orphan_is_recognized(connection: sqlite3.Connection, folder: Path, sql: str, words: str) -> None:
-    """An old orphan is recognized as the same row with the same missing parent, even with another table, column or
-    rowid.
-    """
+    """An old orphan is recognized by its row and missing parent. Its table, column and rowid may have changed."""
     apply(connection, write_folder(folder, OTHER))
     add_family(connection)
     write_folder(folder, {"0005_change.sql": f"-- depends: 0004_other\n{sql}"})

@@ -152,7 +152,7 @@ def test_a_python_migration_cannot_turn_the_journal_off(tmp_path: Path, folder: 
 
 
 def test_a_migration_outside_transactions_may_set_a_safe_mode(tmp_path: Path, folder: Path) -> None:
-    """Changing the page size needs DELETE for a moment."""
+    """To change the page size, a migration sets the journal mode DELETE temporarily."""
     text = "-- transactional: false\n-- depends: 0003_age\nPRAGMA journal_mode = DELETE;\nVACUUM;\n"
     write_folder(folder, {"0004_vacuum.sql": text})
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as connection:
