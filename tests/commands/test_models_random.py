@@ -23,7 +23,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.sqlite.database.memory import memory
+from waiaas_migrate.sqlite.database.memory import open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
@@ -46,7 +46,7 @@ def forgotten() -> Iterator[None]:
 def created(text: str) -> Schema | None:
     """Return the schema that a module creates; None if only the application could."""
     module = sys.modules[NAME] = types.ModuleType(NAME)
-    connection = memory()
+    connection = open_memory()
     engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
     with closing(connection), warnings.catch_warnings():
         warnings.simplefilter("error")

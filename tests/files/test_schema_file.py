@@ -95,7 +95,7 @@ def test_types(tmp_path: Path, written: str, declared: str | None) -> None:
 )
 def test_defaults(tmp_path: Path, written: str, sql: str) -> None:
     """A literal is quoted according to its type; an expression is used as it is."""
-    assert table(tmp_path, f"columns: {{a: {{{written}}}}}").columns[0].default == ddl.expression(sql)
+    assert table(tmp_path, f"columns: {{a: {{{written}}}}}").columns[0].default == ddl.read_expression(sql)
 
 
 def test_constraints_on_a_column_keep_their_place(tmp_path: Path) -> None:
@@ -123,13 +123,13 @@ def test_constraints_on_a_column_keep_their_place(tmp_path: Path) -> None:
     )
     assert all(unique.inline for unique in read.uniques)
     assert read.checks == (
-        Check(expression=ddl.expression("b > 1", ["b"])),
-        Check(expression=ddl.expression("b < 9", ["b"]), name="small"),
+        Check(expression=ddl.read_expression("b > 1", ["b"])),
+        Check(expression=ddl.read_expression("b < 9", ["b"]), name="small"),
     )
     assert {check.column for check in read.checks} == {"b"}
     assert read.columns[2].collation == "NOCASE"
-    assert read.columns[3].generated == Generated(expression=ddl.expression("id + 1", ["id"]))
-    assert read.columns[4].generated == Generated(expression=ddl.expression("id * 2", ["id"]), stored=True)
+    assert read.columns[3].generated == Generated(expression=ddl.read_expression("id + 1", ["id"]))
+    assert read.columns[4].generated == Generated(expression=ddl.read_expression("id * 2", ["id"]), stored=True)
     assert (read.columns[4].comment, read.columns[5].not_null) == ("Twice", NotNull())
 
 
@@ -161,7 +161,7 @@ def test_constraints_of_the_table(tmp_path: Path) -> None:
         Unique(parts=parts("a", "b")),
         Unique(parts=parts("c"), on_conflict=Conflict.IGNORE, name="u"),
     )
-    assert read.checks == (Check(expression=ddl.expression("c > 0", ["c"]), name="positive"),)
+    assert read.checks == (Check(expression=ddl.read_expression("c > 0", ["c"]), name="positive"),)
     assert not any(item.inline for item in (read.primary_key, *read.uniques))
     assert read.indexes == (
         Index(
@@ -169,10 +169,10 @@ def test_constraints_of_the_table(tmp_path: Path) -> None:
             parts=(
                 IndexPart(column="a"),
                 IndexPart(column="b", descending=True, collation="RTRIM"),
-                IndexPart(expression=ddl.expression("lower(a)", ["a"])),
+                IndexPart(expression=ddl.read_expression("lower(a)", ["a"])),
             ),
         ),
-        Index(name="j", parts=parts("c"), unique=True, where=ddl.expression("c IS NOT NULL", ["c"])),
+        Index(name="j", parts=parts("c"), unique=True, where=ddl.read_expression("c IS NOT NULL", ["c"])),
     )
     assert (read.strict, read.without_rowid, read.comment) == (True, True, "All of it")
 
@@ -296,7 +296,7 @@ def test_hints(tmp_path: Path) -> None:
         """,
     )
     assert read.renamed_from == "old"
-    assert read.columns[0].hints == ColumnHints(renamed_from="b", backfill=ddl.expression("length(c)", ["c"]))
+    assert read.columns[0].hints == ColumnHints(renamed_from="b", backfill=ddl.read_expression("length(c)", ["c"]))
     assert read.columns[1].hints.renamed_from == "a"
     assert read.columns[2].hints == ColumnHints(
         renamed_values=(("y", "x"), (1, 2)), removed_values=(("z", None), ("w", "x"))

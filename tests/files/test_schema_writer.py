@@ -19,7 +19,7 @@ from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.files.yaml_text.yaml_writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 OWNERS = """
@@ -113,7 +113,7 @@ triggers:
 
 def read(*statements: str) -> Schema:
     """Return the schema that ``statements`` create."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         for statement in statements:
             execute(connection, statement)
         return introspect(connection)

@@ -305,9 +305,9 @@ def test_a_view_belongs_to_the_tables_that_it_reads(sql: str, *, belongs: bool) 
     table = _row("table", "_litestream_seq", LITESTREAM[0])
     lock = _row("table", "_litestream_lock", LITESTREAM[1])
     view = _row("view", "v", f"CREATE VIEW v AS {sql}")
-    left = OtherTools().without((table, lock, view))
+    left = OtherTools().exclude_from((table, lock, view))
     assert left == (() if belongs else (view,))
-    assert OtherTools().except_for(["V"]).without((table, lock, view)) == (view,)
+    assert OtherTools().except_for(["V"]).exclude_from((table, lock, view)) == (view,)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_a_view_belongs_to_the_tables_that_it_reads(sql: str, *, belongs: bool) 
 )
 def test_names_that_only_resemble_known_ones_are_not_ignored(name: str) -> None:
     """The known names are exact, or begin with what only that tool writes."""
-    assert not OtherTools().own(name)
+    assert not OtherTools().owns(name)
 
 
 # --- the real thing ----------------------------------------------------------------------------------------------------

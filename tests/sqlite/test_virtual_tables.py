@@ -124,7 +124,7 @@ def test_tables_of_a_known_extension_belong_to_it(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "CREATE TABLE v_chunks_mine (x)", "CREATE TABLE v_vector_chunks (x)")
     _declare_unloaded(tmp_path / "a.db", "v", "vec0", *VEC0)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
-        schema = introspect(connection, others=OtherTools())
+        schema = introspect(connection, other_tools=OtherTools())
     assert [table.name for table in schema.tables] == ["v_chunks_mine", "v_vector_chunks"]
     assert [table.name for table in schema.virtual_tables] == ["v"]
 
