@@ -76,6 +76,9 @@ def test_all_or_none(project: Path) -> None:
     done = run(project, "rollback", "app.db", "--count", "2", "--yes")
     assert (done.status, done.out) == (3, "")
     assert "migration 0002_children could not be rolled back and stays applied: no such table: childs" in done.err
+    (backup,) = backups(project)
+    restore = f"waiaas-migrate restore {project / 'app.db'} {backup}"
+    assert done.err.endswith(f" A backup from before the run is in {backup}. To restore it, run `{restore}`.\n")
     assert dump(project / "app.db") == before
 
 

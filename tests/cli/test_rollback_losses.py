@@ -133,6 +133,7 @@ def test_a_terminal_is_asked(project: Path, answer: str, status: int) -> None:
     assert "app.db: the rollback deletes\n  table gone (2 rows)\n  column kept.b" in done.stderr
     assert done.returncode == status, done.stderr
     assert done.stdout == ("" if status else "rolled back 0001_all\n")
+    assert done.stderr.endswith("Roll back?\n[y/N] Error: app.db: nothing was changed.\n") == bool(status)
 
 
 def test_input_that_is_no_terminal_is_not_an_answer(project: Path) -> None:

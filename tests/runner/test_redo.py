@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Fault, FaultInjector
+from tests.support.folders import record_folder
 from tests.support.projects import Run, edit, execute, held_by_another_process, rows, run
 from waiaas_migrate import DatabaseRefused, Loss, redo
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 START = "version: 1\ntables:\n  t: {columns: {id: {type: integer, primary_key: true}, a: text}}\n"
 
@@ -44,6 +46,15 @@ def amend(folder: Path, columns: str, *arguments: str) -> None:
     declare(folder, columns)
     done = run(folder, "generate", "--amend", *arguments)
     assert done.status == 0, done.err
+
+
+def add_vacuum(folder: Path, sql: str) -> None:
+    """Delete the last migration, and add one with the statements ``sql`` that runs outside transactions."""
+    amend(folder, "a: text")
+    assert run(folder, "new", "-m", "vacuum").status == 0
+    vacuum = folder / "migrations" / "0002_vacuum.sql"
+    vacuum.write_text(f"-- transactional: false\n{vacuum.read_text(encoding='utf-8')}{sql}", encoding="utf-8")
+    assert run(folder, "record").status == 0
 
 
 def redone(folder: Path, *arguments: str) -> Run:
@@ -203,15 +214,57 @@ def test_a_failure_changes_nothing(project: Path, change: str, said: str) -> Non
     done = redone(project, "--yes")
     assert (done.status, said in done.err) == (3, True), done.err
     assert state(project / "app.db") == before
+    assert names_the_backup(project, done.err)
+    assert restored(project, done.err) == before
+
+
+def names_the_backup(folder: Path, message: str) -> bool:
+    """Whether the message ends with the only backup and the command that restores it."""
+    database, (backup,) = folder / "app.db", backups(folder)
+    command = f"waiaas-migrate restore {database} {folder / backup}"
+    return message.endswith(f" A backup from before the run is in {folder / backup}. To restore it, run `{command}`.\n")
+
+
+def restored(folder: Path, message: str) -> tuple[object, ...]:
+    """The state after the restore command in the message."""
+    program, *arguments = message.rpartition("run `")[2].partition("`")[0].split()
+    done = run(folder, *arguments)
+    assert (program, done.status) == ("waiaas-migrate", 0), done.err
+    return state(folder / "app.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("INSERT INTO t (id) VALUES (2)", "failed outside a transaction"),
+        ("ALTER TABLE t ADD COLUMN mine", "Nothing else was changed."),
+    ],
+    ids=["it fails", "it is refused"],
+)
+def test_a_failure_after_the_rollback_was_committed(project: Path, change: str, said: str) -> None:
+    """The message names the backup, and doesn't claim that nothing was changed."""
+    add_vacuum(project, "VACUUM;\nINSERT INTO t VALUES (2, 'x');\n")
+    execute(project / "app.db", change)
+    before = state(project / "app.db")
+    done = redone(project, "--yes")
+    assert (done.status, "b" in columns(project / "app.db")) == (3, False), done.err
+    assert said in done.err
+    assert names_the_backup(project, done.err)
+    assert restored(project, done.err) == before
+
+
+def test_a_pragma_that_fails_after_the_run(project: Path) -> None:
+    """The migrations are committed by then, so the message names them and the backup."""
+    amend(project, "a: text, c: text", "-m", "more")
+    record_folder(project / "migrations", pragmas=[Pragma(name="no_such", value=1)])
+    done = redone(project, "--yes")
+    assert (done.status, "Committed before that, and kept: 0002_more." in done.err) == (3, True), done.err
+    assert names_the_backup(project, done.err)
 
 
 def test_a_migration_outside_transactions(project: Path) -> None:
     """If the first pending migration can't run in a transaction, the rollback is committed before it."""
-    amend(project, "a: text")
-    assert run(project, "new", "-m", "vacuum").status == 0
-    vacuum = project / "migrations" / "0002_vacuum.sql"
-    vacuum.write_text(f"-- transactional: false\n{vacuum.read_text(encoding='utf-8')}VACUUM;\n", encoding="utf-8")
-    assert run(project, "record").status == 0
+    add_vacuum(project, "VACUUM;\n")
     done = redone(project)
     assert (done.status, done.out) == (0, "rolled back 0002_more\napplied 0002_vacuum\n"), done.err
     assert columns(project / "app.db") == ["id", "a"]

@@ -94,7 +94,7 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             try:
                 apply_pragmas(connection, folder.pragmas, database.name)
             except MigrateError as error:
-                error.after(result.applied)
+                error.after(result.applied, result.backup, database.name)
                 raise
             with standard_settings(connection):
                 found = () if result.applied or not options.verify else changes_at_head(connection, folder)
