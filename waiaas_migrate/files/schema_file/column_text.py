@@ -16,7 +16,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
 from waiaas_migrate.sqlite.reading import ddl
-from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 
 _BOOLEAN = (0, 1)
 
@@ -92,7 +92,7 @@ def _list_check(layout: ColumnLayout, context: TableContext) -> _ListCheck:
         values = check.allowed.values
         is_boolean = not is_linked and is_integer and check.name is None and values == _BOOLEAN
         sql = membership(column.name, values, nullable=column.not_null is None and not is_boolean)
-        if is_linked or ddl.expression(sql, context.columns).key == check.expression.key:
+        if is_linked or ddl.read_expression(sql, context.columns).key == check.expression.key:
             return _ListCheck(is_boolean=is_boolean, values=values, check=check)
     return _ListCheck()
 
@@ -116,7 +116,7 @@ def _default_fields(default: SqlText | None, listing: _ListCheck, where: str) ->
     """Return ``default`` if the default is a literal that this key can express, or else ``default_sql``."""
     if default is None:
         return {}
-    tokens = significant(tokenize(default.sql))
+    tokens = without_comments(tokenize(default.sql))
     sql = tokens[0].text if len(tokens) == 1 else default.sql  # without comments
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):

@@ -80,7 +80,7 @@ def _present(values: Iterable[T | None]) -> tuple[T, ...]:
 
 def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Check:
     """Return ``check`` with ``table.column`` read as ``column``, and with its list of allowed values."""
-    unqualified = ddl.expression(check.expression.sql, names, table)
+    unqualified = ddl.read_expression(check.expression.sql, names, table)
     is_same = unqualified.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=unqualified.key)
     allowed = allowed_values(expression)

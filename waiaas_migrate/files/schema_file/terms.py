@@ -81,7 +81,7 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     if "expression" not in found:
         return part if part.column is not None else None
     # SQLite treats an expression that is only a column, such as ``"(a)"``, as the column.
-    parsed = ddl.index_term(found["expression"].sql, columns)
+    parsed = ddl.read_index_term(found["expression"].sql, columns)
     if parsed.column is None:
         return replace(part, expression=found["expression"])
     return replace(part, column=parsed.column, collation=part.collation or parsed.collation)
