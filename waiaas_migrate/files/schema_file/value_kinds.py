@@ -118,7 +118,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     if found is None:
         return None
     # As the whole default, a word in double quotes is always a string. In an expression, it looks like a column.
-    for word in () if ddl.is_bare(sql) else double_quoted(sql):
+    for word in () if ddl.may_omit_parentheses(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
         value.problem(what, f"Write {text} in single quotes.")
