@@ -11,7 +11,7 @@ from waiaas_migrate.files.schema_file.locate import Steps, texts
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted_words
 
 _SECTIONS = {"tables": "table", "views": "view", "triggers": "trigger"}
 #: The keys of a table or column that hold expressions.
@@ -31,7 +31,7 @@ def quoted_word_problems(
     """
     report = Report()
     for steps, origin, text in texts(path, root=root):
-        for word in sorted(set(double_quoted(text)) & strings.get(_owner(steps), frozenset())):
+        for word in sorted(set(double_quoted_words(text)) & strings.get(_owner(steps), frozenset())):
             literal = quote_literal(word)
             what = f'"{word}" in double quotes names nothing here, so SQLite would read it as the text {literal}.'
             report.add(origin, what, f"{_fix(word, schema, steps)} If you mean text, write {literal} in single quotes.")
