@@ -99,8 +99,8 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
 def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
     """Delete rollbacks that are no longer kept, and update the manifest's hash of the last migration.
 
-    The recorded hash is outdated if a merge has put other migrations before the last one. With the current hash, a
-    later run need not read the folder to open the database. ``batch`` are the migrations that this run has just recorded.
+    The recorded hash is outdated if a merge has put other migrations before the last one. If the hash is current,
+    opening the database doesn't read the folder. ``batch`` are the migrations that this run has just recorded.
     """
     last = folder.migrations[-1]
     if last not in batch:
