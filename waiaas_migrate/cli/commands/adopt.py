@@ -72,13 +72,12 @@ def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
 
 
 def _line(result: Adoption, *, dry_run: bool) -> str:
-    from waiaas_migrate.commands.adopt import equal_point
+    from waiaas_migrate.commands.adopt import hint_at_equal_migration
 
     if result.differences:
         found = " ".join(f"{one.where}: {one}." for one in result.differences)
-        return (
-            f"{plural(len(result.differences), 'difference')} from {result.at}: {found} {equal_point(result)}".rstrip()
-        )
+        count, hint = plural(len(result.differences), "difference"), hint_at_equal_migration(result)
+        return f"{count} from {result.at}: {found} {hint}".rstrip()
     notices = [f"Note: {notice}" for notice in result.notices]
     return " ".join([_done(result, dry_run=dry_run), *notices])
 
