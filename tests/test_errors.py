@@ -69,7 +69,7 @@ def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateE
     """Its text, its attributes, and what was noted on it later come back, and it can be added to there."""
     error = example(kind)
     assert state(send(error)) == state(error)
-    error.after(["0001_a"], Path("a.db.bak"))
+    error.note_committed(["0001_a"], Path("a.db.bak"))
     error.add_note("on the way")
     assert state(send(error)) == state(error)
 

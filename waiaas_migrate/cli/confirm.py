@@ -1,4 +1,4 @@
-"""Ask before data is deleted."""
+"""Ask the user before a rollback deletes data."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ if TYPE_CHECKING:
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Return whether the user wants a rollback to delete this.
+    """Show what a rollback would delete, and return whether the user agrees.
 
-    Any answer but ``y`` and ``yes`` means no. Without a terminal, nobody is asked, and the answer is no.
+    Only the answers ``y`` and ``yes`` agree. ``yes`` agrees without asking. Without a terminal, the answer is no.
     """
-    if yes:
-        return True
-    if sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
-        return False
+    if yes or sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
+        return yes
     lines = "\n".join(f"  {loss}" for loss in losses)
     warn(f"{database}: the rollback deletes\n{lines}\nRoll back?")
     click.echo("[y/N] ", err=True, nl=False)

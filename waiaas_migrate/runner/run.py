@@ -72,7 +72,7 @@ class Run:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._monitor.__exit__()
         if isinstance(error, MigrateError):
-            error.after(self.committed, self.backup_path)
+            error.note_committed(self.committed, self.backup_path)
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
 
