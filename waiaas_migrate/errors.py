@@ -45,30 +45,34 @@ class Picklable(BaseException):
 class MigrateError(Picklable, Exception):
     """The base class of every error that this package raises on purpose.
 
-    ``committed`` names the migrations that the run committed before it failed. ``rolled_back`` is false if changes of
-    the failed migration remain. If the run changed the database, ``backup`` is the path of the backup made before it.
+    ``committed`` names the migrations that the run committed before it failed. ``rolled_back`` is false if other
+    changes remain. ``backup`` is the path of the backup made before the run, if the run changed the database or was
+    asked to roll back migrations.
     """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
     rolled_back: bool = True
+    _backup_database: str = ""
 
     def __str__(self) -> str:
         text = super().__str__()
-        if self.committed:
+        if self.committed or not self.rolled_back:
             # The code that raises an error knows only the current batch, not the batches committed before.
             text = text.replace("Nothing was changed", "Nothing else was changed")
+        if self.committed:
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."
+            text += f" To restore it, run `waiaas-migrate restore {self._backup_database} {self.backup}`."
         return text
 
-    def note_committed(self, committed: Sequence[str], backup: object = None) -> None:
-        """Set ``committed`` and, if the run has changed the database, ``backup``."""
+    def note_committed(self, committed: Sequence[str], backup: object = None, database: str = "") -> None:
+        """Set ``committed`` and, if the message must name the backup of ``database``, ``backup``."""
         self.committed = tuple(committed)
-        if backup is not None and (self.committed or not self.rolled_back):
-            self.backup = str(backup)
+        if backup is not None:
+            self.backup, self._backup_database = str(backup), database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ def _migrate(
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
         return URL.create("sqlite"), functools.partial(migrated, **arguments), options
     file = os.path.abspath(database.file)  # noqa: PTH100 — for the same reason, and unlike resolve() it keeps links
-    migrated_database = replace(database, file=file, was_there=True)
+    migrated_database = replace(database, file=file, existed_before=True)
     open_connection = functools.partial(
         connect_to, migrated_database, migrations=folder, setup=setup, options=arguments
     )

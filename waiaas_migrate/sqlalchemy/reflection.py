@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Return whether Alembic should compare a table: all tables except the record of migrations.
+    """Return whether Alembic should compare a table; pass this function to its ``context.configure``.
 
-    Pass this function to Alembic's ``context.configure`` as ``include_name``.
+    Alembic should compare all tables except the record of migrations.
     """
     table = name if type_ == "table" else parent_names.get("table_name")
     return table is None or not is_internal(table)
@@ -56,13 +56,13 @@ def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ..
 
 def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey, ...]:
     """Return the foreign keys in the text of a table; none if the text can't be parsed."""
-    from waiaas_migrate.sqlite.reading.ddl_table import table
+    from waiaas_migrate.sqlite.reading.ddl_table import read_table
     from waiaas_migrate.sqlite.reading.grammar import SqlError
 
     query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
     sql = connection.exec_driver_sql(query, (table_name,)).scalar()
     try:
-        return table(sql).foreign_keys if sql else ()
+        return read_table(sql).foreign_keys if sql else ()
     except SqlError:
         return ()
 

@@ -12,7 +12,7 @@ from waiaas_migrate.commands.init.start_files import HEAD
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.application_code import ApplicationError, application_code, is_object_name, named_object
+from waiaas_migrate.files.application_code import ApplicationError, application_code, import_object, is_object_name
 from waiaas_migrate.files.problem_report import Origin, listed
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _metadata(name: str, root: Path) -> MetaData:
         import sqlalchemy
     except ModuleNotFoundError:
         raise UsageError(f"{option}: needs SQLAlchemy. Run: pip install 'waiaas-migrate[sqlalchemy]'") from None
-    found = named_object(name, root=root, origin=Origin(file=option))
+    found = import_object(name, root=root, origin=Origin(file=option))
     metadata = getattr(found, "metadata", found)
     if not isinstance(metadata, sqlalchemy.MetaData):
         module, _, path = name.partition(":")
