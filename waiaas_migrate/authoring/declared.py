@@ -13,10 +13,10 @@ from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, Template
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.locate import located
+from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
@@ -24,10 +24,10 @@ from waiaas_migrate.schema.hints import with_hints, without_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, execute, open_memory
 from waiaas_migrate.sqlite.planning.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
 from waiaas_migrate.sqlite.planning.plan import creation
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +56,15 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     existing = _statements_in(like) if like is not None else frozenset[str]()
     known = {} if renderer.is_customized else _known(parts, existing)
     if like is not None and existing == {part.text for part in parts}:
-        built, strings = introspect_quoted(like, known)
+        built, strings = introspect_with_strings(like, known)
     else:
         changed = _changed(like, parts, renderer) if like is not None else None
         try:
             database = changed or _built(parts, file=str(project.schema))
         except SchemaFileError as error:
-            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+            raise SchemaFileError(locate_problems(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
-            built, strings = introspect_quoted(connection, known)
+            built, strings = introspect_with_strings(connection, known)
     # A word in double quotes that matches no column is a string for SQLite.
     if strings and (
         problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
@@ -105,9 +105,9 @@ class _Part:
 def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     """Return the parts of ``schema``, made by the same steps and templates as a first migration."""
     paths = {
-        **{view.statement.sql: join("views", view.name) for view in schema.views},
-        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
-        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
+        **{view.statement.sql: append_key("views", view.name) for view in schema.views},
+        **{trigger.statement.sql: append_key("triggers", trigger.name) for trigger in schema.triggers},
+        **{table.statement.sql: append_key("virtual_tables", table.name) for table in schema.virtual_tables},
     }
     return tuple(
         _Part(words=step.words, path=_path(action, paths), action=action, text=text)
@@ -120,9 +120,9 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
 def _path(action: Action, paths: Mapping[str, str]) -> str:
     match action:
         case CreateTable(table=table):
-            return join("tables", table.name)
+            return append_key("tables", table.name)
         case CreateIndex(table=name, index=index):
-            return reduce(join, ("tables", name, "indexes", index.name))
+            return reduce(append_key, ("tables", name, "indexes", index.name))
         case CreateStatement(statement=statement):
             return paths.get(statement.sql, "")
         case _:
@@ -158,7 +158,7 @@ def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Rendere
     Rows can make a statement fail, for example. Then :func:`_built` reports what is wrong.
     """
     wanted = {part.text for part in parts}
-    connection = copy(like)
+    connection = copy_database(like)
     try:
         gone = [row for row in read_catalog(connection) if row.sql not in wanted]
         for row in sorted(gone, key=lambda row: row.kind == "table"):
@@ -185,7 +185,7 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
 
 
 def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
-    connection = memory()
+    connection = open_memory()
     problems: list[Problem] = []
     for part in parts:
         try:

@@ -90,4 +90,4 @@ def _title_and_schema(project: Project, database: str | None) -> tuple[str, Sche
         return project.schema.name, declare(project, Renderer(project.templates)).schema
     other_tools = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, name):
-        return Path(name).name, introspect(connection, others=other_tools)
+        return Path(name).name, introspect(connection, other_tools=other_tools)

@@ -22,7 +22,7 @@ from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.locate import declared_names, located, placed
+from waiaas_migrate.files.schema_file.locate import declared_names, locate_hazards, locate_problems
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.describe import describe
@@ -75,14 +75,14 @@ def compare(
             reordered = diff(old, new, column_order=column_order)
             return Comparison(changes=tuple(describe(change) for change in reordered), hazards=())
         if transition.problems:
-            raise SchemaFileError(located(transition.problems, Path(second), root=project.root))
+            raise SchemaFileError(locate_problems(transition.problems, Path(second), root=project.root))
         hazards = hazards_of(transition)
         drafted = draft(before, transition, hazards, (), renderer, "diff") if sql else None
     hazards = hazards if drafted is None else drafted.hazards
     transition = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
         changes=tuple(describe(change) for change in changes_of(transition)),
-        hazards=placed(hazards, Path(second), root=project.root) if _is_yaml(second) else hazards,
+        hazards=locate_hazards(hazards, Path(second), root=project.root) if _is_yaml(second) else hazards,
         sql=None if drafted is None else drafted.migration.sql,
     )
 
@@ -115,7 +115,7 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with live_connection(side) as (connection, _):
-        return introspect(connection, others=ignored_by(project).except_for(names)), {}
+        return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
 
 
 def _names(project: Project, side: str) -> frozenset[str]:

@@ -154,7 +154,7 @@ def read_schemas(connection: sqlite3.Connection, folder: ProjectFolder, state: D
     """Read the schema of a database in ``state``, and build the schemas to compare it with."""
     migrated, hooks = _schema_after(state.applied), folder.files.post_apply if state.is_adopted else ()
     return Schemas(
-        live=introspect(connection, others=folder.other_tools.except_for(migrated.names)),
+        live=introspect(connection, other_tools=folder.other_tools.except_for(migrated.names)),
         migrated=migrated,
         expected=migrated if state.pending else _schema_after((*state.applied, *hooks)),
         hook_objects=_hook_objects(folder.files.migrations, hooks) if hooks else frozenset(),

@@ -14,7 +14,7 @@ from waiaas_migrate.commands.init.start_files import EDITOR_COMMENT, Start
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.application_code import ApplicationError, application_code, is_object_name, named_object
+from waiaas_migrate.files.application_code import ApplicationError, application_code, import_object, is_object_name
 from waiaas_migrate.files.problem_report import Origin, listed
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _import_metadata(name: str, root: Path) -> MetaData:
         import sqlalchemy
     except ModuleNotFoundError:
         raise UsageError(f"{option}: needs SQLAlchemy. Run: pip install 'waiaas-migrate[sqlalchemy]'") from None
-    base = named_object(name, root=root, origin=Origin(file=option))
+    base = import_object(name, root=root, origin=Origin(file=option))
     metadata = getattr(base, "metadata", base)
     if not isinstance(metadata, sqlalchemy.MetaData):
         module, _, path = name.partition(":")

@@ -24,7 +24,7 @@ def new_enums(database: StrPath, name: str) -> str:
     ``name`` is the name of the database for a comment in the module.
     """
     with live_connection(database) as (connection, _):
-        schema = introspect(connection, others=OtherTools())
+        schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}
     taken = set(_IMPORTED)
     for found in value_lists(schema):

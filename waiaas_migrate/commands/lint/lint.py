@@ -18,7 +18,7 @@ from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import declared_names
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 
 
 @collection_paused()
@@ -65,7 +65,7 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
     rules = _selected_rules(project.lint)
     other_tools = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, _):
-        schema, strings = introspect_quoted(connection, others=other_tools)
+        schema, strings = introspect_with_strings(connection, other_tools=other_tools)
     return tuple(finding for finding, _ in run_rules(rules, Linted(schema=schema, strings=strings)))
 
 

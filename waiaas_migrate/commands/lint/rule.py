@@ -20,7 +20,7 @@ from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
 from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
 from waiaas_migrate.commands.lint import rules as modules
 from waiaas_migrate.files.problem_report import listed, suggestion
-from waiaas_migrate.files.schema_file.locate import Steps
+from waiaas_migrate.files.schema_file.locate import KeyPath
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.reading.grammar import Token
@@ -61,7 +61,7 @@ class Linted:
 class Found(NamedTuple):
     """A weakness that a rule found: the keys of schema.yaml that lead to it, what is wrong, and the fix."""
 
-    path: Steps
+    path: KeyPath
     what: str
     fix: str
 
@@ -133,7 +133,7 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted((one for one in values if isinstance(one, Rule)), key=lambda one: one.code))
 
 
-def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, Steps]]:
+def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, KeyPath]]:
     """Yield each finding of ``rules`` in ``linted``, with the keys of schema.yaml that lead to it."""
     for one in rules:
         for path, what, fix in one.find(linted):
@@ -157,6 +157,6 @@ def unknown_code(code: str) -> tuple[str, str] | None:
     return f"unknown rule `{code}`.", suggestion(code, known, f"Known rules: {listed(sorted(known))}.")
 
 
-def path_to(table: str, *columns: str) -> Steps:
+def path_to(table: str, *columns: str) -> KeyPath:
     """Return the keys of schema.yaml that lead to the column; to the table if ``columns`` has none or several."""
     return ("tables", table, "columns", *columns) if len(columns) == 1 else ("tables", table)

@@ -10,7 +10,7 @@ from waiaas_migrate.commands.lint.rule import unknown_code
 from waiaas_migrate.errors import MigrationsError, SchemaFileError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.problem_report import Origin, Report
-from waiaas_migrate.files.schema_file.locate import Steps, texts
+from waiaas_migrate.files.schema_file.locate import KeyPath, text_values
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.names import fold
 
@@ -20,10 +20,10 @@ _COMMENT = re.compile(r"^\s*(?:--|#) *lint ignore\b *(?P<code>\w*) *:? *(?P<reas
 class Waiver(NamedTuple):
     """A code that ``lint`` ignores in one part of schema.yaml; ``path`` is the folded keys that lead to this part."""
 
-    path: Steps
+    path: KeyPath
     code: str
 
-    def covers(self, path: Steps, code: str) -> bool:
+    def covers(self, path: KeyPath, code: str) -> bool:
         """Return whether the waiver covers a finding of ``code`` at ``path``."""
         return code == self.code and tuple(map(fold, path[: len(self.path)])) == self.path
 
@@ -36,7 +36,7 @@ def schema_waivers(path: Path, *, root: Path) -> tuple[Waiver, ...]:
     """
     report = Report()
     waivers = []
-    for keys, origin, code in texts(path, root=root):
+    for keys, origin, code in text_values(path, root=root):
         if keys[-3:-1] == ("lint", "ignore") and len(keys) in (3, 5, 7):
             waivers.append(Waiver(tuple(map(fold, keys[:-3])), code))
             if problem := unknown_code(code):
