@@ -224,7 +224,9 @@ def transition_to_declared(
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
-    problems = tuple(Problem(file="", path=reduce(join, one.keys, ""), what=one.what) for one in renames.impossible)
+    problems = tuple(
+        Problem(file="", path=reduce(join, hint.keys, ""), what=hint.problem) for hint in renames.impossible
+    )
     if not problems:
         transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
         problems = transition.problems

@@ -1,5 +1,5 @@
-"""Dangers of a schema change.
+"""The hazards of a migration: it may lose data, or fail on existing rows.
 
-To add a hazard, give it a code in ``hazard.py``, write its rule in the module of its family, and call the rule in
-``find_hazards.py`` for the changes that it concerns. A test demands a section for the code in ``docs/hazards.md``.
+To add a hazard, give it a code in ``hazard.py``, write its rule in the module of similar hazards, and call the rule in
+``find_hazards.py`` for each kind of change that may have it. A test requires a section for it in ``docs/hazards.md``.
 """

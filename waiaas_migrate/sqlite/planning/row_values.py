@@ -11,7 +11,7 @@ from typing import assert_never
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.enum_lists import lists, values_held
+from waiaas_migrate.schema.enum_lists import lists_of, values_in_lists
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import memory
@@ -70,7 +70,7 @@ def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
     hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
     if not hinted:
         return {}
-    known = values_held(old, column)
+    known = values_in_lists(old, column)
     return {before: after for before, after in hinted.items() if known is None or before in known}
 
 
@@ -176,7 +176,7 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
     With a collation other than BINARY, a removed value may be equal to one that stays.
     """
     # "IS NULL OR" before a list makes no difference, because NULL passes any CHECK.
-    if (both := lists(before, after)) is None:
+    if (both := lists_of(before, after)) is None:
         yield _check_guard(table, after)
         return
     old, new = both

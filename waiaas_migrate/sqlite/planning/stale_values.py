@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.enum_lists import literal, values_in_lists
 from waiaas_migrate.schema.expressions import expressions
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
@@ -67,11 +67,11 @@ def _removed_values(old: Schema, new: Schema) -> Iterator[_RemovedValues]:
     for table in new.tables:
         was = before.get(fold(table.name))
         for column in table.columns if was is not None and was != table else ():
-            held = values_held(table, column)
+            held = values_in_lists(table, column)
             if was is None or held is None:
                 continue
             hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
-            dropped = (values_held(was, column) or frozenset(hinted)) - held
+            dropped = (values_in_lists(was, column) or frozenset(hinted)) - held
             if dropped:
                 values = {value: hinted.get(value) for value in sorted(dropped, key=str)}
                 yield _RemovedValues(table=table, column=column, values=values)
@@ -111,6 +111,6 @@ def _verb(use: LiteralUse, gone: _RemovedValues, names: frozenset[str]) -> str:
 
 def _hazard(gone: _RemovedValues, value: str | int, where: str, said: str) -> Hazard:
     new = gone.values[value]
-    fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {allow(Code.STALE_VALUE)}"
+    fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {how_to_allow(Code.STALE_VALUE)}"
     what = f"{said}, which is no longer a value of the enum."
     return Hazard(code=Code.STALE_VALUE, where=where, what=what, fix=fix, name=literal(value))
