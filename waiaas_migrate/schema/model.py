@@ -100,6 +100,11 @@ class ColumnHints:
     renamed_values: tuple[tuple[str | int, str | int], ...] = ()
     removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
 
+    @property
+    def replacements(self) -> dict[str | int, str | int | None]:
+        """The replacements of enum values, by old value."""
+        return dict(self.removed_values) | dict(self.renamed_values)
+
 
 #: The types that schema.yaml adds to those of SQLite.
 LogicalType = Literal["boolean", "timestamp", "json", "uuid"]

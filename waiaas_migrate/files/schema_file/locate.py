@@ -20,7 +20,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
 )
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.unknown_names import names_it
+from waiaas_migrate.sqlite.planning.unknown_names import uses_name
 
 #: The keys that lead to a value.
 Steps = tuple[str, ...]
@@ -89,7 +89,7 @@ def _names(steps: Steps, text: str, hazard: Hazard) -> bool:
         return steps[-1] == hazard.name
     if steps[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
         return fold(text) == hazard.name
-    return steps[-1] != "comment" and names_it(text, hazard.code, hazard.name)
+    return steps[-1] != "comment" and uses_name(text, hazard.code, hazard.name)
 
 
 def declared_names(path: Path) -> frozenset[str]:
