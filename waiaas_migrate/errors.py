@@ -45,30 +45,34 @@ class Picklable(BaseException):
 class MigrateError(Picklable, Exception):
     """The base class of every error that this package raises on purpose.
 
-    ``committed`` are the migrations that the run committed before it failed, and ``rolled_back`` is false if changes of
-    another one remain. If the database has changed, ``backup`` is the path of the backup from before the run.
+    ``committed`` are the migrations that the run committed before it failed, and ``rolled_back`` is false if other
+    changes remain. ``backup`` is the path of the backup from before the run, if the database has changed or the run was
+    to roll back migrations.
     """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
     rolled_back: bool = True
+    _backup_database: str = ""
 
     def __str__(self) -> str:
         text = super().__str__()
-        if self.committed:
+        if self.committed or not self.rolled_back:
             # The code that raises the error knows only its own batch, not those before it.
             text = text.replace("Nothing was changed", "Nothing else was changed")
+        if self.committed:
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."
+            text += f" To restore it, run `waiaas-migrate restore {self._backup_database} {self.backup}`."
         return text
 
-    def after(self, committed: Sequence[str], backup: object = None) -> None:
-        """Note which migrations the run had committed and, if the database has changed, where its backup is."""
+    def after(self, committed: Sequence[str], backup: object = None, database: str = "") -> None:
+        """Note the migrations that the run committed, and the backup of ``database`` that the message must name."""
         self.committed = tuple(committed)
-        if backup is not None and (self.committed or not self.rolled_back):
-            self.backup = str(backup)
+        if backup is not None:
+            self.backup, self._backup_database = str(backup), database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

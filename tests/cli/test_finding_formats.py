@@ -61,7 +61,7 @@ def test_github_paths_are_those_of_the_checkout(project: Path, monkeypatch: pyte
 
 
 def test_github_escapes_texts() -> None:
-    """Nothing in a finding can end a property or a line, or begin another command."""
+    """No text in a finding can end a property or a line, or begin another command."""
     finding = Finding(
         code="A:B,C",
         severity=Severity.WARNING,
@@ -190,7 +190,7 @@ def test_places(tmp_path: Path) -> None:
 
 
 def declared(file: Path, line: int | None) -> str | None:
-    """The key, or the beginning, of a line in ``file``."""
+    """Return the key, or the beginning, of a line in ``file``."""
     if line is None:
         return None
     text = file.read_text(encoding="utf-8").splitlines()[line - 1].strip()

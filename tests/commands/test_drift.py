@@ -1,4 +1,4 @@
-"""``drift`` and ``status`` read a database that others use meanwhile."""
+"""``drift`` and ``status`` while other processes write to the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nALTER TA
 
 @pytest.mark.parametrize("first", ["record", "catalog"])
 def test_everything_is_read_at_one_moment(tmp_path: Path, first: str) -> None:
-    """The record of migrations and the catalog belong together, even if a migration is applied between the reads."""
+    """The record of migrations and the catalog match, even if a migration is applied between the reads."""
     folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
     project = find_project(tmp_path)
     close_database(open_database(path, migrations=folder))

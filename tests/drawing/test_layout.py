@@ -1,4 +1,4 @@
-"""The layout: nothing lies on anything else."""
+"""The layout: cards and lines never overlap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from waiaas_migrate.drawing.sizes import Size
 
 
 def random_layout(seed: int, cards: int) -> Layout:
-    """The layout of cards of random sizes, with hubs, circles, links to themselves, and cards without links."""
+    """Return the layout of cards of random sizes, with hubs, cycles, self-references, and cards without links."""
     chance = random.Random(seed)
     sizes = [Size(width=chance.randint(180, 330), height=chance.randint(60, 700)) for _ in range(cards)]
     links = [(chance.randrange(cards // 4), chance.randrange(cards - 5)) for _ in range(cards)]
@@ -22,7 +22,7 @@ def random_layout(seed: int, cards: int) -> Layout:
 
 
 def arrange_numbered(sizes: Iterable[Size], links: Iterable[tuple[int, int]]) -> Layout:
-    """The layout of cards whose keys are their numbers."""
+    """Return the layout of cards whose keys are their numbers."""
     keyed = {str(number): size for number, size in enumerate(sizes)}
     return arrange(keyed, [(str(parent), str(child)) for parent, child in links])
 
@@ -46,7 +46,7 @@ def test_cards_and_lines_keep_apart(seed: int) -> None:
 
 
 def test_parents_are_left_of_their_children() -> None:
-    """Without circles, each parent is left of its child, with the line's places between them from left to right."""
+    """Without cycles, each parent is left of its child, and the lines between them run from left to right."""
     sizes = [Size(width=200, height=100 + 40 * number) for number in range(6)]
     layout = arrange_numbered(sizes, [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3), (4, 5)])
     for (parent, child), passes in layout.passes.items():

@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.planning.plan import views_to_drop
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_dependencies
-from waiaas_migrate.sqlite.reading.quoted_strings import as_names
+from waiaas_migrate.sqlite.reading.quoted_strings import quote_as_names
 
 _NO_SUCH = re.compile(r"no such (?P<kind>column|table): (?P<name>.+)", re.DOTALL)
 _SEES = "A backfill sees the tables as they were before the migration, under their new names."
@@ -34,7 +34,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     leaving = {fold(view.name): view.name for view in views_to_drop(transition)}
     for table, column in _filled(transition):
         # A word in double quotes that matches no column would be a string, and end up in every row.
-        sql = as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
+        sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)
         except sqlite3.Error as error:

@@ -24,10 +24,10 @@ from waiaas_migrate.schema.hints import with_hints, without_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, execute, open_memory
 from waiaas_migrate.sqlite.planning.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
 from waiaas_migrate.sqlite.planning.plan import creation
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     existing = _statements_in(like) if like is not None else frozenset[str]()
     known = {} if renderer.is_customized else _known(parts, existing)
     if like is not None and existing == {part.text for part in parts}:
-        built, strings = introspect_quoted(like, known)
+        built, strings = introspect_with_strings(like, known)
     else:
         changed = _changed(like, parts, renderer) if like is not None else None
         try:
@@ -64,7 +64,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
         except SchemaFileError as error:
             raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
-            built, strings = introspect_quoted(connection, known)
+            built, strings = introspect_with_strings(connection, known)
     # A word in double quotes that matches no column is a string for SQLite.
     if strings and (
         problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
@@ -158,7 +158,7 @@ def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Rendere
     Rows can make a statement fail, for example. Then :func:`_built` reports what is wrong.
     """
     wanted = {part.text for part in parts}
-    connection = copy(like)
+    connection = copy_database(like)
     try:
         gone = [row for row in read_catalog(connection) if row.sql not in wanted]
         for row in sorted(gone, key=lambda row: row.kind == "table"):
@@ -185,7 +185,7 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
 
 
 def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
-    connection = memory()
+    connection = open_memory()
     problems: list[Problem] = []
     for part in parts:
         try:

@@ -31,7 +31,7 @@ from waiaas_migrate.runner.replay import replay, run_in_memory
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
@@ -163,7 +163,7 @@ def _proved(
             raise _refused(new, f"the migrations make other rows each time they run: {', '.join(changing)}.")
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
         raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
-    with closing(memory()) as after:
+    with closing(open_memory()) as after:
         try:
             run_in_memory(after, new)
         except ApplyError as error:
@@ -185,7 +185,7 @@ def _differences(one: Connection, other: Connection) -> list[str]:
 
 def _prove_rest(new: MigrationFile, rest: Sequence[MigrationFile], before: Connection, after: Connection) -> None:
     """Show that ``rest`` do the same to sample rows in both databases."""
-    with closing(copy(before)) as one, closing(copy(after)) as other:
+    with closing(copy_database(before)) as one, closing(copy_database(after)) as other:
         for each in (one, other):
             insert_sample_rows(each, introspect(each).tables)
         for migration in rest:

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli.output import warn
+from waiaas_migrate.errors import DatabaseRefused
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.losses import Loss
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Return whether the user wants a rollback to delete this.
+    """Return whether a rollback may delete the data in ``losses``; on a terminal, ask unless ``yes`` is true.
 
-    Any answer but ``y`` and ``yes`` means no. Without a terminal, nobody is asked, and the answer is no.
+    Without a terminal, nobody can answer, so return False.
+
+    Raises:
+        DatabaseRefused: the user gave any answer but ``y`` or ``yes``.
     """
     if yes:
         return True
@@ -26,4 +30,6 @@ def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
     lines = "\n".join(f"  {loss}" for loss in losses)
     warn(f"{database}: the rollback deletes\n{lines}\nRoll back?")
     click.echo("[y/N] ", err=True, nl=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise DatabaseRefused(f"{database}: nothing was changed.")
+    return True

@@ -31,7 +31,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
-from waiaas_migrate.sqlite.reading.broken import Broken, broken_objects
+from waiaas_migrate.sqlite.reading.broken import BrokenObject, broken_objects
 
 _MISSING = "missing migration: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it."
@@ -94,7 +94,7 @@ def _file_finding(
 
 
 def _broken_findings(
-    broken: Iterable[Broken], migrations: Iterable[MigrationFile], places: KeyPlaces
+    broken: Iterable[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
     """Report broken views and triggers, unless a migration announces the hazard."""
     found = tuple(broken)

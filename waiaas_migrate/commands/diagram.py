@@ -90,4 +90,4 @@ def _schema(project: Project, database: str | None) -> tuple[str, Schema]:
         return project.schema.name, declare(project, Renderer(project.templates)).schema
     others = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, name):
-        return Path(name).name, introspect(connection, others=others)
+        return Path(name).name, introspect(connection, other_tools=others)

@@ -115,7 +115,7 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with live_connection(side) as (connection, _):
-        return introspect(connection, others=ignored_by(project).except_for(names)), {}
+        return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
 
 
 def _names(project: Project, side: str) -> frozenset[str]:

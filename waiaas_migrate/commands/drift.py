@@ -154,7 +154,7 @@ def read_schemas(connection: sqlite3.Connection, folder: Folder, found: Database
     """Return the schema of the database ``found``, and those to compare it with."""
     made, hooks = _built(found.applied), folder.files.post_apply if found.is_adopted else ()
     return Schemas(
-        live=introspect(connection, others=folder.others.except_for(made.names)),
+        live=introspect(connection, other_tools=folder.others.except_for(made.names)),
         made=made,
         expected=made if found.pending else _built((*found.applied, *hooks)),
         hooked=_hooked(folder.files.migrations, hooks) if hooks else frozenset(),

@@ -53,7 +53,7 @@ def inspect(
     sources = [EnumSource(one, Origin(file="enums")) if isinstance(one, str) else one for one in enums]
     loaded = load_enums(sources, root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
-        schema = introspect(connection, others=others)
+        schema = introspect(connection, other_tools=others)
         left_out = _left_out(connection, others)
     found = link_enums(schema, loaded)
     comments = [line for remark in (*left_out, *found.remarks) for line in textwrap.wrap(remark, 118)]
@@ -79,6 +79,6 @@ def sources_of(project: Project) -> tuple[EnumSource, ...]:
 def _left_out(connection: sqlite3.Connection, others: OtherTools) -> tuple[str, ...]:
     """Return a sentence that names the tables and views of other tools, if there are any."""
     rows = read_catalog(connection)
-    ours = set(others.without(rows))
+    ours = set(others.exclude_from(rows))
     names = [row.name for row in rows if row.kind in ("table", "view") and row not in ours]
     return (f"Left out, because other tools own them: {', '.join(names)}.",) if names else ()

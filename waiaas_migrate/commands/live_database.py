@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
-from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
+from waiaas_migrate.sqlite.reading.introspect import introspect, read_project_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 ResultT = TypeVar("ResultT")
@@ -134,9 +134,9 @@ def copy_of_schema(
         UnsupportedError: the database has something that cannot be read exactly.
     """
     try:
-        return schema_copy(read_ours(connection, others))
+        return schema_copy(read_project_catalog(connection, others))
     except sqlite3.Error:
-        return build(introspect(connection, others=others), renderer, file=name)
+        return build(introspect(connection, other_tools=others), renderer, file=name)
 
 
 def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseState:
@@ -145,7 +145,9 @@ def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseSt
     applied = {row.hash for row in rows or ()}
     known = {migration_hash(migration.id): migration for migration in folder.files.migrations}
     squashed = folder.files.squashed_hashes
-    has_tables = rows is None and any(row.kind == "table" for row in folder.others.without(read_catalog(connection)))
+    has_tables = rows is None and any(
+        row.kind == "table" for row in folder.others.exclude_from(read_catalog(connection))
+    )
     return DatabaseState(
         applied=tuple(migration for key, migration in known.items() if key in applied),
         pending=tuple(migration for key, migration in known.items() if key not in applied),

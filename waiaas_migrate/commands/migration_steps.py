@@ -20,7 +20,7 @@ from waiaas_migrate.schema.model import Column, Index, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.rename import rename_in
 
@@ -55,7 +55,7 @@ class _Reader:
         self.schema = Schema()
         self._project = project
         self._known: dict[str, Table | Index] = {}
-        self._before = memory()
+        self._before = open_memory()
 
     def close(self) -> None:
         """Close the database before the last migration."""
@@ -70,7 +70,7 @@ class _Reader:
         self.steps.append(Step(name=migration.id, after=new, changes=changes))
         self.schema = new
         self._known = _texts(connection, new)
-        self._before = copy(connection)
+        self._before = copy_database(connection)
 
 
 def _changes(project: Project, before: sqlite3.Connection, old: Schema, new: Schema) -> tuple[Change, ...]:

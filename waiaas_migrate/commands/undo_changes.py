@@ -25,7 +25,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, Step
 from waiaas_migrate.sqlite.planning.plan import plan
@@ -87,7 +87,7 @@ def _sql(
         return renderer.migration(head, [_marked(step, hazards) for step in steps])
 
     sql = render()
-    with closing(copy(before)) as after:
+    with closing(copy_database(before)) as after:
         run_new(after, new_migration(Path("fix.sql"), depends=(), sql=sql, rollback=""))
         if left := diff(introspect(after), transition.new):
             words = "; ".join(map(describe, left))

@@ -136,7 +136,7 @@ def _migrate(
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
         return URL.create("sqlite"), functools.partial(migrated, **arguments), options
     file = os.path.abspath(database.file)  # noqa: PTH100 — likewise, and a link stays a link
-    again = replace(database, file=file, was_there=True)
+    again = replace(database, file=file, existed_before=True)
     open_another = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)
     return URL.create("sqlite", database=file), open_another, options
 

@@ -56,13 +56,13 @@ def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ..
 
 def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey, ...]:
     """Return the foreign keys in the text of a table; none if it can't be read."""
-    from waiaas_migrate.sqlite.reading.ddl_table import table
+    from waiaas_migrate.sqlite.reading.ddl_table import read_table
     from waiaas_migrate.sqlite.reading.grammar import SqlError
 
     query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
     sql = connection.exec_driver_sql(query, (table_name,)).scalar()
     try:
-        return table(sql).foreign_keys if sql else ()
+        return read_table(sql).foreign_keys if sql else ()
     except SqlError:
         return ()
 

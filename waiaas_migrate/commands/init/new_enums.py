@@ -24,7 +24,7 @@ def new_enums(database: StrPath, shown: str) -> str:
     ``shown`` is the database's name in the module.
     """
     with live_connection(database) as (connection, _):
-        schema = introspect(connection, others=OtherTools())
+        schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}
     taken = set(_TAKEN)
     for one in value_lists(schema):

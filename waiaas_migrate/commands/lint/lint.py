@@ -18,7 +18,7 @@ from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import declared_names
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 
 
 @collection_paused()
@@ -65,7 +65,7 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
     rules = selected(project.lint)
     others = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, _):
-        schema, strings = introspect_quoted(connection, others=others)
+        schema, strings = introspect_with_strings(connection, other_tools=others)
     return tuple(finding for finding, _ in findings_of(Linted(schema=schema, strings=strings), rules))
 
 

@@ -24,9 +24,9 @@ from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, STOPPING
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.memory import copy, execute
+from waiaas_migrate.sqlite.database.memory import copy_database, execute
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard
-from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.rename import rename_in
 
@@ -70,7 +70,7 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
             recorded = facts.get(migration.id) or derive_facts(migration)
             findings = [_announced(migration.sql, one) for one in recorded.forward.hazards]
             if recorded.by_hand:
-                before = copy(replayed.run(migrations[:number]).connection)
+                before = copy_database(replayed.run(migrations[:number]).connection)
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
                     announced = {(one.code, one.where) for one in findings}
@@ -128,7 +128,7 @@ def _statements(migration: MigrationFile) -> Iterator[_Statement]:
     """Yield the statements of ``migration`` that can be read."""
     for statement in migration.statements:
         with suppress(SqlError):
-            if tokens := significant(tokenize(statement)):
+            if tokens := without_comments(tokenize(statement)):
                 at = migration.sql.find(statement)
                 line = None if at < 0 else migration.sql.count("\n", 0, at + tokens[0].start) + 1
                 yield _Statement(tokens, line)

@@ -16,7 +16,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
 from waiaas_migrate.sqlite.quoting import membership, quote_literal
 from waiaas_migrate.sqlite.reading import ddl
-from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 
 _BOOLEAN = (0, 1)
 
@@ -82,7 +82,7 @@ def _lists(place: ColumnLayout, around: Surroundings) -> _Lists:
         values = check.allowed.values
         is_boolean = not is_linked and is_integer and check.name is None and values == _BOOLEAN
         sql = membership(column.name, values, nullable=column.not_null is None and not is_boolean)
-        if is_linked or ddl.expression(sql, around.columns).key == check.expression.key:
+        if is_linked or ddl.read_expression(sql, around.columns).key == check.expression.key:
             return _Lists(is_boolean=is_boolean, values=values, check=check)
     return _Lists()
 
@@ -106,7 +106,7 @@ def _default(default: SqlText | None, lists: _Lists, where: str) -> dict[str, Da
     """Return a default as a literal if it has the same text and is a valid value; else as SQL."""
     if default is None:
         return {}
-    tokens = significant(tokenize(default.sql))
+    tokens = without_comments(tokenize(default.sql))
     sql = tokens[0].text if len(tokens) == 1 else default.sql  # leaves out a comment that is only for yoyo's splitter
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):

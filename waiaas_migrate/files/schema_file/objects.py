@@ -30,9 +30,9 @@ def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadOb
     """Return the views, triggers and virtual tables; double quotes in them can refer to ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
-        "views": lambda name, sql: ddl.view(name, sql, known),
-        "triggers": lambda name, sql: ddl.trigger(name, sql, known),
-        "virtual_tables": ddl.virtual_table,
+        "views": lambda name, sql: ddl.read_view(name, sql, known),
+        "triggers": lambda name, sql: ddl.read_trigger(name, sql, known),
+        "virtual_tables": ddl.read_virtual_table,
     }
     return tuple(
         ReadObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))

@@ -30,7 +30,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
-from waiaas_migrate.sqlite.reading.spelling import tidied
+from waiaas_migrate.sqlite.reading.spelling import tidy_whitespace
 
 #: Enum references by the folded names of their table and column.
 Links = Mapping[tuple[str, str], EnumReference]
@@ -153,16 +153,16 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
     """Return a statement's text. For a view with only a name and a SELECT, return the SELECT."""
-    sql = tidied(item.statement.sql)
+    sql = tidy_whitespace(item.statement.sql)
     try:
         match item:
             case View():
                 sql = ddl.select_of(sql) or sql
-                ddl.view(item.name, sql)
+                ddl.read_view(item.name, sql)
             case Trigger():
-                ddl.trigger(item.name, sql)
+                ddl.read_trigger(item.name, sql)
             case VirtualTable():
-                ddl.virtual_table(item.name, sql)
+                ddl.read_virtual_table(item.name, sql)
             case _:
                 assert_never(item)
     except SqlError as error:

@@ -87,7 +87,7 @@ def _present(found: Iterable[T | None]) -> tuple[T, ...]:
 
 def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
     """Return ``check`` with each ``table.column`` replaced by ``column``."""
-    meant = ddl.expression(check.expression.sql, names, table)
+    meant = ddl.read_expression(check.expression.sql, names, table)
     is_same = meant.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=meant.key)
     allowed = allowed_values(expression)

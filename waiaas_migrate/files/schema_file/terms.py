@@ -78,7 +78,7 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     if "expression" not in found:
         return part if part.column is not None else None
     # SQLite treats an expression that is only a column, such as ``"(a)"``, as the column.
-    meant = ddl.index_term(found["expression"].sql, columns)
+    meant = ddl.read_index_term(found["expression"].sql, columns)
     if meant.column is None:
         return replace(part, expression=found["expression"])
     return replace(part, column=meant.column, collation=part.collation or meant.collation)

@@ -104,7 +104,7 @@ def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
         UnsupportedError: reading the text back would fail.
     """
     try:
-        ddl.expression(expression.sql, columns)
+        ddl.read_expression(expression.sql, columns)
     except SqlError as error:
         raise unsupported(f"{where}: {expression.sql}", f"it is not an expression to this grammar: {error}.") from None
     return expression.sql
@@ -144,7 +144,7 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
     try:
-        return ddl.default(sql) if default else ddl.expression(sql, columns)
+        return ddl.read_default(sql) if default else ddl.read_expression(sql, columns)
     except SqlError as error:
         fix = syntax_fix(sql, f"Correct `{shown(sql)}`.")
         value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", fix)

@@ -16,8 +16,8 @@ from waiaas_migrate.sqlite.planning.row_values import has_conflict_clause, keeps
 from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
-from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
+from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, without_table_prefix
+from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 
@@ -73,7 +73,7 @@ def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[
     steps = None
     # A CHECK may refer to column x of table t as ``t.x``. The new table has another name at first, and its rename in
     # legacy mode would not change the CHECK.
-    checks = [(check, unqualified(check.expression.sql, new.name)) for check in new.checks]
+    checks = [(check, without_table_prefix(check.expression.sql, new.name)) for check in new.checks]
     is_qualified = any(text != check.expression.sql for check, text in checks)
     # SQLite would read a string in double quotes as a new column of the same name, so the text is written again.
     if not (is_qualified or table.strings):
@@ -139,7 +139,7 @@ def _placeholder_value(new: Table) -> a.Assignment:
 
 def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression. A bare name becomes a string, because it would be a column there."""
-    tokens = significant(tokenize(default.sql))
+    tokens = without_comments(tokenize(default.sql))
     if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
         return sql_value(tokens[0].name)
     return default.sql

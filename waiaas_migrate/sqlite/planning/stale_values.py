@@ -17,7 +17,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
 from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses, other_names
+from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, column_aliases, literal_uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +89,12 @@ def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, froz
         yield _Place(where, subject, text, removed.table.name), names
     sources = with_readers(new.views, frozenset({fold(removed.table.name)}))
     views = [view for view in new.views if fold(view.name) in sources]
-    view_names = other_names([tree_of(view.statement) for view in views], names)
+    view_names = column_aliases([tree_of(view.statement) for view in views], names)
     yield from ((_Place(view.name, "the view", view.statement, ""), view_names) for view in views)
     for trigger in new.triggers:
         if {fold(trigger.table), *names_in(trigger.statement.sql)} & sources:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
-            yield place, other_names([tree_of(trigger.statement)], view_names)
+            yield place, column_aliases([tree_of(trigger.statement)], view_names)
 
 
 def _verb(use: LiteralUse, removed: _RemovedValues, names: frozenset[str]) -> str:

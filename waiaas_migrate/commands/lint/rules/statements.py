@@ -8,8 +8,8 @@ from waiaas_migrate.commands.findings import Severity
 from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.cursor import Cursor
 from waiaas_migrate.sqlite.reading.grammar import Kind
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 @rule(
@@ -25,10 +25,10 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
 
     Write the condition. If you mean every row, write `WHERE true`, and say why in a comment.
     """
-    cursor = Cursor(linted.statement)
-    if cursor.accept("DELETE", "FROM"):
-        table = cursor.name()
-        if not any(token.word in ("WHERE", "LIMIT") for token in cursor.rest()):
+    reader = TokenReader(linted.statement)
+    if reader.accept("DELETE", "FROM"):
+        table = reader.read_name()
+        if not any(token.word in ("WHERE", "LIMIT") for token in reader.read_rest()):
             fix = "Write a WHERE; if all are meant, `WHERE true`."
             yield Found(path_to(table), f"deletes every row of {table}.", fix)
 
