@@ -12,7 +12,7 @@ from jinja2 import nodes
 
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
+from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache_folder
 from waiaas_migrate.schema.changes import RenameTable
 
 ACTION = RenameTable(old="a", new="b")
@@ -118,7 +118,7 @@ def test_a_shared_folder_is_not_used(home: Path) -> None:
     folder = home / "waiaas-migrate" / "templates"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert list(folder.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_a_shared_folder_is_not_used(home: Path) -> None:
 def test_another_users_folder_is_not_used(home: Path) -> None:
     """Nothing is created in the cache folder of another user, as under sudo."""
     os.chown(home, 12345, 12345)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert list(home.iterdir()) == []
 
@@ -139,7 +139,7 @@ def test_impossible_cache_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").touch()
     where = place if place.startswith(("/", "relative")) else str(tmp_path / place)
     monkeypatch.setenv("XDG_CACHE_HOME", where)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
