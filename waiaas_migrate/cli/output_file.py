@@ -47,13 +47,13 @@ def write_generated(
     Raises:
         UsageError: ``command`` did not write the old file and ``force`` is false, or the file can't be written.
     """
-    from waiaas_migrate.commands.written_file import write_made
+    from waiaas_migrate.commands.written_file import write_generated_file
 
     if path is None:
         print_document(text)
         return
     shown = shortened_path(path.absolute())
-    is_new = write_made(path, text, command=command, force=force, is_same=is_same)
+    is_new = write_generated_file(path, text, command=command, force=force, is_same=is_same)
     note(f"wrote {shown}" if is_new else f"{shown} is up to date")
 
 

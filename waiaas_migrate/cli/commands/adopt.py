@@ -72,12 +72,12 @@ def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
 
 
 def _line(result: Adoption, *, dry_run: bool) -> str:
-    from waiaas_migrate.commands.adopt import equal_point
+    from waiaas_migrate.commands.adopt import hint_at_equal_migration
 
     if result.differences:
         count = plural(len(result.differences), "difference")
         details = " ".join(f"{difference.where}: {difference}." for difference in result.differences)
-        return f"{count} from {result.at}: {details} {equal_point(result)}".rstrip()
+        return f"{count} from {result.at}: {details} {hint_at_equal_migration(result)}".rstrip()
     notices = [f"Note: {notice}" for notice in result.notices]
     return " ".join([_summary(result, dry_run=dry_run), *notices])
 
