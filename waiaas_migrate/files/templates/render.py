@@ -127,6 +127,8 @@ class Renderer:
     def _render(self, template: str, **values: object) -> str:
         try:
             return self._environment.get_template(template).render(**values)
+        except jinja2.TemplateNotFound as error:
+            raise _template_error(template, f"there is no template {error.name}") from None
         except jinja2.TemplateSyntaxError as error:
             raise _template_error(error.filename or template, error.message, error.lineno) from None
         except jinja2.TemplateError as error:
