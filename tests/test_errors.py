@@ -69,7 +69,7 @@ def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateE
     """The error's text, attributes and later notes are the same after pickling, and more notes can be added."""
     error = example(kind)
     assert state(send(error)) == state(error)
-    error.after(["0001_a"], Path("a.db.bak"), "a.db")
+    error.note_committed(["0001_a"], Path("a.db.bak"), "a.db")
     error.add_note("on the way")
     assert state(send(error)) == state(error)
 

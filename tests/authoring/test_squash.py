@@ -102,7 +102,8 @@ def test_squashing_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "options", "said"),
     [
-        ({"0001_a": "CREATE TABLE t (x);\n"}, (), "only one migration"),
+        ({"0001_a": "CREATE TABLE t (x);\n"}, (), "0001_a is the only migration"),
+        (FILES, ("--to", "0001_first"), "--to 0001_first: is the first migration. Name a later one"),
         (FILES, ("--to", "0002_secnd"), "Did you mean 0002_second?"),
         (
             {**FILES, "0005_e": "-- depends: 0002_second\nSELECT 1;\n"},

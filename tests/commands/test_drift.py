@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, write_folder
-from waiaas_migrate.commands.live_database import database_state, live_connection, read_folder
+from waiaas_migrate.commands.live_database import database_state, live_connection, read_project_folder
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.open import close_database, open_database, push_schema
 from waiaas_migrate.sqlite.database.connection import connect_file
@@ -26,7 +26,7 @@ def test_everything_is_read_at_one_moment(tmp_path: Path, first: str) -> None:
     with live_connection(str(path)) as (connection, _):
         before = introspect(connection)
     write_folder(folder, MORE)
-    known = read_folder(project)
+    known = read_project_folder(project)
     with live_connection(str(path)) as (connection, _):
         assert first != "record" or database_state(connection, known).pending
         assert first != "catalog" or introspect(connection) == before

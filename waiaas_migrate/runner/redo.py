@@ -186,7 +186,7 @@ class _Redo(Upgrade):
         try:
             self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
-            raise error.but(was_rolling_back=True) from error
+            raise error.with_changes(was_rolling_back=True) from error
         finally:
             self.direction = "apply"
 

@@ -1,1 +1,1 @@
-"""Print findings as programs want them; one module for each format."""
+"""Print findings and errors in the formats of ``--format``."""
