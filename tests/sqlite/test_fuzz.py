@@ -1,4 +1,4 @@
-"""Broken input gives an error that says so, never a traceback, a crash or a hang."""
+"""Broken input gives a clear error, never a traceback, a crash or a hang."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ DEEP = (
 
 @pytest.mark.parametrize("size", [60, 390, 2000])
 def test_deep_and_long_expressions_end(size: int) -> None:
-    """Deep nesting and great length don't crash or hang the parser."""
+    """Deep nesting and great length neither crash nor hang the parser."""
     code = (
         "import sys\nfrom waiaas_migrate.sqlite.reading import ddl\n"
         "from waiaas_migrate.sqlite.reading.grammar import SqlError\nN = int(sys.argv[1])\n"

@@ -190,13 +190,16 @@ def test_asc_is_written_only_with_an_expression() -> None:
 
 
 def test_table_options_are_read() -> None:
-    """STRICT and WITHOUT ROWID, in either order."""
+    """STRICT and WITHOUT ROWID are read in either order."""
     table = read_table("CREATE TABLE t (a INT PRIMARY KEY) WITHOUT ROWID, STRICT")
     assert (table.strict, table.without_rowid) == (True, True)
 
 
 def test_comments_stay_with_what_they_describe() -> None:
-    """A comment after something describes it, one on its own line describes what follows; others are left out."""
+    """A comment after an item describes that item; one on its own line describes the next.
+
+    Other comments are left out.
+    """
     table = read_table(
         "CREATE TABLE t ( -- All of them\n"
         "  a TEXT, -- the first\n"

@@ -68,7 +68,10 @@ def test_shadow_tables_are_those_that_the_module_made(connection: sqlite3.Connec
 
 
 def test_the_stat_table_that_fts3_makes_later_is_its_own(connection: sqlite3.Connection) -> None:
-    """An FTS3 table makes ``_stat`` only if it merges automatically; an ordinary table of that name stays one."""
+    """An FTS3 table creates ``_stat`` only if it merges automatically.
+
+    Otherwise, a table of that name is an ordinary one.
+    """
     connection.executescript(
         "CREATE VIRTUAL TABLE a USING fts3(x); INSERT INTO a (a) VALUES ('automerge=8');"
         "CREATE VIRTUAL TABLE b USING fts3(x); CREATE TABLE b_stat (mine);"

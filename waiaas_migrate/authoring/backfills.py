@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
@@ -84,5 +84,5 @@ def _circles(transition: Transition) -> Iterator[Problem]:
 
 
 def _problem(table: Table, column: Column, what: str, fix: str) -> Problem:
-    path = functools.reduce(join, ("tables", table.name, "columns", column.name, "backfill"))
+    path = functools.reduce(append_key, ("tables", table.name, "columns", column.name, "backfill"))
     return Problem(file="", path=path, what=what, fix=fix)

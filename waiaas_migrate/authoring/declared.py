@@ -13,10 +13,10 @@ from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, Template
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.locate import located
+from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
@@ -62,7 +62,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
         try:
             database = changed or _built(parts, file=str(project.schema))
         except SchemaFileError as error:
-            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+            raise SchemaFileError(locate_problems(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
             built, strings = introspect_with_strings(connection, known)
     # A word in double quotes that matches no column is a string for SQLite.
@@ -105,9 +105,9 @@ class _Part:
 def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
     """Return the parts of ``schema``, made by the same steps and templates as a first migration."""
     paths = {
-        **{view.statement.sql: join("views", view.name) for view in schema.views},
-        **{trigger.statement.sql: join("triggers", trigger.name) for trigger in schema.triggers},
-        **{table.statement.sql: join("virtual_tables", table.name) for table in schema.virtual_tables},
+        **{view.statement.sql: append_key("views", view.name) for view in schema.views},
+        **{trigger.statement.sql: append_key("triggers", trigger.name) for trigger in schema.triggers},
+        **{table.statement.sql: append_key("virtual_tables", table.name) for table in schema.virtual_tables},
     }
     return tuple(
         _Part(words=step.words, path=_path(action, paths), action=action, text=text)
@@ -120,9 +120,9 @@ def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
 def _path(action: Action, paths: Mapping[str, str]) -> str:
     match action:
         case CreateTable(table=table):
-            return join("tables", table.name)
+            return append_key("tables", table.name)
         case CreateIndex(table=name, index=index):
-            return reduce(join, ("tables", name, "indexes", index.name))
+            return reduce(append_key, ("tables", name, "indexes", index.name))
         case CreateStatement(statement=statement):
             return paths.get(statement.sql, "")
         case _:

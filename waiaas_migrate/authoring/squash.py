@@ -113,8 +113,12 @@ def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
         hint = f"Did you mean {close[0]}?" if close else "Name a migration of the folder without its ending."
         raise UsageError(f"--to {to}: no such migration. {hint}")
     end = len(ids) if to is None else ids.index(to) + 1
-    if end < 2:
-        raise UsageError("Nothing to squash: there is only one migration. Squashing makes one of several.")
+    if len(ids) == 1:
+        raise UsageError(f"Nothing to squash: {ids[0]} is the only migration. Squashing replaces two or more by one.")
+    if end == 1:
+        raise UsageError(
+            f"--to {to}: is the first migration. Name a later one, so that two or more are replaced by one."
+        )
     return end
 
 

@@ -1,4 +1,4 @@
-"""Ask before data is deleted."""
+"""Ask the user before a rollback deletes data."""
 
 from __future__ import annotations
 
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Return whether a rollback may delete the data in ``losses``; on a terminal, ask unless ``yes`` is true.
+    """Show what a rollback would delete, and ask the user to agree; return whether it may delete the data.
 
-    Without a terminal, nobody can answer, so return False.
+    With ``yes``, the function agrees without asking. Without a terminal, it can't ask, and returns false.
 
     Raises:
         DatabaseRefused: the user gave any answer but ``y`` or ``yes``.
     """
-    if yes:
-        return True
-    if sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
-        return False
+    if yes or sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
+        return yes
     lines = "\n".join(f"  {loss}" for loss in losses)
     warn(f"{database}: the rollback deletes\n{lines}\nRoll back?")
     click.echo("[y/N] ", err=True, nl=False)

@@ -94,7 +94,7 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             try:
                 apply_pragmas(connection, folder.pragmas, database.name)
             except MigrateError as error:
-                error.after(result.applied, result.backup, database.name)
+                error.note_committed(result.applied, result.backup, database.name)
                 raise
             with standard_settings(connection):
                 manual_changes = () if result.applied or not options.verify else changes_at_head(connection, folder)
@@ -273,7 +273,7 @@ class Upgrade(Run):
             applied = self._applied_after([migration])
             self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
-            raise error.but(rolled_back=False) from error
+            raise error.with_changes(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
         """Run the hooks that can't run in a transaction."""

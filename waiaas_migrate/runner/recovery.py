@@ -62,7 +62,7 @@ def with_advice(error: ApplyError) -> ApplyError:
     """Return ``error``; if the reason is that an object exists already, add advice to the reason."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
-    return error.but(
+    return error.with_changes(
         reason=f"{error.reason} (If somebody created it by hand, remove it, and apply again. If plain `yoyo apply` was "
         f"killed before it recorded {error.migration}, check with `waiaas-migrate drift`, and in the rows, that it has "
         f"run completely; then record it: `waiaas-migrate adopt FILE --at {error.migration}`.)"

@@ -188,7 +188,7 @@ class _RedoRun(Upgrade):
         try:
             self.run_together(to_undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
-            raise error.but(was_rolling_back=True) from error
+            raise error.with_changes(was_rolling_back=True) from error
         finally:
             self.direction = "apply"
 

@@ -79,7 +79,7 @@ class Run:
         if isinstance(error, MigrateError):
             has_changed = bool(self.committed) or not error.rolled_back
             backup = self.backup_path if has_changed or self._deletes_data else None
-            error.after(self.committed, backup, database_name(self.connection))
+            error.note_committed(self.committed, backup, database_name(self.connection))
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
 

@@ -1,4 +1,4 @@
-"""Rules about the statements of migrations that were written by hand."""
+"""Rules about the statements of hand-written migrations."""
 
 from __future__ import annotations
 
@@ -48,19 +48,20 @@ def double_quoted_value(linted: Linted) -> Iterator[Found]:
     Write text in single quotes, and correct a misspelled name.
     """
     tokens = linted.statement
-    # Text in other statements, such as CREATE, is found in the schema.
+    # `double_quoted_string` finds such text in CREATE statements.
     if not tokens or tokens[0].word not in ("INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"):
         return
-    # Beside these words, a word in double quotes is a name.
+    # Next to these words, a word in double quotes is certainly a name.
     before_names, after_names = ("AS", ".", "COLLATE", "INTO"), ("AS", ".", "(")
     words = ["", *(token.word for token in tokens), ""]
-    own = {
+    statement_names = {
         fold(token.name)
         for token, before, after in zip(tokens, words, words[2:], strict=False)
         if before in before_names or after in after_names
     }
+    names = {*linted.names, *statement_names}
     for token in tokens:
-        if token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in {*linted.names, *own}:
+        if token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in names:
             literal = quote_literal(token.name)
             what = f"{token.text} names nothing here, so SQLite reads it as the text {literal}."
             yield Found(("statement",), what, f"Correct the name. If you mean text, write {literal}.")
