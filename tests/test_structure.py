@@ -13,10 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import waiaas_migrate
+from waiaas_migrate.sqlite.planning.actions import Action, template_of
 
 PACKAGE = Path(waiaas_migrate.__file__).parent
 TESTS = Path(__file__).parent
@@ -147,6 +149,12 @@ def test_modules_and_functions_are_short() -> None:
                 long[f"{path_of(file)}::{function.name}"] = lines
     assert {what: lines for what, lines in long.items() if what not in SIZE_WAIVERS} == {}
     assert set(SIZE_WAIVERS) <= set(long)
+
+
+def test_every_action_has_a_template() -> None:
+    """Each kind of action that a plan may contain has a template of its name."""
+    templates = {file.name.removesuffix(".sql.j2") for file in (PACKAGE.parent / "templates").glob("*.sql.j2")}
+    assert {template_of(object.__new__(kind)) for kind in get_args(Action)} - templates == set()
 
 
 def test_ddl_is_only_in_templates() -> None:

@@ -49,7 +49,7 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
         (b"CREATE {% if %}", "templates/create_index.sql.j2:1: can't use the template: "),
         (b"CREATE INDEX {{ action.nothing }};", "can't use the template: "),
         (b"CREATE INDEX \xff;", "can't use the template: it is not UTF-8"),
-        (b"{% include 'nowhere.j2' %}", "can't use the template: "),
+        (b"{% include 'nowhere.j2' %}", "can't use the template: there is no template nowhere.j2"),
         pytest.param(b"{{ 1 / 0 }}", "can't use the template: "),
         pytest.param(b"{{ action.index.parts + 1 }}", "can't use the template: "),
         pytest.param(b"-- nothing\n", "idx_tasks_state"),

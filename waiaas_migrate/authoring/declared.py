@@ -86,7 +86,7 @@ def _expect_all(written: Schema, built: Schema, customized: Project | None) -> N
         return
     listed = "; ".join([*missing, *map(describe, left)])
     if customized is None:
-        what = f"The templates do not build what schema.yaml declares. Still missing: {listed}."
+        what = f"The plan and its templates do not build what schema.yaml declares. Still missing: {listed}."
         raise ProofError(f"{what} This is a fault of waiaas-migrate, not of your schema.")
     what = f"these templates do not build what schema.yaml declares. Still missing: {listed}."
     raise TemplateError([Problem(file=str(customized.templates), what=what, fix="Correct or delete your templates.")])

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.enum_lists import literal, values_in_lists
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
-from waiaas_migrate.sqlite.planning.row_values import is_filled, mapping
+from waiaas_migrate.sqlite.planning.row_values import is_filled, replaced_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 #: Hazards of a rollback that need no remark, because its purpose is to drop what the migration added.
@@ -83,9 +83,9 @@ def _changed_values(old: Table, new: Table) -> Iterator[str]:
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
     """Yield a remark for each enum value that replaced several, so that its rows can't be distinguished now."""
     where = f"{old.name}.{after.name}"
-    held = values_held(old, before)
+    held = values_in_lists(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
-    for value, new in mapping(old, after).items():
+    for value, new in replaced_values(old, after).items():
         replaced.setdefault(new, []).append(value)
     for new, values in replaced.items():
         if held is None or new in held or (new is None and before.not_null is None):

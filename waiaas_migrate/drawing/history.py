@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
@@ -34,7 +35,7 @@ class Note:
 class Moment:
     """The picture after a migration, with marks on its changes, and the changes in words.
 
-    The keys of cards are not the names of tables: a card keeps its key when its table is renamed.
+    A card keeps its key when its table is renamed, so the keys are not the names of the tables.
     """
 
     name: str
@@ -135,8 +136,10 @@ def _card_name(change: c.Change) -> str:
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             return fold(getattr(item, "table", item.name))
-        case _:
+        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():
             return fold(c.spelled_name(change))
+        case _:
+            assert_never(change)
 
 
 def _marked_rows(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:

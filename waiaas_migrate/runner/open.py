@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 #: How many seconds :func:`close_database` waits for other connections to finish, so that it can move the whole WAL.
 _CLOSE_TIMEOUT = 0.1
 #: The head of a folder without a manifest. No database is ever at this head, so the migrations themselves are read.
-_UNKNOWN_HEAD = Head(hashes=frozenset(), last="", link=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT)
+_UNKNOWN_HEAD = Head(
+    hashes=frozenset(), last="", manifest_hash=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT
+)
 
 
 def connect(

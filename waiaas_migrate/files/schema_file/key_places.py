@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import assert_never
 
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.locate import KeyPath, read_places
@@ -56,9 +57,11 @@ def key_path(change: c.Change) -> KeyPath:
             return "tables", table, "indexes", index.name
         case c.ModifyIndex(table=table, new=index):
             return "tables", table, "indexes", index.name
-        case _:
+        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():
             column = _column_of(change)
             return "tables", c.spelled_name(change), *(("columns", column) if column is not None else ())
+        case _:
+            assert_never(change)
 
 
 def _column_of(change: c.Change) -> str | None:
