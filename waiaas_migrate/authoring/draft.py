@@ -70,8 +70,8 @@ def draft(
 ) -> Draft:
     """Draft the migration that makes ``transition`` and follows ``migrations``.
 
-    ``before`` is the database in memory that ``migrations`` build; it isn't changed. The draft has the known ``hazards``
-    and those that show only when the migration runs. If ``name`` is None, the changes give the name.
+    ``before`` is the database in memory that ``migrations`` build; it isn't changed. The draft adds to ``hazards``
+    those that show only when the migration runs. If ``name`` is None, the changes give the name.
     """
     changes, depends = changes_of(transition), heads(migrations)
     name = next_id((file.id for file in migrations), name, changes)

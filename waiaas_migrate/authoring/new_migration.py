@@ -41,7 +41,7 @@ steps = [step(apply, roll_back)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """The id of a new, empty migration, its files, and the files of an interrupted run that were deleted."""
+    """The result of ``new``: the migration's id, its files, and files of an interrupted run that were deleted."""
 
     migration: str
     written: tuple[Path, ...]

@@ -15,7 +15,7 @@ from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, edited, read_recorded
+from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, edited_ids, read_recorded
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import load_schema
@@ -64,7 +64,7 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     ids = [migration.id for migration in migrations]
     result = Recorded(
         added=tuple(name for name in ids if name not in listed),
-        edited=() if recorded is None else edited(recorded, migrations),
+        edited=() if recorded is None else edited_ids(recorded, migrations),
         deleted=tuple(name for name in listed if name not in ids),
         removed=removed,
     )

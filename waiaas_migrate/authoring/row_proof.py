@@ -58,7 +58,9 @@ def _tables_within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
 
     The proof doesn't enforce foreign keys, so no statement changes other tables through ON DELETE or ON UPDATE.
     """
-    folded = fold("\n".join([text, *(item.statement.sql for item in (*schema.views, *schema.triggers))]))
+    texts = [text, *(view.statement.sql for view in schema.views)]
+    texts += [trigger.statement.sql for trigger in schema.triggers]
+    folded = fold("\n".join(texts))
     # SQL may quote a name with special characters in several ways, so such a table always counts.
     return tuple(
         table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
