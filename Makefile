@@ -14,7 +14,7 @@ FAST := tests/test_cases.py tests/test_structure.py tests/test_english.py tests/
 	tests/sqlite/test_introspect.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check bench clean
+.PHONY: help demo test test-fast check pages bench clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -31,7 +31,7 @@ demo: $(VENV)/.installed ## build a database from the shipped schema and check i
 test: $(VENV)/.installed-test ## run all tests; pass options to pytest with ARGS="-k ids -n 0"
 	$(BIN)/python -m pytest $(ARGS)
 
-test-fast: $(VENV)/.installed-test ## run the core of the tests in about a minute
+test-fast: $(VENV)/.installed-test ## run the core of the tests in one to two minutes
 	$(BIN)/python -m pytest $(ARGS) $(FAST)
 
 check: $(VENV)/.installed-dev ## run the linters, and check formatting, types, imports and the shipped schema
@@ -40,6 +40,11 @@ check: $(VENV)/.installed-dev ## run the linters, and check formatting, types, i
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/waiaas-migrate lint
+
+pages: $(VENV)/.installed-test ## write the reference pages and the recorded terminal output again
+	$(BIN)/python -m tests.support.reference_pages
+	$(BIN)/python -m tests.cli.test_terminal
+	$(BIN)/python -m tests.support.recording
 
 bench: $(VENV)/.installed-bench ## run the benchmarks; pass options to each with ARGS="--rounds 1"
 	@mkdir -p $(BENCH)
@@ -66,8 +71,10 @@ $(VENV)/.created:
 
 $(VENV)/.installed: EXTRA :=
 $(VENV)/.installed-test: EXTRA := [test]
+$(VENV)/.installed-test: INCLUDED := $(VENV)/.installed
 $(VENV)/.installed-dev: EXTRA := [dev]
+$(VENV)/.installed-dev: INCLUDED := $(VENV)/.installed $(VENV)/.installed-test
 $(VENV)/.installed-bench: EXTRA := [bench]
 $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-dev $(VENV)/.installed-bench: pyproject.toml $(VENV)/.created
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRA)'
-	@touch $@
+	@touch $(INCLUDED) $@

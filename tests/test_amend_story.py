@@ -1,4 +1,4 @@
-"""A developer changes a migration that a database of their own has run, until the main branch has it."""
+"""A developer changes a migration that their own database has run, until the main branch has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waiaas_migrate import DatabaseRefused, close_database, open_database
 
 
 def test_from_a_branch_to_the_main_branch(tmp_path: Path) -> None:
-    """Amend, take the database along, undo, replace by a hand-written migration, merge: only commands, no editor."""
+    """Commands alone amend, redo, undo, replace by a hand-written migration, and merge, without an editor."""
     project = generated_project(tmp_path / "project")
     (project / ".gitignore").write_text("*.db*\n__pycache__\n", encoding="utf-8")
     commit_all(project)

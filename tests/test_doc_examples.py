@@ -1,4 +1,4 @@
-"""The examples in README.md and docs/ run, and print what stands beside them."""
+"""The examples in README.md and docs/ run, and print the output that the pages show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.projects import CHECKOUT, shipped_project
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_readme_begins_with_what_generate_writes(tmp_path: Path) -> None:
-    """The edit that the README begins with, made in the shipped project, gives the SQL that stands beside it."""
+    """The README's first edit, made in the shipped project, gives the SQL that the README shows."""
     opening, _, _ = README.read_text(encoding="utf-8").partition("\n## ")
     assert [block.language for block in blocks(opening)] == ["diff", "sh", "sql"]
     run_blocks(shipped_project(tmp_path / "project"), opening)
@@ -23,7 +23,7 @@ def test_the_readme_begins_with_what_generate_writes(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_migration_that_is_read_is_what_generate_writes(tmp_path: Path) -> None:
-    """The migration that docs/reading-a-migration.md takes apart comes of the edit that stands beside it."""
+    """The migration that docs/reading-a-migration.md explains is the result of the edit that it shows."""
     text = (DOCS / "reading-a-migration.md").read_text(encoding="utf-8")
     assert [block.language for block in blocks(text)] == ["toml", "yaml", "sh", "diff", "sh", "sql"]
     folder = tmp_path / "project"
@@ -33,7 +33,7 @@ def test_the_migration_that_is_read_is_what_generate_writes(tmp_path: Path) -> N
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_readme_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything below the README's first heading, done in its order in an empty folder, works."""
+    """The README can be followed from its first heading to its end, in an empty folder."""
     _, _, rest = README.read_text(encoding="utf-8").partition("\n## ")
     assert {"python", "sh", "output"} <= {block.language for block in blocks(rest)}
     folder = tmp_path / "project"
@@ -51,7 +51,7 @@ def test_the_example_of_the_errors_runs(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything in docs/migrations.md, done in its order, works, and all that it leaves agrees."""
+    """docs/migrations.md can be followed from beginning to end; afterwards check and drift find nothing."""
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, (DOCS / "migrations.md").read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ def test_the_page_on_migrations_works_in_an_empty_folder(tmp_path: Path) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_tutorial_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything in docs/tutorial.md, done in its order, works and prints what it says."""
+    """docs/tutorial.md can be followed from beginning to end, with the output that it shows."""
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, (DOCS / "tutorial.md").read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def test_the_tutorial_works_in_an_empty_folder(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_page_on_adopting_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything in docs/adopt.md, done in its order with a real SQLAlchemy, works and prints what stands there."""
+    """docs/adopt.md can be followed with a real SQLAlchemy, with the output that it shows."""
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, (DOCS / "adopt.md").read_text(encoding="utf-8"))
@@ -79,20 +79,20 @@ def test_the_page_on_adopting_works_in_an_empty_folder(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 @pytest.mark.parametrize("page", ["asyncio", "fastapi", "processes", "sqlite3"])
 def test_a_page_works_in_the_project_of_the_readme(tmp_path: Path, page: str) -> None:
-    """Everything on the page, done in its order in the README's project, prints what is written there."""
+    """The page can be followed in the README's project, with the output that it shows."""
     run_blocks(readme_project(tmp_path / "project"), (DOCS / f"{page}.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_page_on_pytest_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything in docs/pytest.md, done in its order, works: its tests and the ready tests pass."""
+    """docs/pytest.md can be followed from beginning to end: its tests and the ready tests pass."""
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, (DOCS / "pytest.md").read_text(encoding="utf-8"))
 
 
 def test_the_page_on_sqlalchemy_works_in_an_empty_folder(tmp_path: Path) -> None:
-    """Everything in docs/sqlalchemy.md, done in its order, works and prints what it says."""
+    """docs/sqlalchemy.md can be followed from beginning to end, with the output that it shows."""
     folder = tmp_path / "project"
     folder.mkdir()
     run_blocks(folder, (DOCS / "sqlalchemy.md").read_text(encoding="utf-8"))
@@ -107,7 +107,7 @@ def test_the_readme_names_targets_that_exist(target: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
 def test_the_models_page_works(tmp_path: Path) -> None:
-    """docs/models.md, followed in an empty folder, prints what stands there."""
+    """docs/models.md can be followed in an empty folder, with the output that it shows."""
     text, _, _ = (DOCS / "models.md").read_text(encoding="utf-8").partition("## Column types")
     folder = tmp_path / "project"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The documentation leaves nothing out, and its reference pages are up to date."""
+"""The documentation is complete, and its reference pages are up to date."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "CHANG
 
 
 def test_every_hazard_is_documented() -> None:
-    """Each hazard has a heading in docs/hazards.md, below the word on whether it destroys, and no other code has."""
+    """Each hazard has a heading in docs/hazards.md, in the right section, and no other code has one."""
     page = (DOCS / "hazards.md").read_text(encoding="utf-8")
     destructive, _, others = page.partition("## Rows may be refused")
     assert set(re.findall(r"^### (\w+)$", destructive, re.MULTILINE)) == set(DESTRUCTIVE)
@@ -39,7 +39,7 @@ def test_every_hazard_is_documented() -> None:
 
 
 def test_the_command_reference_is_up_to_date() -> None:
-    """docs/cli.md is what the commands say of themselves; ``python -m tests.support.reference_pages`` writes it."""
+    """docs/cli.md equals the commands' own help; ``python -m tests.support.reference_pages`` writes it."""
     assert REFERENCE.read_text(encoding="utf-8") == reference()
 
 
@@ -62,7 +62,7 @@ def test_the_api_reference_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", sorted(group.commands))
 def test_every_option_is_documented(name: str) -> None:
-    """Every command has a heading in docs/cli.md, and every spelling of its options stands below it."""
+    """Every command has a heading in docs/cli.md, with every spelling of its options below."""
     page = REFERENCE.read_text(encoding="utf-8")
     below = re.split(r"^## ", page.partition(f"\n## {name}\n")[2], flags=re.MULTILINE)[0]
     missing = [
@@ -76,7 +76,7 @@ def test_every_option_is_documented(name: str) -> None:
 
 
 def error_classes() -> list[str]:
-    """The names of all error classes."""
+    """Return the names of all error classes."""
     return [
         name
         for name, value in vars(errors).items()
@@ -86,7 +86,7 @@ def error_classes() -> list[str]:
 
 @pytest.mark.parametrize("name", error_classes())
 def test_every_error_is_documented(name: str) -> None:
-    """Every error class stands in docs/errors.md under its base class, with its exit status."""
+    """docs/errors.md lists every error class under its base class, with its exit status."""
     page = (DOCS / "errors.md").read_text(encoding="utf-8")
     error = getattr(errors, name)
     indent = "  " * error.__mro__.index(errors.MigrateError)
@@ -108,7 +108,7 @@ def test_every_room_is_in_the_architecture() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link leads to a file of the checkout, and to a heading where it names one."""
+    """Every relative link leads to a file of the checkout, and to an existing heading if it names one."""
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         name, _, anchor = target.partition("#")

@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    """The API, running."""
+    """Run the API."""
     with Service() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -87,7 +87,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """A repository with a project in its folder ``app``."""
+    """Make a repository with a project in its folder ``app``."""
     generated_project(tmp_path / "app")
     (tmp_path / "event.json").write_text(json.dumps({"pull_request": {"number": 7}}), encoding="utf-8")
     return tmp_path
@@ -153,7 +153,7 @@ def test_the_action_has_valid_steps() -> None:
 
 
 def test_the_comment_follows_the_pull_request(workspace: Path, service: Service) -> None:
-    """It is written once, updated when the migration changes, and deleted with it; other comments stay."""
+    """The comment is written once, updated when the migration changes, and deleted with it; other comments stay."""
     service.comments = {1: "Looks good", 2: "<!-- waiaas-migrate: other/migrations -->"}
     name = "app/migrations/0001_initial.sql"
     service.files = [{"filename": f"app/x{number}", "status": "added"} for number in range(150)]
@@ -183,7 +183,7 @@ def test_the_comment_follows_the_pull_request(workspace: Path, service: Service)
 
 
 def test_long_migrations_are_cut(workspace: Path, service: Service) -> None:
-    """A comment stays below GitHub's limit."""
+    """A long migration is cut, so that the comment stays below GitHub's limit."""
     for number in (1, 2):
         name = f"app/migrations/000{number}_long.sql"
         (workspace / name).write_text("SELECT 'é';\n" * 10_000, encoding="utf-8")
@@ -203,7 +203,7 @@ def test_a_token_that_may_only_read(workspace: Path, service: Service) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: str(hook["id"]))
 def test_the_hooks_of_pre_commit(tmp_path: Path, hook: dict[str, Any]) -> None:
-    """Each has what pre-commit requires, and its command exists."""
+    """Each hook has the keys that pre-commit requires, and its command exists."""
     assert {"id", "name", "entry", "language"} <= hook.keys()
     program, *arguments = hook["entry"].split()
     assert program == "waiaas-migrate"

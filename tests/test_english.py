@@ -1,6 +1,6 @@
 """Phrases that readers had to decode stay out of messages, help, docstrings, comments, templates, and docs.
 
-``python -m tests.test_english`` lists every one that is found, with what to write instead.
+``python -m tests.test_english`` lists every occurrence, with a replacement.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ ROOMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line that somebody reads."""
+    """A line of text for readers."""
 
     file: Path
     number: int
@@ -87,7 +87,7 @@ class Line:
 
 
 def lines_in(room: str) -> Iterator[Line]:
-    """Every line of a room that people read."""
+    """Return every line of text for readers in a room."""
     folder, pattern = ROOMS[room]
     walk = (CHECKOUT / folder).rglob if room not in ("errors", "api", "readme") else (CHECKOUT / folder).glob
     for file in sorted(walk(pattern)):
@@ -96,7 +96,7 @@ def lines_in(room: str) -> Iterator[Line]:
 
 
 def python_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """The lines of the strings and comments of a module."""
+    """Return the lines of a module's strings and comments."""
     source = file.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -107,7 +107,7 @@ def python_lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def prose_lines(file: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a page outside its fenced blocks, or of a template."""
+    """Return the lines of a page outside its fenced blocks, or of a template."""
     is_code = False
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("```"):
@@ -117,7 +117,7 @@ def prose_lines(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def findings(room: str) -> list[str]:
-    """Every phrase in a room that should be another."""
+    """Return every phrase in a room that has a plainer replacement."""
     return [
         f"{line.file.relative_to(CHECKOUT)}:{line.number}: {found[0].strip()!r}: write {instead!r}: {line.text.strip()}"
         for line in lines_in(room)

@@ -1,4 +1,4 @@
-"""Errors travel between processes whole: each class comes back from a pickle as it went in."""
+"""Errors survive being passed between processes: each class is the same after pickling."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ARGUMENTS: dict[str, dict[str, object]] = {
 
 
 def every_class(kind: type[MigrateError] = MigrateError) -> Iterator[type[MigrateError]]:
-    """``kind`` and all classes below it that the module of errors defines."""
+    """Return ``kind`` and all its subclasses in the module of errors."""
     if kind.__module__ == errors.__name__:
         yield kind
     for below in kind.__subclasses__():
@@ -41,20 +41,20 @@ def every_class(kind: type[MigrateError] = MigrateError) -> Iterator[type[Migrat
 
 
 def example(kind: type[MigrateError]) -> MigrateError:
-    """An error of this class."""
+    """Return an error of this class."""
     if issubclass(kind, InputError):
         return kind([PROBLEM, PROBLEM])
     return kind(**ARGUMENTS[kind.__name__]) if kind.__name__ in ARGUMENTS else kind("a.db: Nothing was changed.")
 
 
 def pickled(error: BaseException, protocol: int = pickle.HIGHEST_PROTOCOL) -> BaseException:
-    """The error as another process receives it."""
+    """Return the error as another process receives it."""
     found: BaseException = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301 — of our own making
     return found
 
 
 def state(error: BaseException) -> tuple[object, ...]:
-    """All that an error knows."""
+    """Return everything that the error contains."""
     failure: Failure | None = failure_of(error) if isinstance(error, MigrateError) else None
     return type(error), str(error), error.args, vars(error), failure
 
@@ -66,10 +66,10 @@ def state(error: BaseException) -> tuple[object, ...]:
     ids=["copy", "deepcopy", "pickle", "oldest"],
 )
 def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateError], MigrateError]) -> None:
-    """Its text, its attributes, and what was noted on it later come back, and it can be added to there."""
+    """The error's text, attributes and later notes are the same after pickling, and more notes can be added."""
     error = example(kind)
     assert state(send(error)) == state(error)
-    error.after(["0001_a"], Path("a.db.bak"))
+    error.note_committed(["0001_a"], Path("a.db.bak"), "a.db")
     error.add_note("on the way")
     assert state(send(error)) == state(error)
 
@@ -83,5 +83,5 @@ def test_every_error_survives(kind: type[MigrateError], send: Callable[[MigrateE
     ],
 )
 def test_every_interruption_survives(error: BaseException) -> None:
-    """Those with arguments of their own, too."""
+    """Interruptions, which have other arguments, are the same after pickling, too."""
     assert state(pickled(error)) == state(error)

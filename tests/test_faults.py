@@ -31,7 +31,7 @@ KINDS = ["open", "write", "fsync", "rename"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return an empty folder, with another next to it."""
+    """Return an empty folder, with another folder next to it."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in-other").mkdir()
     return tmp_path / "in"

@@ -1,4 +1,4 @@
-"""Databases that differ from what a migration was made for: which its guards refuse, and which they accept."""
+"""Guards of a migration, on databases that differ from what it was made for: which of them it refuses or accepts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def text_of(folder: Path, ending: str = ".sql") -> str:
 
 
 def edit_text(database: Path, table: str, old: str, new: str) -> None:
-    """Change the text of a table in the catalog by hand."""
+    """Edit a table's text in the catalog by hand."""
     run_script(
         database,
         f"PRAGMA writable_schema = ON;"
@@ -259,7 +259,7 @@ def test_a_table_changed_by_hand_is_not_rebuilt(tmp_path: Path, by_hand: str, ap
 @BOTH
 @pytest.mark.parametrize("by_hand", BY_HAND)
 def test_an_edit_keeps_what_was_changed_by_hand(tmp_path: Path, by_hand: str, apply: Apply) -> None:
-    """An edit adds its CHECK and keeps the rest of the definition."""
+    """An edit adds its CHECK and keeps everything else in the definition."""
     database = changed_by_hand(tmp_path, by_hand, edits=True)
     before = schema_of(database).by_name()["items"]
     apply(tmp_path, database)

@@ -1,4 +1,4 @@
-"""Migrations of tables that were changed by hand, and on connections that could get in their way."""
+"""Migrations of tables that were changed by hand, and on connections with unusual settings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run_pending(folder: Path, connection: sqlite3.Connection) -> None:
 
 
 def test_a_rebuild_does_not_run_while_foreign_keys_are_enforced(tmp_path: Path) -> None:
-    """Run by hand on a connection that enforces them, it fails before it drops a table, and keeps all rows."""
+    """If foreign keys are enforced, a rebuild that is run by hand fails before it drops a table, and keeps all rows."""
     database = prepared(tmp_path, default=2)
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -76,7 +76,7 @@ def test_a_column_added_by_hand_stops_a_rebuild(tmp_path: Path, apply: Apply) ->
 
 @BOTH
 def test_a_column_added_by_hand_survives_an_edit(tmp_path: Path, apply: Apply) -> None:
-    """An edit replaces one piece of the definition and keeps all else, values included."""
+    """An edit replaces one piece of the definition and keeps everything else, values included."""
     database = prepared(tmp_path, check="x > 0")
     run_script(database, "ALTER TABLE p ADD COLUMN by_hand; UPDATE p SET by_hand = 5;")
     apply(tmp_path, database)

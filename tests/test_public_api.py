@@ -1,4 +1,4 @@
-"""What users import is public, and takes what they have at hand."""
+"""Public functions and classes can be imported from public modules, and accept what users have."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ VALUES = {name: getattr(api, name) for name in api.__all__ if name != "__version
 
 
 def imported_modules(text: str) -> Iterator[str]:
-    """The modules of this package that a text imports from, also those after ``from waiaas_migrate import``."""
+    """Return the modules of this package that a text imports from, also those after ``from waiaas_migrate import``."""
     for module, names in re.findall(r"^ *from (waiaas_migrate[\w.]*) import (.*)$", text, re.MULTILINE):
         for name in re.findall(r"\w+", names.partition("#")[0]):
             path = f"{module}.{name}"
@@ -71,7 +71,7 @@ def test_docstrings_import_from_public_modules() -> None:
 
 
 def classes_in(annotation: object) -> Iterator[type]:
-    """The classes of this package that an annotation names."""
+    """Return the classes of this package that an annotation names."""
     if isinstance(annotation, type) and annotation.__module__.startswith("waiaas_migrate"):
         yield annotation
     for part in annotation if isinstance(annotation, list) else typing.get_args(annotation):
@@ -79,7 +79,7 @@ def classes_in(annotation: object) -> Iterator[type]:
 
 
 def annotations_of(value: type | Callable[..., object]) -> dict[str, object]:
-    """The annotations of a function or class, with what its modules import for the type checker only."""
+    """Return the annotations of a function or class, including names that are imported only for the type checker."""
     names: dict[str, object] = {}
     for one in getattr(value, "__mro__", (value,)):
         if one.__module__.startswith("waiaas_migrate"):
@@ -136,6 +136,6 @@ def test_databases_and_folders_are_strings_or_paths(tmp_path: Path, kind: Callab
 
 @pytest.mark.parametrize("name", [":memory:", "file:app.db", "sqlite:///app.db"])
 def test_a_path_is_always_a_file(name: str) -> None:
-    """A path that reads like a URL still means the file of that name when it is passed on as text."""
+    """A Path that looks like a URL still means the file of that name when it is passed on as text."""
     assert database_path(database_text(Path(name))).path == Path(name)
     assert database_text(name) == name

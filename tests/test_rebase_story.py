@@ -1,4 +1,4 @@
-"""Two branches each make a migration and are merged; ``rebase`` puts one branch's after the other's."""
+"""After a merge of two branches with a migration each, ``rebase`` puts one branch's migration after the other's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def merge(project: Path, branch: str) -> bool:
 
 
 def two_branches(project: Path, mine: dict[str, tuple[str, str]], theirs: dict[str, tuple[str, str]]) -> Path:
-    """Return a project in which ``main`` and ``mine`` each edited files and generated; ``mine`` is checked out."""
+    """Return a project with branches ``main`` and ``mine``, which both edited files and generated.
+
+    ``mine`` is checked out.
+    """
     generated_project(project)
     (project / ".gitignore").write_text("*.db*\n__pycache__\n", encoding="utf-8")
     commit_all(project)
@@ -38,7 +41,7 @@ def two_branches(project: Path, mine: dict[str, tuple[str, str]], theirs: dict[s
 
 
 def change(project: Path, edits: dict[str, tuple[str, str]]) -> None:
-    """Edit the files, generate, and give databases time to notice."""
+    """Edit the files and generate."""
     for name, (old, new) in edits.items():
         edit(project / name, old, new)
     done = run(project, "generate")
@@ -46,7 +49,7 @@ def change(project: Path, edits: dict[str, tuple[str, str]]) -> None:
 
 
 def rebased(project: Path, main_files: dict[str, bytes], *arguments: str) -> str:
-    """Run ``rebase``; show that main's files stay, everything is proved, and databases at main's head follow."""
+    """Run ``rebase``. Check that main's files stay, everything is proved, and databases at main's head follow."""
     done = run(project, "rebase", *arguments)
     assert done.status == 0, done
     for name, data in main_files.items():
@@ -75,7 +78,10 @@ COLUMN = "      title: {type: text, nullable: false}\n"
 @pytest.mark.parametrize("is_committed", [False, True], ids=["unfinished", "committed"])
 @pytest.mark.parametrize("into", ["mine", "main"])
 def test_both_add_a_value_to_one_enum(tmp_path: Path, into: str, *, is_committed: bool) -> None:
-    """Databases at the main branch's head get the other value by one edit; one's own by ``apply --redo``."""
+    """Databases at the main branch's head get the other value by one edit.
+
+    A developer's own database gets it by ``apply --redo``.
+    """
     project = two_branches(tmp_path / "project", MINE, THEIRS)
     main = files_of(project, "main")
     assert run(project, "apply", "own.db").status == 0
@@ -105,7 +111,7 @@ def test_both_add_a_value_to_one_enum(tmp_path: Path, into: str, *, is_committed
 
 
 def merged(project: Path, **resolved: str) -> None:
-    """Merge main into the branch ``mine``, and resolve files to these texts, by name before the ending."""
+    """Merge main into the branch ``mine``, and resolve the conflicts in these files with these texts."""
     assert not merge(project, "main")
     for name, text in resolved.items():
         (project / f"{name}.{'py' if name == 'kinds' else 'yaml'}").write_text(text, encoding="utf-8")
@@ -144,7 +150,7 @@ def test_other_tables(tmp_path: Path) -> None:
 
 
 def test_a_hand_written_migration_between_two_generated_ones(tmp_path: Path) -> None:
-    """It keeps its statements and its place after the value that it needs."""
+    """The hand-written migration keeps its statements, and its place after the value that it needs."""
     project = two_branches(tmp_path / "project", MINE, THEIRS)
     main = files_of(project, "main")
     assert run(project, "new", "-m", "use it").status == 0
@@ -168,7 +174,7 @@ def test_a_hand_written_migration_between_two_generated_ones(tmp_path: Path) -> 
 
 
 def test_a_python_migration(tmp_path: Path) -> None:
-    """It depends on the new migration that replaces the one it depended on."""
+    """A Python migration depends on the new migration that replaces the old one."""
     project = two_branches(tmp_path / "project", MINE, THEIRS)
     main = files_of(project, "main")
     assert run(project, "new", "-m", "py", "--python").status == 0
@@ -181,7 +187,7 @@ def test_a_python_migration(tmp_path: Path) -> None:
 
 
 def test_a_hand_written_migration_that_no_longer_works(tmp_path: Path) -> None:
-    """If the main branch renames what it changes, it is named, and nothing changes."""
+    """The error names a hand-written migration whose column the main branch renamed. Nothing changes."""
     project = two_branches(
         tmp_path / "project",
         {"schema.yaml": ("      title: {", "      mine: text\n      title: {")},
@@ -224,7 +230,7 @@ def test_a_hazard_before_a_hand_written_migration(tmp_path: Path) -> None:
 
 
 def test_without_a_merge_or_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to do."""
+    """Without a merge, or without git, the message says what to do."""
     project = generated_project(tmp_path / "project")
     assert (run(project, "rebase").status, "git has no merge here" in run(project, "rebase").err) == (2, True)
     commit_all(project)

@@ -1,4 +1,4 @@
-"""The recording in the README is that of a run today."""
+"""The recording in the README matches the current output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The applications of docs/processes.md, docs/docker.md and docs/fastapi.md, served by real servers."""
+"""The applications in docs/processes.md, docs/docker.md and docs/fastapi.md run on real servers."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def is_listening(address: str) -> bool:
 
 
 def page_files(page: str, folder: Path) -> None:
-    """Write the files of a page that are named in it."""
+    """Return the files that a page contains, by name."""
     for block in blocks((DOCS / page).read_text(encoding="utf-8")):
         if block.file:
             (folder / block.file).write_text(block.text, encoding="utf-8")
@@ -74,7 +74,7 @@ def page_files(page: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("migrates", ["master", "workers", "preloaded workers"])
 def test_gunicorn(tmp_path: Path, migrates: str) -> None:
-    """Three workers that start on an empty database at once serve every request, and write every row once."""
+    """Three workers that start together on an empty database serve every request, and write every row once."""
     folder = readme_project(tmp_path / "project")
     page_files("processes.md", folder)
     (folder / "app.db").touch()

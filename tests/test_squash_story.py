@@ -1,4 +1,4 @@
-"""The story of a squash: twenty migrations become one, and databases at every earlier version meet it."""
+"""A squash replaces twenty migrations with one; databases at every earlier version are then used with it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def project_copy(history: Path, tmp_path: Path, *databases: str) -> Path:
 
 @pytest.mark.parametrize("name", [f"{COUNT}.db", f"yoyo-{COUNT}.db"])
 def test_a_database_that_ran_all_goes_on(history: Path, tmp_path: Path, name: str) -> None:
-    """It runs what came after the squash; its rows stay, and its records are those of a new database."""
+    """A database that ran all twenty runs what comes after the squash.
+
+    Its rows stay, and its records are those of a new database.
+    """
     project = project_copy(history, tmp_path, name)
     seen = run(project, "status", name)
     assert (seen.status, seen.out.count(LAST)) == (1, 1), seen.out + seen.err
@@ -101,7 +104,7 @@ def test_a_database_that_ran_all_goes_on(history: Path, tmp_path: Path, name: st
 
 
 def test_opening_carries_a_database_on(history: Path, tmp_path: Path) -> None:
-    """An application that opens the database brings its records up to date, and writes nothing the next time."""
+    """An application that opens the database updates its records, and writes nothing the next time."""
     project = project_copy(history, tmp_path, f"{COUNT}.db")
     open_database(project / f"{COUNT}.db", migrations=project / "migrations").close()
     assert rows(project / f"{COUNT}.db", "SELECT count(*) FROM _yoyo_migration") == [(2,)]
@@ -109,7 +112,7 @@ def test_opening_carries_a_database_on(history: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*(f"{number}.db" for number in range(1, COUNT)), "yoyo-1.db", f"yoyo-{COUNT - 1}.db"])
 def test_a_database_that_ran_some_is_told_what_to_do(history: Path, tmp_path: Path, name: str) -> None:
-    """It is refused unchanged by every command; the migrations from before the squash bring it past it."""
+    """Every command refuses the database unchanged. The migrations from before the squash bring it up to the squash."""
     project = project_copy(history, tmp_path, name)
     before = listing(project)
     for command in ("apply", "rollback", "status", "drift"):
@@ -133,7 +136,7 @@ def test_a_squashed_database_can_be_rolled_back(history: Path, tmp_path: Path) -
 
 
 def test_plain_yoyo_has_nothing_to_run_twice(history: Path, tmp_path: Path) -> None:
-    """Plain yoyo applies only what came after the squash to a database past it, and everything to a new one."""
+    """Plain yoyo applies only what comes after the squash to a database past it, and everything to a new one."""
     project = project_copy(history, tmp_path, f"yoyo-{COUNT}.db")
     for name in (f"yoyo-{COUNT}.db", "new.db"):
         run_yoyo("apply", project / name, project / "migrations")
@@ -142,7 +145,7 @@ def test_plain_yoyo_has_nothing_to_run_twice(history: Path, tmp_path: Path) -> N
 
 
 def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> None:
-    """A database whose migrations have the squashed names, but other texts, isn't carried on."""
+    """A database whose migrations have the squashed names, but other texts, is refused."""
     name = f"{COUNT}.db"
     project = project_copy(history, tmp_path, name)
     execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another'")
@@ -153,7 +156,7 @@ def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> 
 
 
 def test_a_squashed_migration_of_another_text_is_refused(history: Path, tmp_path: Path) -> None:
-    """All texts that were squashed are compared, not only the last."""
+    """The texts of all squashed migrations are compared, not only the last one's."""
     name = f"{COUNT}.db"
     project = project_copy(history, tmp_path, name)
     execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another' WHERE rowid = 2")
@@ -166,7 +169,7 @@ def test_a_squashed_migration_of_another_text_is_refused(history: Path, tmp_path
 
 
 def test_a_database_that_ran_only_the_last(tmp_path: Path) -> None:
-    """The squash has the id of the last migration, and yet the database hasn't run the others."""
+    """The squash has the id of the last migration, but the database hasn't run the others, so it is refused."""
     folder = tmp_path / "migrations"
     write_folder(folder, {"0002_b.sql": "CREATE TABLE b (x);\n"}, pragmas=())
     assert run(tmp_path, "apply", "app.db").status == 0
@@ -181,7 +184,7 @@ def test_a_database_that_ran_only_the_last(tmp_path: Path) -> None:
 
 
 def test_a_locked_database(tmp_path: Path) -> None:
-    """Only the lock is reported; the old records aren't taken for those of a newer version."""
+    """The error reports the lock; the old records aren't mistaken for those of a newer version."""
     files = {"0001_a.sql": "CREATE TABLE a (x);\n", "0002_b.sql": "CREATE TABLE b (x);\n"}
     write_folder(tmp_path / "migrations", files, pragmas=(Pragma(name="busy_timeout", value=100),))
     assert run(tmp_path, "apply", "app.db").status == 0
@@ -217,7 +220,7 @@ def test_killed_while_the_records_change(history: Path, tmp_path: Path, faults: 
 
 
 def test_squash_prints_what_it_did(history: Path, tmp_path: Path) -> None:
-    """The command says what it replaced; with --json, as data."""
+    """The command names the migrations that it replaced; with --json, as data."""
     project = project_copy(history, tmp_path)
     shutil.rmtree(project / "migrations")
     shutil.copytree(project / "old", project / "migrations")

@@ -1,4 +1,4 @@
-"""The statistics of ANALYZE, by which SQLite chooses indexes (https://www.sqlite.org/lang_analyze.html)."""
+"""The statistics of ANALYZE, which SQLite uses to choose indexes (https://www.sqlite.org/lang_analyze.html)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def statistics(database: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("with_runner", [True, False], ids=["runner", "yoyo"])
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_rebuild_keeps_the_statistics(tmp_path: Path, kind: str, *, with_runner: bool) -> None:
-    """Those of all indexes that stay, forward and back, by the runner and by plain yoyo; those of others go."""
+    """A rebuild keeps the statistics of all indexes that stay, forward and back, by the runner and by plain yoyo.
+
+    Others are deleted.
+    """
     database = tmp_path / "a.db"
     apply = t.apply_with_runner if with_runner else t.apply_with_yoyo
     roll_back = t.roll_back_with_runner if with_runner else t.roll_back_with_yoyo
@@ -65,7 +68,7 @@ def test_a_rebuild_keeps_the_statistics(tmp_path: Path, kind: str, *, with_runne
 
 @pytest.mark.parametrize("with_runner", [True, False], ids=["runner", "yoyo"])
 def test_other_changes_keep_the_statistics(tmp_path: Path, *, with_runner: bool) -> None:
-    """ALTER TABLE and edits of a definition leave them as they are."""
+    """ALTER TABLE and edits of a definition keep the statistics."""
     database = tmp_path / "a.db"
     apply = t.apply_with_runner if with_runner else t.apply_with_yoyo
     body = table("plain", default=1, indexes=INDEXES)

@@ -1,8 +1,8 @@
-"""How the daemon's schema really grew: each step on files with rows, and from every version straight to head.
+"""The history of the daemon's schema: each step on files with rows, and from every version straight to head.
 
-Agents become wallets; networks are renamed and grow, with the rows that hold them; a NOT NULL column is made from
-another; an enum that four tables use gains a value; and a junction table takes the place of a column, its rows moved by
-a migration that was written by hand between two that were generated.
+Agents become wallets. Networks are renamed and extended, with the rows that use them. A NOT NULL column is computed
+from another. An enum of four tables gains a value. A junction table replaces a column; a hand-written migration between
+two generated ones moves its rows.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ AT_HEAD: tuple[tuple[str, list[str], list[tuple[str | int | None, ...]]], ...] =
 
 
 def agents_become_wallets(folder: Path) -> None:
-    """The table, its column in every table that has it, and the names of indexes."""
+    """Rename the table, its column in every table that has it, and its indexes."""
     path = folder / "schema.yaml"
     text = path.read_text(encoding="utf-8")
     text = text.replace("\n  agents:\n", "\n  wallets:\n    renamed_from: agents\n").replace(
@@ -122,7 +122,7 @@ def agents_become_wallets(folder: Path) -> None:
 
 
 def networks_are_renamed_and_grow(folder: Path) -> None:
-    """'mainnet' becomes 'solana-mainnet', with the rows that held it; beside it come many more."""
+    """Rename 'mainnet' to 'solana-mainnet', with the rows that have it, and add many more networks."""
     edit(
         folder / "enums.py",
         '    MAINNET = "mainnet"\n    DEVNET = "devnet"\n    TESTNET = "testnet"\n',
@@ -137,7 +137,7 @@ def networks_are_renamed_and_grow(folder: Path) -> None:
 
 
 def columns_are_made_from_others(folder: Path) -> None:
-    """A NOT NULL column out of another table's, one out of the same row; and networks in two more tables."""
+    """Add a NOT NULL column computed from another table's, one from the same row, and networks to two more tables."""
     network = "{type: text, enum: NETWORK_TYPES}"
     path = folder / "schema.yaml"
     edit(
@@ -156,17 +156,17 @@ def columns_are_made_from_others(folder: Path) -> None:
 
 
 def a_value_comes_to_an_enum_of_four_tables(folder: Path) -> None:
-    """One line in the enums, and the CHECKs of wallets, transactions, policies and pending_approvals follow."""
+    """Add one line to the enums, which changes the CHECKs of wallets, transactions, policies and pending_approvals."""
     edit(folder / "enums.py", '= "base-mainnet"\n', '= "base-mainnet"\n    OPTIMISM_MAINNET = "optimism-mainnet"\n')
 
 
 def a_junction_table_comes(folder: Path) -> None:
-    """A session may be for several wallets."""
+    """Add a junction table, so that a session may be for several wallets."""
     edit(folder / "schema.yaml", "\n  transactions:\n", SESSION_WALLETS + "\n  transactions:\n")
 
 
 def rows_are_moved_by_hand(folder: Path) -> None:
-    """What no tool can know is in the daemon's own migration, with its rollback."""
+    """Move the rows with the daemon's own migration and rollback, which no tool could generate."""
     text = (
         "-- Each session is for the wallet that it had.\n-- depends: 0006_version\n\n"
         "INSERT INTO session_wallets (session_id, wallet_id, created_at)\n"
@@ -178,7 +178,7 @@ def rows_are_moved_by_hand(folder: Path) -> None:
 
 
 def the_column_goes(folder: Path) -> None:
-    """The junction table has taken its place."""
+    """Drop the column that the junction table replaces."""
     path = folder / "schema.yaml"
     text = path.read_text(encoding="utf-8")
     start = text.index("  sessions:\n")
@@ -212,7 +212,7 @@ TOOLS: dict[str, Apply] = {"runner": apply_with_runner, "yoyo": apply_with_yoyo_
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """The project at each of its versions, in a folder each."""
+    """Make the project at each of its versions, each in its own folder."""
     place = tmp_path_factory.mktemp("story")
     found = {1: shipped_project(place / "1")}
     for at, step in enumerate(STEPS, 2):
@@ -226,7 +226,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 def at_version(versions: dict[int, Path], version: int, database: Path) -> Path:
-    """A file that was filled at the first version and has come to ``version`` step by step."""
+    """Return a file that was filled at the first version and migrated to ``version`` step by step."""
     apply_with_runner(versions[1], database)
     with closing(sqlite3.connect(database)) as connection:
         connection.executescript(ROWS)
@@ -240,7 +240,7 @@ def at_version(versions: dict[int, Path], version: int, database: Path) -> Path:
 def test_every_version_comes_straight_to_head(
     versions: dict[int, Path], version: int, tool: str, tmp_path: Path
 ) -> None:
-    """Whatever version a file has and whoever migrates it, it ends as a new one would, its rows as they should be."""
+    """From any version, with the runner or yoyo, a file gets the same schema as a new one, and the right rows."""
     database = at_version(versions, version, tmp_path / "daemon.db")
     TOOLS[tool](versions[HEAD], database)
     assert left_to_do(database, declared(versions[HEAD])) == []
@@ -251,7 +251,7 @@ def test_every_version_comes_straight_to_head(
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_step_is_taken_on_a_file_with_rows(versions: dict[int, Path], tool: str, tmp_path: Path) -> None:
-    """One version after the other: the schema is that of the version each time, and no row goes that nobody dropped."""
+    """After each step the schema is that of the version, and only rows that were dropped on purpose are gone."""
     database = at_version(versions, 1, tmp_path / "daemon.db")
     for version in range(2, HEAD + 1):
         before = snapshot(database)
@@ -264,7 +264,7 @@ def test_every_step_is_taken_on_a_file_with_rows(versions: dict[int, Path], tool
 
 
 def test_every_step_can_be_taken_back(versions: dict[int, Path], tmp_path: Path) -> None:
-    """From head back to the first version, each schema on the way is the one that it was."""
+    """Rolling back from head to the first version restores each version's schema."""
     database = at_version(versions, 1, tmp_path / "daemon.db")
     schemas = {1: schema_of(database)}
     for version in range(2, HEAD + 1):
@@ -288,7 +288,7 @@ def test_every_step_can_be_taken_back(versions: dict[int, Path], tmp_path: Path)
 
 
 def test_the_daemon_opens_any_version(versions: dict[int, Path], tmp_path: Path) -> None:
-    """Opening a file of the first version brings it to head, with its PRAGMAs."""
+    """Opening a file of the first version migrates it to head and sets its PRAGMAs."""
     database = at_version(versions, 1, tmp_path / "daemon.db")
     connection = open_database(database, migrations=versions[HEAD] / "migrations")
     assert connection.execute("SELECT count(*) FROM session_wallets").fetchone() == (3,)
@@ -298,7 +298,7 @@ def test_the_daemon_opens_any_version(versions: dict[int, Path], tmp_path: Path)
 
 
 def test_the_new_rules_hold(versions: dict[int, Path], tmp_path: Path) -> None:
-    """At head, every table takes the networks of the enum and no other, and the junction table goes with its session."""
+    """At head, every table accepts only the enum's networks, and a deleted session's junction rows are deleted."""
     database = at_version(versions, HEAD, tmp_path / "daemon.db")
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
@@ -311,7 +311,7 @@ def test_the_new_rules_hold(versions: dict[int, Path], tmp_path: Path) -> None:
 
 
 def check_rows(database: Path) -> None:
-    """What stands at head in every file that was filled at the first version."""
+    """Check the rows at head of a file that was filled at the first version."""
     for table, columns, rows in AT_HEAD:
         assert typed(rows_of(database, table, columns)) == typed(as_rows(columns, rows)), table
     with closing(sqlite3.connect(database)) as connection:
@@ -321,5 +321,5 @@ def check_rows(database: Path) -> None:
 
 
 def as_rows(columns: list[str], rows: list[tuple[str | int | None, ...]]) -> list[Row]:
-    """Rows by column."""
+    """Return rows by column."""
     return [dict(zip(columns, row, strict=True)) for row in rows]

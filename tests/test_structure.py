@@ -1,4 +1,4 @@
-"""The structure of the package, checked so that no reviewer has to."""
+"""Rules for the structure of the package, so that no reviewer has to check them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import waiaas_migrate
+from waiaas_migrate.sqlite.planning.actions import Action, template_of
 
 PACKAGE = Path(waiaas_migrate.__file__).parent
 TESTS = Path(__file__).parent
@@ -80,22 +82,22 @@ LOADED_LATER = {
 
 
 def path_of(file: Path) -> str:
-    """The path of a module as the tables above write it."""
+    """Return the path of a module as the tables above write it."""
     return file.relative_to(PACKAGE).as_posix()
 
 
 def tree_of(file: Path) -> ast.Module:
-    """The parsed source of a file."""
+    """Return the parsed source of a file."""
     return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
 
 
 def functions_in(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function and method in a module, nested ones too."""
+    """Return every function and method in a module, including nested ones."""
     return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def imported_by(tree: ast.Module) -> Iterator[str]:
-    """The name of everything that a module imports."""
+    """Return the name of everything that a module imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -104,7 +106,7 @@ def imported_by(tree: ast.Module) -> Iterator[str]:
 
 
 def strings_in(tree: ast.Module) -> Iterator[ast.Constant]:
-    """The string literals of a module, pieces of f-strings too, but no docstrings."""
+    """Return the string literals of a module, including pieces of f-strings, but no docstrings."""
     docstrings = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -114,7 +116,7 @@ def strings_in(tree: ast.Module) -> Iterator[ast.Constant]:
 
 
 def dataclasses_in_the_package() -> Iterator[type]:
-    """Every dataclass that the package defines."""
+    """Return every dataclass that the package defines."""
     for found in pkgutil.walk_packages([str(PACKAGE)], prefix="waiaas_migrate."):
         if found.name.endswith((".__main__", ".waiaas.tables")):  # rows of tables are there to be changed
             continue
@@ -125,7 +127,7 @@ def dataclasses_in_the_package() -> Iterator[type]:
 
 
 def test_values_are_frozen() -> None:
-    """Every dataclass is frozen and slotted, so that a value never changes under its reader's hands."""
+    """Every dataclass is frozen and slotted, so that no value changes after it was passed on."""
     found = [one for one in dataclasses_in_the_package() if not issubclass(one, BaseException)]
     loose = [
         f"{one.__module__}.{one.__qualname__}"
@@ -149,8 +151,14 @@ def test_modules_and_functions_are_short() -> None:
     assert set(SIZE_WAIVERS) <= set(long)
 
 
+def test_every_action_has_a_template() -> None:
+    """Each kind of action that a plan may contain has a template of its name."""
+    templates = {file.name.removesuffix(".sql.j2") for file in (PACKAGE.parent / "templates").glob("*.sql.j2")}
+    assert {template_of(object.__new__(kind)) for kind in get_args(Action)} - templates == set()
+
+
 def test_ddl_is_only_in_templates() -> None:
-    """No string in the package begins a DDL statement, except in the modules listed above, which all need it."""
+    """No string in the package begins a DDL statement, except in the modules listed above, which need it."""
     holders: dict[str, list[str]] = {}
     for file in MODULES:
         for literal in strings_in(tree_of(file)):
@@ -173,12 +181,12 @@ def test_ddl_is_only_in_templates() -> None:
     ids=["table", "f-string", "prose", "another word", "keyword", "docstring"],
 )
 def test_ddl_is_recognized(source: str, found: bool) -> None:  # noqa: FBT001 — a parameter of the table above
-    """The rule above knows DDL from prose and from docstrings."""
+    """The check above tells DDL from prose and from docstrings."""
     assert any(DDL.match(str(literal.value)) for literal in strings_in(ast.parse(source))) is found
 
 
 def test_nothing_is_mocked() -> None:
-    """Tests run on real SQLite: none of them imports a mock."""
+    """No test imports a mock: tests run on real SQLite."""
     mocking = [
         f"{file.name}: {name}"
         for file in sorted(TESTS.rglob("*.py"))
@@ -189,7 +197,7 @@ def test_nothing_is_mocked() -> None:
 
 
 def test_importing_the_package_loads_nothing_slow() -> None:
-    """``import waiaas_migrate`` loads none of the third-party packages; they come with the first use."""
+    """``import waiaas_migrate`` loads no third-party package; they are loaded at the first use."""
     run = subprocess.run(
         [sys.executable, "-c", "import json, sys, waiaas_migrate; print(json.dumps(list(sys.modules)))"],
         capture_output=True,
@@ -213,7 +221,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_types_and_values_of_the_public_names_agree() -> None:
-    """What a type checker finds under a public name is what an application imports."""
+    """A type checker and an application find the same object under each public name."""
     found = {
         alias.asname or alias.name: getattr(importlib.import_module(str(node.module)), alias.name)
         for node in ast.walk(tree_of(PACKAGE / "api.py"))

@@ -1,4 +1,4 @@
-"""The daemon's enums are TypeScript: from its source to the database, and through a change of it."""
+"""The daemon's enums are in TypeScript; a change in the source reaches the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AGENT = "INSERT INTO agents (id, name, chain, network, public_key, created_at, u
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Path:
-    """The shipped schema and migrations with TypeScript enums, and a database with a row."""
+    """Make the shipped project with TypeScript enums, and a database with a row."""
     project = shipped_project(tmp_path)
     (project / "enums.py").unlink()
     shutil.copytree(SOURCE, project / "src" / "enums")
@@ -33,7 +33,7 @@ def daemon(tmp_path: Path) -> Path:
 
 
 def test_the_typescript_enums_are_those_of_the_daemon() -> None:
-    """All twelve have the values of the Python module that ships, in their order, and each value its line."""
+    """All twelve enums have the values of the shipped Python module, in order, and each value has its line."""
     found = load_enums([EnumSource("index.ts", Origin(file="schema.yaml"))], root=SOURCE)
     names = [name for name in vars(python_enums) if name.isupper()]
     assert len(names) == 12
@@ -47,7 +47,7 @@ def test_the_typescript_enums_are_those_of_the_daemon() -> None:
 
 
 def test_an_enum_changes_in_typescript(daemon: Path) -> None:
-    """``check`` names the enum, the value and the line; after ``generate`` and ``apply``, the rows are there and fit."""
+    """``check`` names the enum, the value and the line. After ``generate`` and ``apply``, the rows are still valid."""
     database = str(daemon / "daemon.db")
     assert run(daemon, "check").status == 0
     edit(daemon / "src" / "enums" / "chains.ts", "'ethereum']", "'ethereum', 'base']")
@@ -68,7 +68,7 @@ def test_an_enum_changes_in_typescript(daemon: Path) -> None:
 
 
 def test_plain_yoyo_applies_what_typescript_changed(daemon: Path) -> None:
-    """A value above a spread has its own line, and yoyo's command brings it to the database."""
+    """A value above a spread has its own line, and plain yoyo applies its migration to the database."""
     edit(daemon / "src" / "enums" / "transactions.ts", "  ...STARTED,\n", "  ...STARTED,\n  'STUCK',\n")
     done = run(daemon, "check")
     assert "  TRANSACTION_STATUSES: value 'STUCK' is in src/enums/transactions.ts:5, but " in done.out
@@ -79,7 +79,7 @@ def test_plain_yoyo_applies_what_typescript_changed(daemon: Path) -> None:
 
 
 def test_a_mistake_in_typescript(daemon: Path) -> None:
-    """A computed value is reported at its place, and nothing is written."""
+    """A computed value is reported with its place, and nothing is written."""
     edit(daemon / "src" / "enums" / "chains.ts", "'ethereum']", "'ethereum', chain()]")
     for command in ("check", "generate"):
         done = run(daemon, command)

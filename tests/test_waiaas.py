@@ -1,4 +1,4 @@
-"""The daemon's own plan of tests, against the schema that ships with the package, on real files and in memory."""
+"""The daemon's own test plan for the shipped schema, on real files and in memory."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ Row = Mapping[str, object]
 
 @pytest.fixture(params=["file", "memory"])
 def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The daemon's database, new."""
+    """Open a new database of the daemon."""
     connection = open_database(tmp_path / "daemon.db" if request.param == "file" else ":memory:")
     yield connection
     close_database(connection)
 
 
 def insert(connection: sqlite3.Connection, table: str, **row: object) -> str:
-    """Insert a row and give its id."""
+    """Insert a row and return its id."""
     names = ", ".join(row)
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values()))
     return str(row.get("id"))
 
 
 def add_agent(connection: sqlite3.Connection, **changes: object) -> str:
-    """Insert an agent that is as it should be, but for ``changes``."""
+    """Insert a valid agent, except for ``changes``."""
     name = generate_id()
     row = {"id": name, "name": "a", "chain": "solana", "network": "mainnet", "public_key": name, "status": "ACTIVE"}
     return insert(connection, "agents", **{**row, "created_at": 1, "updated_at": 1, **changes})
@@ -66,7 +66,7 @@ def add_session(connection: sqlite3.Connection, agent: str) -> str:
 
 
 def add_transaction(connection: sqlite3.Connection, agent: str, **changes: object) -> str:
-    """Insert a transaction of ``agent`` that is as it should be, but for ``changes``."""
+    """Insert a valid transaction of ``agent``, except for ``changes``."""
     row = {"id": generate_id(), "agent_id": agent, "chain": "solana", "type": "TRANSFER", "created_at": 1}
     return insert(connection, "transactions", **{**row, **changes})
 
@@ -78,7 +78,7 @@ def add_audit(connection: sqlite3.Connection, severity: str) -> str:
 
 
 def columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
-    """Names and declared types, in their order."""
+    """Return names and declared types, in order."""
     return [(name, kind) for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")]
 
 
@@ -86,29 +86,29 @@ def columns(connection: sqlite3.Connection, table: str) -> list[tuple[str, str]]
 
 
 def test_opening_gives_a_working_connection(daemon: sqlite3.Connection) -> None:
-    """It answers, and no transaction is open."""
+    """The connection answers a query, and no transaction is open."""
     assert daemon.execute("SELECT 1").fetchone() == (1,)
     assert not daemon.in_transaction
 
 
 def test_all_seven_tables_exist(daemon: sqlite3.Connection) -> None:
-    """Seven, beside bookkeeping."""
+    """The database has these seven tables, and the tables that record migrations."""
     assert tables(daemon) == TABLES
 
 
 def test_agents_has_its_columns_and_types(daemon: sqlite3.Connection) -> None:
-    """By name, in order, with declared types."""
+    """The columns have these names and declared types, in order."""
     assert columns(daemon, "agents") == AGENT_COLUMNS
 
 
 def test_transactions_has_its_22_columns(daemon: sqlite3.Connection) -> None:
-    """By name, in order."""
+    """The columns have these names, in order."""
     assert len(TRANSACTION_COLUMNS) == 22
     assert [name for name, _ in columns(daemon, "transactions")] == TRANSACTION_COLUMNS
 
 
 def test_audit_log_counts_up_and_never_back(daemon: sqlite3.Connection) -> None:
-    """AUTOINCREMENT: the number of a deleted entry is not given again."""
+    """With AUTOINCREMENT, the number of a deleted entry is not used again."""
     add_audit(daemon, "info")
     add_audit(daemon, "info")
     daemon.execute("DELETE FROM audit_log WHERE id = 2")
@@ -132,7 +132,7 @@ def test_audit_log_counts_up_and_never_back(daemon: sqlite3.Connection) -> None:
     ],
 )
 def test_pragmas_read_back(daemon: sqlite3.Connection, name: str, on_file: str | int, in_memory: str | int) -> None:
-    """All seven, also on a second connection's terms: a database in memory has no journal and no memory map."""
+    """All seven PRAGMAs are set. A database in memory has no journal on disk and no memory map."""
     is_file = bool(daemon.execute("PRAGMA database_list").fetchone()[2])
     row = daemon.execute(f"PRAGMA {name}").fetchone()
     # For a database in memory SQLite gives no row at all for mmap_size.
@@ -143,7 +143,7 @@ def test_pragmas_read_back(daemon: sqlite3.Connection, name: str, on_file: str |
 
 
 def test_agents_hold_known_values_only(daemon: sqlite3.Connection) -> None:
-    """A known status and chain are accepted, others refused."""
+    """A known status and a known chain are accepted; others are refused."""
     add_agent(daemon, status="ACTIVE", chain="solana")
     for wrong in ({"status": "INVALID_STATUS"}, {"chain": "bitcoin"}, {"network": "moon"}, {"owner_verified": 2}):
         with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
@@ -151,7 +151,7 @@ def test_agents_hold_known_values_only(daemon: sqlite3.Connection) -> None:
 
 
 def test_transactions_hold_known_values_only(daemon: sqlite3.Connection) -> None:
-    """A known type is accepted and another refused; a tier may be absent, and is otherwise a known one."""
+    """A known type is accepted and another refused; a tier is NULL or a known one."""
     agent = add_agent(daemon)
     add_transaction(daemon, agent, type="TRANSFER", tier=None)
     add_transaction(daemon, agent, type="TRANSFER", tier="DELAY", chain="any, for there is no CHECK")
@@ -161,7 +161,7 @@ def test_transactions_hold_known_values_only(daemon: sqlite3.Connection) -> None
 
 
 def test_the_audit_log_holds_known_severities_only(daemon: sqlite3.Connection) -> None:
-    """Info is accepted, debug refused."""
+    """The severity "info" is accepted, "debug" refused."""
     add_audit(daemon, "info")
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         add_audit(daemon, "debug")
@@ -171,7 +171,7 @@ def test_the_audit_log_holds_known_severities_only(daemon: sqlite3.Connection) -
 
 
 def test_ids_sort_in_the_order_of_making(daemon: sqlite3.Connection) -> None:
-    """As strings, and as the key of rows."""
+    """Ids sort in the order in which they were generated, as strings and as keys of rows."""
     ids = [generate_id() for _ in range(2000)]
     assert ids == sorted(set(ids))
     shown = ids[::-1]
@@ -184,13 +184,13 @@ def test_ids_sort_in_the_order_of_making(daemon: sqlite3.Connection) -> None:
 
 
 def test_a_session_needs_its_agent(daemon: sqlite3.Connection) -> None:
-    """One of an unknown agent is refused."""
+    """A session of an unknown agent is refused."""
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         add_session(daemon, "nobody")
 
 
 def test_an_agents_sessions_go_with_it(daemon: sqlite3.Connection) -> None:
-    """Deleting an agent cascades."""
+    """Deleting an agent deletes its sessions."""
     agent = add_agent(daemon)
     add_session(daemon, agent)
     daemon.execute("DELETE FROM agents WHERE id = ?", (agent,))
@@ -198,7 +198,7 @@ def test_an_agents_sessions_go_with_it(daemon: sqlite3.Connection) -> None:
 
 
 def test_an_agent_with_transactions_stays(daemon: sqlite3.Connection) -> None:
-    """Deleting it is refused: money was moved in its name."""
+    """An agent with transactions can't be deleted."""
     agent = add_agent(daemon)
     add_transaction(daemon, agent)
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
@@ -227,7 +227,7 @@ def test_a_batch_goes_with_its_parent(daemon: sqlite3.Connection) -> None:
 
 
 def test_closing_checkpoints_the_wal(tmp_path: Path) -> None:
-    """The WAL is empty or gone, the rows are in the file, and later queries raise."""
+    """After closing, the WAL is empty or gone, the rows are in the file, and queries raise."""
     path = tmp_path / "daemon.db"
     connection = open_database(path)
     add_agent(connection)

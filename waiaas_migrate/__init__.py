@@ -8,7 +8,8 @@ Most applications need only these::
     ...
     close_database(connection)
 
-:mod:`waiaas_migrate.api` lists every public name. ``import waiaas_migrate`` itself imports none of their modules.
+:mod:`waiaas_migrate.api` lists every public name. The module that defines a name is imported when the name is first
+used, so ``import waiaas_migrate`` is fast.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__"]
 __all__ += _api.__all__
 
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one of the package's
+if not _typing.TYPE_CHECKING:  # a type checker that sees __getattr__ accepts misspelled names
 
     def __getattr__(name: str) -> object:
         value = globals()[name] = _api.load(name)

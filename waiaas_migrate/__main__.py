@@ -1,4 +1,4 @@
-"""``python -m waiaas_migrate`` is the command ``waiaas-migrate``."""
+"""Run the command line: ``python -m waiaas_migrate`` does the same as ``waiaas-migrate``."""
 
 from __future__ import annotations
 

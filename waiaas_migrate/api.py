@@ -1,7 +1,7 @@
-"""The public names, and the module that defines each: what ``from waiaas_migrate import …`` can import.
+"""The public names of ``waiaas_migrate``, and the module that defines each.
 
-``waiaas_migrate`` imports a module only when one of its names is first used, so that an application that only opens a
-database loads neither templates nor YAML.
+A module is imported only when one of its names is first used. An application that only opens a database therefore loads
+neither Jinja2 nor PyYAML.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ __all__ = [
     "undo_changes",
 ]
 
-#: The public names by the module that defines them, below ``waiaas_migrate``.
+#: The public names that each module of ``waiaas_migrate`` defines.
 _NAMES = {
     "authoring.generate": "Generated generate",
     "authoring.new_migration": "New new",
@@ -221,17 +221,17 @@ _NAMES = {
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",
 }
-#: Where a public name differs from that in its module.
-_ALIASES = {"apply": "apply_to", "diff": "compare", "rollback": "roll_back_in"}
+#: Functions whose public name differs from the name in their module.
+_NAMES_IN_MODULE = {"apply": "apply_to", "diff": "compare", "rollback": "roll_back_in"}
 
 
 def load(name: str) -> object:
-    """Import the module that defines the public ``name``, and return its value.
+    """Import the module that defines ``name``, and return the object.
 
     Raises:
-        AttributeError: there is no such name.
+        AttributeError: ``name`` is not a public name.
     """
     for module, names in _NAMES.items():
         if name in names.split():
-            return getattr(importlib.import_module(f"waiaas_migrate.{module}"), _ALIASES.get(name, name))
+            return getattr(importlib.import_module(f"waiaas_migrate.{module}"), _NAMES_IN_MODULE.get(name, name))
     raise AttributeError(f"module 'waiaas_migrate' has no attribute {name!r}")

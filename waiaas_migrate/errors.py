@@ -9,15 +9,15 @@
     │   ├── SchemaFileError          2  schema.yaml, or an enum it refers to
     │   ├── MigrationsError          2  the migrations folder or its manifest
     │   └── TemplateError            2  one of the project's own templates
-    ├── DatabaseFileError            2  not a database, encrypted, corrupt, or it cannot be opened
-    ├── UnsupportedError             2  something that the package cannot handle
-    ├── DatabaseRefused              3  the database or its rows do not allow it; nothing was changed
+    ├── DatabaseFileError            2  a file is not a SQLite database, is encrypted or corrupt, or cannot be opened
+    ├── UnsupportedError             2  the package does not support the operation
+    ├── DatabaseRefused              3  the database or its rows do not allow the operation; nothing was changed
     │   ├── PragmaError              3  a PRAGMA did not take effect
     │   ├── ApplyError               3  a migration failed and was rolled back
     │   ├── DatabaseBusy             3  another connection held a lock for too long
     │   ├── UnknownMigrationsError   3  the database is ahead of this code
-    │   └── OtherMigrationsError     3  the database ran other migrations of the same names, or none
-    └── ProofError                   2  a bug in this package: a migration failed its proof, and nothing was written
+    │   └── OtherMigrationsError     3  the migrations recorded in the database are not the ones that ran on it
+    └── ProofError                   2  a bug in this package: a migration failed its proof; nothing was written
 
 A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
 exits with ``error.exit_code``. Every error can be pickled.
@@ -38,37 +38,41 @@ class Picklable(BaseException):
     """An exception that can be pickled and copied, no matter which arguments its class takes."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Return a recipe of the text and attributes, without the class's arguments."""
+        """Let pickle restore the exception from its text and attributes, without calling ``__init__``."""
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class MigrateError(Picklable, Exception):
     """The base class of every error that this package raises on purpose.
 
-    ``committed`` are the migrations that the run committed before it failed, and ``rolled_back`` is false if changes of
-    another one remain. If the database has changed, ``backup`` is the path of the backup from before the run.
+    ``committed`` names the migrations that the run committed before it failed. ``rolled_back`` is false if other
+    changes remain. ``backup`` is the path of the backup made before the run, if the run changed the database or was
+    asked to roll back migrations.
     """
 
     exit_code: ClassVar[int] = 2
     committed: tuple[str, ...] = ()
     backup: str | None = None
     rolled_back: bool = True
+    _backup_database: str = ""
 
     def __str__(self) -> str:
         text = super().__str__()
-        if self.committed:
-            # The code that raises the error knows only its own batch, not those before it.
+        if self.committed or not self.rolled_back:
+            # The code that raises an error knows only the current batch, not the batches committed before.
             text = text.replace("Nothing was changed", "Nothing else was changed")
+        if self.committed:
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."
+            text += f" To restore it, run `waiaas-migrate restore {self._backup_database} {self.backup}`."
         return text
 
-    def after(self, committed: Sequence[str], backup: object = None) -> None:
-        """Note which migrations the run had committed and, if the database has changed, where its backup is."""
+    def note_committed(self, committed: Sequence[str], backup: object = None, database: str = "") -> None:
+        """Set ``committed`` and, if the message must name the backup of ``database``, ``backup``."""
         self.committed = tuple(committed)
-        if backup is not None and (self.committed or not self.rolled_back):
-            self.backup = str(backup)
+        if backup is not None:
+            self.backup, self._backup_database = str(backup), database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +80,12 @@ class Problem:
     """A problem in a file.
 
     Args:
-        file: the file.
-        line: from 1; None if the problem is in the whole file.
-        column: from 1.
-        path: the keys that lead to it, such as ``tables.agents.columns.id.type``.
-        what: the problem, in a sentence.
-        fix: the remedy, in a sentence.
+        file: the path of the file.
+        line: the line, counted from 1; None if the problem concerns the whole file.
+        column: the column, counted from 1.
+        path: the keys that lead to the problem, such as ``tables.agents.columns.id.type``.
+        what: a sentence that states the problem.
+        fix: a sentence that says how to correct it.
     """
 
     file: str
@@ -102,7 +106,7 @@ class UsageError(MigrateError):
 
 
 class InputError(MigrateError):
-    """Broken input; ``problems`` has everything that is wrong, not only the first."""
+    """Broken input; ``problems`` lists every problem, not only the first."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
@@ -130,11 +134,11 @@ class DatabaseFileError(MigrateError):
 
 
 class UnsupportedError(MigrateError):
-    """The package cannot handle something, which the message names."""
+    """The package does not support the operation; the message says why."""
 
 
 class DatabaseRefused(MigrateError):
-    """The database or its rows do not allow the operation; only migrations in ``committed`` changed it."""
+    """The database or its rows do not allow the operation. Only migrations in ``committed`` changed the database."""
 
     exit_code: ClassVar[int] = 3
 
@@ -154,9 +158,10 @@ class PragmaError(DatabaseRefused):
 
 
 class ApplyError(DatabaseRefused):
-    """A migration failed and was rolled back, or ran outside a transaction.
+    """A migration failed.
 
-    If ``rolled_back`` is false, its changes remain. If ``was_rolling_back``, rolling it back failed: it stays applied.
+    ``rolled_back`` is false if the migration ran outside a transaction, so its changes remain. ``was_rolling_back`` is
+    true if the migration could not be rolled back and stays applied.
     """
 
     def __init__(
@@ -182,8 +187,8 @@ class ApplyError(DatabaseRefused):
             what = "failed and was rolled back"
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
-    def but(self, **changes: object) -> ApplyError:
-        """Return this error with other values of some arguments."""
+    def with_changes(self, **changes: object) -> ApplyError:
+        """Return a copy of this error with other values of some arguments."""
         names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
         return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
@@ -217,9 +222,10 @@ class UnknownMigrationsError(DatabaseRefused):
 
 
 class OtherMigrationsError(DatabaseRefused):
-    """The database ran other migrations under the names of those in the folder, or has a record of some that never ran.
+    """The migrations recorded in the database are not the ones that ran on it.
 
-    ``migrations`` names them.
+    Either it ran other migrations under the names of those in the folder, or its record lists migrations that never
+    ran. ``migrations`` names them.
     """
 
     def __init__(self, *, database: str, migrations: Sequence[str], what: str, fix: str) -> None:
@@ -234,7 +240,7 @@ class ProofError(MigrateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data: ``kind`` is the name of its class, the rest its attributes."""
+    """An error as data. ``kind`` is the name of its class; the other fields are its attributes."""
 
     kind: str
     message: str

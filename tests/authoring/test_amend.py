@@ -59,7 +59,7 @@ def test_the_last_migration_is_replaced(project: Path, name: str) -> None:
 
 
 def test_without_a_name_it_follows_the_changes(project: Path) -> None:
-    """The new migration is named after its changes, as every migration without -m is."""
+    """Without -m, the new migration is named after its changes, as every migration is."""
     declare(project, "a: text, c: integer")
     assert run(project, "generate", "--amend").status == 0
     assert "0002_add_column_t_c.sql" in migrations(project)
@@ -77,7 +77,7 @@ def test_nothing_to_amend(project: Path) -> None:
 
 
 def test_the_last_migration_is_undone(project: Path) -> None:
-    """With the old schema.yaml, its files are deleted, and the manifest is what it was."""
+    """If schema.yaml is set back, the last migration's files are deleted, and the manifest is what it was before."""
     declare(project, "a: text")
     done = run(project, "generate", "--amend")
     assert (done.status, done.out) == (0, "deleted 0002_more\n"), done.err
@@ -85,7 +85,7 @@ def test_the_last_migration_is_undone(project: Path) -> None:
 
 
 def test_the_first_migration_is_replaced_and_undone(tmp_path: Path) -> None:
-    """The first migration is no exception."""
+    """The first migration can be replaced and undone like any other."""
     declare(tmp_path, "a: text")
     assert run(tmp_path, "generate").status == 0
     declare(tmp_path, "b: text")
@@ -102,7 +102,7 @@ def test_the_first_migration_is_replaced_and_undone(tmp_path: Path) -> None:
 
 
 def test_hazards_stop_it(project: Path) -> None:
-    """What the new migration loses must be allowed, and until then the old one stays."""
+    """The new migration's data losses must be allowed; until then the old migration stays."""
     declare(project, "b: text")
     before = listing(project)
     done = run(project, "generate", "--amend")
@@ -128,7 +128,7 @@ def test_a_migration_edited_by_hand_is_kept(project: Path, is_recorded: bool) ->
 @pytest.mark.parametrize("arguments", [[], ["--python"]])
 @pytest.mark.parametrize("is_recorded", [False, True])
 def test_a_migration_written_by_hand_is_kept(project: Path, arguments: list[str], is_recorded: bool) -> None:  # noqa: FBT001
-    """It can't be planned again from schema.yaml, so it is refused."""
+    """A hand-written migration is refused, since it can't be planned again from schema.yaml."""
     assert run(project, "new", "-m", "mine", *arguments).status == 0
     if is_recorded:
         assert run(project, "record").status == 0

@@ -1,4 +1,4 @@
-"""Two branches whose migrations exclude each other: the one that no database has run is named."""
+"""Two branches with migrations that can't both run: the error names the one that no database has run."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_comments_of_other_columns_are_kept(tmp_path: Path, text: str, dropped: 
 
 
 def _without(lines: list[str], dropped: tuple[str, ...]) -> list[str]:
-    """The lines of a schema.yaml without those of some columns."""
+    """Return the lines of a schema.yaml without those of some columns."""
     kept, is_dropped = [], False
     for line in lines:
         if not line.startswith("       "):

@@ -77,7 +77,7 @@ def prepare_merge(folder: Path) -> Path:
 
 
 def seen(folder: Path) -> object:
-    """Everything that a reading command sees in the migrations folder."""
+    """Return everything that a reading command sees in the migrations folder."""
     migrations, _, manifest = read_recorded(folder / "migrations")
     return [(one.id, one.depends, one.sql, one.rollback) for one in migrations], manifest
 
@@ -91,7 +91,10 @@ def faults_at(operation: Operation) -> Iterator[Fault]:
 
 
 def assert_sound(folder: Path, done: Outcome, states: tuple[object, object], files: tuple[object, object]) -> None:
-    """The folder is as before or as after, for readers and once it is cleaned up, and what was said is true."""
+    """Check that the folder is as before or as after, and that the message was true.
+
+    Readers must see it so, and a cleanup must keep it so.
+    """
     state = seen(folder)
     assert state in states
     is_after = state == states[1]
@@ -112,7 +115,7 @@ def assert_sound(folder: Path, done: Outcome, states: tuple[object, object], fil
 
 @pytest.mark.parametrize("scenario", COMMANDS)
 def test_a_fault_at_every_operation(tmp_path: Path, faults: FaultInjector, scenario: str) -> None:
-    """Kills, interrupts, torn writes and failing disks leave nothing in between."""
+    """After a kill, interrupt, torn write or failing disk, the folder is as before or as after."""
     base, after = prepare(tmp_path / "base", scenario), tmp_path / "after"
     shutil.copytree(base, after)
     command = COMMANDS[scenario]

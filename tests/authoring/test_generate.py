@@ -66,7 +66,7 @@ ADDITIONS = {
 
 
 def found(database: Path) -> set[tuple[str, str]]:
-    """Kind and name of everything in a database but the tables that a virtual table owns."""
+    """Return kind and name of every object in a database, except the tables that a virtual table owns."""
     return {(kind, name) for kind, name in catalog(database) if not name.startswith("found_")}
 
 

@@ -11,7 +11,7 @@ from tests.support.projects import SCHEMA, TABLES, catalog, generated_project, l
 
 
 def test_hand_written_migrations_are_replayed(tmp_path: Path) -> None:
-    """Hand-written SQL and Python migrations are replayed like the others, and built upon."""
+    """Hand-written SQL and Python migrations are replayed like the others, and later migrations build on them."""
     generated_project(tmp_path)
     migrations = tmp_path / "migrations"
     (migrations / "0002_people.sql").write_text(
@@ -125,7 +125,7 @@ def seeded(folder: Path) -> Path:
     ],
 )
 def test_inserted_rows_that_conflict_with_a_change(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """Such rows conflict in every new database: the message names them, and does not call it a fault of the tool."""
+    """The message names the migration's rows as the cause. They conflict in every new database."""
     schema = seeded(tmp_path)
     schema.write_text(SEEDED.replace(old, new), encoding="utf-8")
     before = listing(tmp_path)

@@ -10,7 +10,10 @@ from tests.support.projects import SCHEMA, edit, generated_project, run
 
 
 def test_two_branches_that_change_one_table(tmp_path: Path) -> None:
-    """One adds a column, the other an enum value: each replaces its own piece of the definition, and both work."""
+    """One branch adds a column, the other an enum value.
+
+    Each migration replaces only its own piece of the definition, and both work.
+    """
     generated_project(tmp_path)
     folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"
     before, recorded = schema.read_text(encoding="utf-8"), (folder / "manifest.json").read_text(encoding="utf-8")
@@ -33,13 +36,13 @@ def test_two_branches_that_change_one_table(tmp_path: Path) -> None:
 
 
 def put(files: dict[Path, bytes]) -> None:
-    """Put files back, as a merge does."""
+    """Write files back, as a merge does."""
     for path, content in files.items():
         path.write_bytes(content)
 
 
 def take(folder: Path, pattern: str) -> dict[Path, bytes]:
-    """Take files away, as the other branch has none of them."""
+    """Take files away that the other branch doesn't have."""
     found = {path: path.read_bytes() for path in folder.glob(pattern)}
     for path in found:
         path.unlink()
@@ -47,9 +50,10 @@ def take(folder: Path, pattern: str) -> dict[Path, bytes]:
 
 
 def test_two_branches_of_which_one_undoes_the_other(tmp_path: Path) -> None:
-    """One adds an enum value, the other rebuilds the table as it was, which goes unnoticed without rows.
+    """One branch adds an enum value, the other rebuilds the table without it.
 
-    So ``generate`` refuses to record both; the later one is generated again for the merged schema.yaml.
+    Without rows, that would go unnoticed. So ``generate`` refuses to record both; the later migration is generated
+    again for the merged schema.yaml.
     """
     generated_project(tmp_path)
     folder, schema, enums = tmp_path / "migrations", tmp_path / "schema.yaml", tmp_path / "kinds.py"
@@ -74,9 +78,9 @@ def test_two_branches_of_which_one_undoes_the_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mine", ["b_mine", "z_mine"])
 def test_two_branches_that_each_add_a_column(tmp_path: Path, mine: str) -> None:
-    """Both work if the new one runs after the recorded one; before it, the columns would differ in order.
+    """Both migrations work if the new one runs after the recorded one.
 
-    The new one is then generated again, and runs last.
+    If it ran before, the columns would be in another order, so it is generated again and runs last.
     """
     generated_project(tmp_path)
     folder, schema = tmp_path / "migrations", tmp_path / "schema.yaml"

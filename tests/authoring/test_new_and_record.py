@@ -25,7 +25,10 @@ def append(path: Path, text: str) -> None:
 
 
 def test_from_new_to_a_database(project: Path) -> None:
-    """A new migration is completed and recorded, runs forward and back, and is never taken for anything else before."""
+    """A new migration is completed, recorded, and runs forward and back.
+
+    Until it is recorded, every command says so.
+    """
     done = run(project, "new", "-m", "Trim titles")
     assert (done.status, done.out) == (0, "")
     assert done.err == (
@@ -43,7 +46,7 @@ def test_from_new_to_a_database(project: Path) -> None:
 
 
 def test_an_empty_migration_in_python(project: Path) -> None:
-    """It runs as it is, forward and back, and depends on the last migration."""
+    """An empty Python migration runs forward and back, and depends on the last migration."""
     assert run(project, "new", "-m", "tags", "--python").status == 0
     assert '__depends__ = {"0001_initial"}' in (project / "migrations" / "0002_tags.py").read_text(encoding="utf-8")
     assert run(project, "record").status == 0
@@ -90,7 +93,7 @@ def test_only_dates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "-", "🙂"])
 def test_names_that_no_file_can_have(project: Path, name: str) -> None:
-    """They are refused, and nothing is written."""
+    """Such names are refused, and nothing is written."""
     before = listing(project)
     done = run(project, "new", "-m", name)
     assert (done.status, "has no character that can be used" in done.err) == (2, True)
@@ -150,7 +153,7 @@ def test_a_released_migration_is_not_recorded_again(project: Path, change: str, 
 
 
 def test_a_migration_that_fails_is_not_recorded(project: Path) -> None:
-    """It is replayed in memory first."""
+    """``record`` first replays the migration in memory, and refuses it if that fails."""
     (project / "migrations" / "0002_bad.sql").write_text("-- depends: 0001_initial\nDROP TABLE x;\n", encoding="utf-8")
     before = listing(project)
     done = run(project, "record")
@@ -195,6 +198,6 @@ def test_settings_stay_as_recorded(project: Path) -> None:
 
 
 def test_no_migrations_folder(tmp_path: Path) -> None:
-    """``record`` says that there is none."""
+    """``record`` reports that the migrations folder is missing."""
     done = run(tmp_path, "record")
     assert (done.status, "migrations: no such folder." in done.err) == (2, True)

@@ -51,7 +51,7 @@ DELETE = "DELETE FROM t WHERE id = 2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way to break something: a change of a column, and the statement that fails afterwards."""
+    """One way to break an object: a change of a column, and a statement that fails afterwards."""
 
     change: tuple[str, str, object]
     fails: str
@@ -62,7 +62,7 @@ class Way:
     tables: Body = field(default_factory=dict)
 
     def body(self) -> Body:
-        """A schema in which everything works."""
+        """Return a schema in which everything works."""
         return {
             "tables": {**copy.deepcopy(TABLES), **copy.deepcopy(self.tables)},
             "views": dict(self.views),
@@ -71,7 +71,7 @@ class Way:
         }
 
     def changed(self) -> Body:
-        """The schema after the change."""
+        """Return the schema after the change."""
         body = self.body()
         table, column, to = self.change
         columns = body["tables"][table]["columns"]
@@ -82,12 +82,12 @@ class Way:
 
 
 def trigger(change: tuple[str, str, object], body: str, *, on: str = "AFTER UPDATE ON t", fails: str = UPDATE) -> Way:
-    """A way to break the trigger ``tr``."""
+    """Return a way to break the trigger ``tr``."""
     return Way(change=change, fails=fails, triggers={"tr": f"CREATE TRIGGER tr {on} BEGIN {body}; END"})
 
 
 def view(change: tuple[str, str, object], select: str) -> Way:
-    """A way to break the view ``v``."""
+    """Return a way to break the view ``v``."""
     return Way(change=change, fails="SELECT * FROM v", where="v", views={"v": select})
 
 
@@ -206,7 +206,7 @@ WAYS = {
 
 
 def first_migration(folder: Path, body: Body) -> Path:
-    """A project that declares ``body``, and its database with rows."""
+    """Make a project that declares ``body``, and its database with rows."""
     write_schema(folder, body)
     generate(folder, allow=())
     database = folder / "x.db"
@@ -289,7 +289,7 @@ def test_a_trigger_that_would_never_fire_stops_generate(
 def test_an_object_that_never_worked_stops_generate(
     tmp_path: Path, kind: str, name: str, text: str, *, initial: bool
 ) -> None:
-    """It is refused in the first migration as in any other; once allowed, it is not reported again."""
+    """A broken object in the first migration is refused, too. Once allowed, it is not reported again."""
     if not initial:
         first_migration(tmp_path, {"tables": TABLES})
     body = {"tables": TABLES, kind: {name: text}}

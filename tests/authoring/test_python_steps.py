@@ -89,7 +89,7 @@ def test_a_step_outside_a_transaction_may_commit(project: Path) -> None:
 )
 @pytest.mark.parametrize("head", ["", "__transactional__ = False\n"], ids=["together", "alone"])
 def test_a_factory_set_in_a_step_is_reset(project: Path, line: str, head: str) -> None:
-    """`generate`, `check`, `apply`, `drift` and `rollback` work as with any step."""
+    """`generate`, `check`, `apply`, `drift` and `rollback` work although a step sets row and text factories."""
     write_steps(project, line, "c.execute(\"UPDATE t SET v = 'b'\")", head=head)
     with (project / "schema.yaml").open("a") as file:
         file.write("  u: {columns: {a: text}}\n")

@@ -23,7 +23,7 @@ PARENT = {"columns": {"id": {"type": "integer", "primary_key": True}, "a": "text
 
 
 def entry(folder: Path, number: int = -1) -> str:
-    """The facts in a line of the manifest."""
+    """Return the facts in a line of the manifest."""
     content = json.loads((folder / "migrations" / "manifest.json").read_text("utf-8"))
     facts: str = content["migrations"][number]["facts"]
     return facts
@@ -66,7 +66,7 @@ def test_names_of_any_kind_are_read_back(tmp_path: Path, name: str) -> None:
 
 
 def test_a_backfill_of_a_new_column_loses_nothing(tmp_path: Path) -> None:
-    """It changes rows, but only in a column that was empty."""
+    """A backfill changes rows, but only in a column that was empty."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_schema(tmp_path, {"tables": {"t": changed(c={"type": "text", "nullable": False, "backfill": "'x'"})}})
@@ -91,7 +91,7 @@ def test_hand_written_migrations_are_recorded(tmp_path: Path) -> None:
 
 
 def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
-    """It equals the catalog of a database that has run as many migrations."""
+    """The recorded catalog equals that of a database that has run as many migrations."""
     write_schema(tmp_path, {"tables": {"t": PARENT}})
     generate(tmp_path)
     write_folder(

@@ -1,4 +1,4 @@
-"""Which migrations are released: what the main branch had when the current branch left it, and what the user names."""
+"""Released migrations: those that the main branch had when the current branch left it, or that the user names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def released(folder: Path, *named: str, main_branch: str | None = None) -> dict[str, str]:
-    """Which migrations are released."""
+    """Return the released migrations."""
     return reasons_released(replace(find_project(folder), main_branch=main_branch), IDS, named)
 
 
@@ -91,7 +91,7 @@ def test_the_branch_of_the_settings(project: Path) -> None:
 
 
 def test_the_merge_base_decides(project: Path) -> None:
-    """What the main branch got later, and what the current branch made, is not released yet for that branch."""
+    """Migrations that the main branch got later don't count as released. Neither do those of the current branch."""
     git(project, "branch", "--move", "main")
     git(project, "switch", "--quiet", "--create", "mine")
     add_view(project, 1)
@@ -105,7 +105,7 @@ def test_the_merge_base_decides(project: Path) -> None:
 
 
 def test_the_remote_comes_first(project: Path, tmp_path: Path) -> None:
-    """What is not pushed yet is not released, even on the main branch itself."""
+    """Migrations that are not pushed yet are not released, even on the main branch itself."""
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(project.parent), str(clone))
     add_view(clone / "server", 1)

@@ -1,4 +1,4 @@
-"""``squash`` makes one migration of several, which makes the same database."""
+"""``squash`` replaces several migrations with one that makes the same database."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def test_a_new_database_is_the_same(tmp_path: Path, to: str) -> None:
 
 
 def without_records(lines: list[str]) -> list[str]:
-    """Leave out what records the migrations."""
+    """Return the catalog without the tables that record migrations."""
     return sorted(line for line in lines if "yoyo" not in line and "_yoyo_migration_text" not in line)
 
 
 def test_the_squashed_migration_can_be_rolled_back(tmp_path: Path) -> None:
-    """Its rollback drops everything that it makes, and it can be applied again."""
+    """The squashed migration's rollback drops everything that it makes; afterwards it can be applied again."""
     write(tmp_path, FILES)
     squash(tmp_path)
     assert run(tmp_path, "apply", "a.db").status == 0
@@ -74,7 +74,7 @@ def test_the_squashed_migration_can_be_rolled_back(tmp_path: Path) -> None:
 
 
 def test_any_text_in_any_encoding(tmp_path: Path) -> None:
-    """Text that a file can't hold as it is comes back in a database of UTF-16, however long it is."""
+    """Any text is reproduced in a UTF-16 database. It may be long, or impossible to write literally in a file."""
     rows_sql = "-- depends: 0001_t\nINSERT INTO t VALUES ('é\\' || char(0, 13, 10) || 'z'), (replace(hex(zeroblob(700)), '0', 'a' || char(10)));\n"
     files = {"0001_t.sql": "CREATE TABLE t (a TEXT);\n", "0002_rows.sql": rows_sql}
     write_folder(tmp_path / "migrations", files, pragmas=(Pragma(name="encoding", value="UTF-16le"),))
@@ -102,7 +102,8 @@ def test_squashing_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "options", "said"),
     [
-        ({"0001_a": "CREATE TABLE t (x);\n"}, (), "only one migration"),
+        ({"0001_a": "CREATE TABLE t (x);\n"}, (), "0001_a is the only migration"),
+        (FILES, ("--to", "0001_first"), "--to 0001_first: is the first migration. Name a later one"),
         (FILES, ("--to", "0002_secnd"), "Did you mean 0002_second?"),
         (
             {**FILES, "0005_e": "-- depends: 0002_second\nSELECT 1;\n"},
@@ -118,7 +119,7 @@ def test_squashing_twice(tmp_path: Path) -> None:
     ],
 )
 def test_refusals(tmp_path: Path, files: dict[str, str], options: tuple[str, ...], said: str) -> None:
-    """What one migration can't do is refused, and nothing changes."""
+    """``squash`` refuses what one migration can't do, and changes nothing."""
     write(tmp_path, files)
     before = listing(tmp_path)
     done = run(tmp_path, "squash", *options)

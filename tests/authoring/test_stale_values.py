@@ -219,7 +219,7 @@ def test_a_corrected_view_goes_along(tmp_path: Path) -> None:
 
 
 def test_it_can_be_allowed(tmp_path: Path) -> None:
-    """With --allow, the migration is written, and its head names the hazard."""
+    """With --allow STALE_VALUE, the migration is written, and its head names the hazard."""
     project = project_with(tmp_path, views="v: SELECT id FROM orders WHERE status = 'done'")
     edit(project / "schema.yaml", "nullable: false, enum: [open, done], default: open", f"nullable: false, {RENAME}")
     assert run(project, "generate", "-m", "closed", "--allow", "STALE_VALUE").status == 0
@@ -235,7 +235,7 @@ def test_a_list_that_gets_a_name_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_hints_that_have_been_followed(tmp_path: Path) -> None:
-    """Once the values are renamed, other changes to the table don't report the old ones again."""
+    """After the values are renamed, later changes to the table don't report the old values again."""
     project = project_with(tmp_path, views="v: SELECT id FROM orders WHERE status = 'done'")
     edit(project / "schema.yaml", "nullable: false, enum: [open, done], default: open", f"nullable: false, {RENAME}")
     assert run(project, "generate", "--allow", "STALE_VALUE").status == 0

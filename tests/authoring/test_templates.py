@@ -1,4 +1,4 @@
-"""Templates of a project's own, which may be broken."""
+"""A project's own templates, which may be broken."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
         (b"CREATE {% if %}", "templates/create_index.sql.j2:1: can't use the template: "),
         (b"CREATE INDEX {{ action.nothing }};", "can't use the template: "),
         (b"CREATE INDEX \xff;", "can't use the template: it is not UTF-8"),
-        (b"{% include 'nowhere.j2' %}", "can't use the template: "),
+        (b"{% include 'nowhere.j2' %}", "can't use the template: there is no template nowhere.j2"),
         pytest.param(b"{{ 1 / 0 }}", "can't use the template: "),
         pytest.param(b"{{ action.index.parts + 1 }}", "can't use the template: "),
         pytest.param(b"-- nothing\n", "idx_tasks_state"),
@@ -69,7 +69,7 @@ def test_templates_of_a_web_framework(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
-    """A broken template exits with 2 and is named, or what it made is; nothing is written."""
+    """For a broken template, generate exits with 2 and names the template or its faulty result; nothing is written."""
     write_project(tmp_path)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "create_index.sql.j2").write_bytes(text)
@@ -82,7 +82,10 @@ def test_a_broken_template(tmp_path: Path, text: bytes, said: str) -> None:
 
 
 def test_a_failed_proof_names_the_custom_templates(tmp_path: Path) -> None:
-    """A failed proof names the custom templates, so that nobody reports their faults as the tool's."""
+    """A failed proof names the custom templates as a possible cause.
+
+    Nobody should report their faults as the tool's.
+    """
     write_project(tmp_path)
     assert run(tmp_path, "generate").status == 0
     (tmp_path / "templates").mkdir()

@@ -57,19 +57,25 @@ def kill_at(faults: FaultInjector, folder: Path, kind: str, name: str) -> None:
 
 
 def faults_at(operation: Operation) -> Iterator[tuple[Fault, bool]]:
-    """What is tried at an operation: everything at full scale, else one of it in turn; and whether it lasts."""
+    """Return the faults to try at an operation, and whether each lasts.
+
+    At full scale these are all faults, otherwise one in turn.
+    """
     tried = [(fault, False) for fault in Fault if fault is not Fault.TORN or operation.kind == "write"]
     tried += [(fault, True) for fault in ERRORS]
     yield from tried if ALL_FAULTS else [tried[operation.number % len(tried)]]
 
 
 def recorded(folder: Path) -> list[str]:
-    """The migrations of a project, as the manifest and the folder agree on them; none where there is no folder."""
+    """Return the migrations that both manifest and folder have; none if there is no folder."""
     return list(read_folder(folder / "migrations").ids) if (folder / "migrations" / "manifest.json").exists() else []
 
 
 def assert_sound(folder: Path, done: Outcome, fault: Fault, before: dict[str, str], after: dict[str, str]) -> None:
-    """The folder is as before or as after, what was said is true, and the next ``generate`` cleans up and goes on."""
+    """Check that the folder is as before or as after, and that the message was true.
+
+    The next ``generate`` must finish.
+    """
     found = listing(folder)
     is_after = found.get("migrations/manifest.json") == after["migrations/manifest.json"]
     assert is_after or found.get("migrations/manifest.json") == before.get("migrations/manifest.json")
@@ -97,7 +103,10 @@ def assert_sound(folder: Path, done: Outcome, fault: Fault, before: dict[str, st
 
 @pytest.mark.parametrize("scenario", ["first migration", "second migration", "only the manifest", "recovery"])
 def test_a_fault_at_every_operation(tmp_path: Path, faults: FaultInjector, scenario: str) -> None:
-    """Kills, interrupts, torn writes, I/O errors, a full disk and missing permission leave nothing in between."""
+    """After any fault, the folder is as before or as after.
+
+    Faults are kills, interrupts, torn writes, I/O errors, a full disk and missing permission.
+    """
     base = prepare(tmp_path / "base", scenario, faults)
     before = {name: text for name, text in listing(base).items() if "0002" not in name and ".waiaas-" not in name}
     shutil.copytree(base, tmp_path / "undisturbed")

@@ -1,4 +1,4 @@
-"""What ``generate`` leaves alone: recorded history, and everything where a disk or folder fails it."""
+"""What ``generate`` leaves alone: recorded history, and every file if the disk or the folder fails."""
 
 from __future__ import annotations
 
@@ -85,7 +85,10 @@ def test_a_read_only_migrations_folder(shared: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders have no such permissions on Windows")
 def test_leftovers_that_may_not_be_deleted(shared: Path) -> None:
-    """Reading commands ignore them; generate exits with 2 and reports why it cannot continue."""
+    """Reading commands ignore files of an interrupted run.
+
+    ``generate`` exits with 2 and reports why it can't delete them.
+    """
     generated_project(shared)
     leftover = shared / "migrations" / ".waiaas-0002_x.sql.tmp"
     leftover.touch()
@@ -157,7 +160,7 @@ except MigrateError as error:
 
 
 def names(folder: Path) -> list[str]:
-    """The names of everything in a folder."""
+    """Return the names of everything in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -255,7 +258,7 @@ def test_a_folder_that_another_process_writes_to(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["0002 my view", "0002_a\nSELECT 1;--", "0002_a\u2028b", "0002_a\u00a0b", "0002_a\rb"])
 def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> None:
-    """A new migration does not name it in ``depends``, where it would be read as other names."""
+    """A new migration does not name such a migration in ``depends``, where it would be read as several names."""
     generated_project(tmp_path)
     try:
         (tmp_path / "migrations" / f"{name}.sql").write_text(
@@ -271,7 +274,7 @@ def test_a_migration_with_whitespace_in_its_name(tmp_path: Path, name: str) -> N
 
 
 def test_a_late_migration_with_whitespace_in_its_name(tmp_path: Path) -> None:
-    """If it would run after the new migration, which may need it, nothing is written."""
+    """If such a migration would run after the new one, which may need it, nothing is written."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "a b.sql").write_text("CREATE VIEW v AS SELECT id FROM tasks;\n", encoding="utf-8")
     (tmp_path / "schema.yaml").write_text(SCHEMA + VIEW + "  v: SELECT id FROM tasks\n", encoding="utf-8")

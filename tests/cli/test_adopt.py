@@ -1,4 +1,4 @@
-"""Take over databases that migrations did not build, through the command line."""
+"""``adopt`` on the command line: databases that migrations did not build."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def database(path: Path, script: str = OTHER_WORDING) -> Path:
-    """Make a database by ``script``."""
+    """Make a database with ``script``."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
     return path
@@ -96,7 +96,7 @@ def test_a_database_of_sqlalchemy(tmp_path: Path) -> None:
 
 
 def test_wording_and_records(project: Path) -> None:
-    """The definitions get the migration's wording, the migration is recorded as adopted, and the rows stay."""
+    """``adopt`` gives the definitions the migration's wording and records the migration as adopted; the rows stay."""
     run(project, "apply", "new.db")
     database(project / "app.db")
     done = run(project, "adopt", "app.db")
@@ -124,7 +124,7 @@ def test_adopting_again_writes_nothing(project: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(project: Path) -> None:
-    """It says what would be recorded."""
+    """``--dry-run`` prints what would be recorded."""
     path = database(project / "app.db")
     before = path.read_bytes()
     done = run(project, "adopt", "app.db", "--dry-run")
@@ -138,7 +138,10 @@ def test_a_dry_run_writes_nothing(project: Path) -> None:
 
 
 def test_a_difference_changes_nothing_and_can_be_declared(project: Path) -> None:
-    """The difference is shown with both ways out; declared and generated, the database is adopted."""
+    """A difference is shown with both ways to resolve it.
+
+    Once it is declared and generated, the database is adopted.
+    """
     path = database(
         project / "app.db", OTHER_WORDING + "ALTER TABLE notes ADD COLUMN color TEXT; CREATE VIEW v AS SELECT 1;"
     )
@@ -170,7 +173,10 @@ def test_a_missing_table_is_a_difference(project: Path) -> None:
 
 
 def test_an_older_database(project: Path) -> None:
-    """The point that it equals is named; it is adopted there, and apply runs the rest."""
+    """The message names the migration after which the database has the same schema.
+
+    It is adopted at that point, and apply runs the rest.
+    """
     change(project, "      body: text\n", "      body: text\n      color: text\n", "color")
     change(project, "      color: text\n", "      color: text\n      size: integer\n", "size")
     database(project / "app.db", OTHER_WORDING + "ALTER TABLE notes ADD COLUMN color TEXT;")
@@ -190,7 +196,7 @@ def test_an_older_database(project: Path) -> None:
 
 
 def test_what_plain_yoyo_recorded(project: Path) -> None:
-    """The texts are recorded, too; only a migration that was marked counts as adopted."""
+    """The text hashes of migrations that plain yoyo ran are recorded, too; only marked migrations count as adopted."""
     run_yoyo("apply", project / "ran.db", project / "migrations")
     run_yoyo("mark", database(project / "marked.db"), project / "migrations")
     for name, was_adopted in (("ran", 0), ("marked", 1)):
@@ -201,7 +207,7 @@ def test_what_plain_yoyo_recorded(project: Path) -> None:
 
 
 def test_marked_after_a_rollback(project: Path) -> None:
-    """What counts is the last operation on a migration, whoever logged it."""
+    """The last logged operation on a migration decides, whichever tool logged it."""
     run(project, "apply", "app.db")
     run(project, "rollback", "app.db", "--yes")
     run_yoyo("mark", database(project / "app.db"), project / "migrations")
@@ -210,7 +216,7 @@ def test_marked_after_a_rollback(project: Path) -> None:
 
 
 def test_a_recorded_database_stops_where_it_is(project: Path) -> None:
-    """Without --at, pending migrations stay pending; an earlier --at than the records is refused."""
+    """Without --at, pending migrations stay pending. An --at before the last recorded migration is refused."""
     database(project / "app.db")
     run(project, "adopt", "app.db")
     change(project, "      body: text\n", "      body: text\n      color: text\n", "color")
@@ -239,7 +245,7 @@ def test_a_recorded_database_stops_where_it_is(project: Path) -> None:
 def test_what_is_refused(
     project: Path, script: str | None, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
-    """The error says why; no file is made, and none changes."""
+    """Each refusal gives its reason; no file is created or changed."""
     path = project / "app.db"
     if script == "UNKNOWN":
         database(path)
@@ -268,7 +274,7 @@ def test_another_text_is_refused(project: Path) -> None:
 
 
 def test_a_folder_without_migrations(tmp_path: Path) -> None:
-    """There is nothing to record."""
+    """A folder without migrations is reported: there is nothing to record."""
     write_project(tmp_path)
     (tmp_path / "migrations").mkdir()
     database(tmp_path / "app.db")
@@ -278,7 +284,7 @@ def test_a_folder_without_migrations(tmp_path: Path) -> None:
 
 
 def test_several_databases(project: Path) -> None:
-    """Each gets a line; the exit status is that of the worst, and the others are adopted."""
+    """Each database gets a line; the exit status is the worst one, and the others are adopted."""
     for name, more in (("a", ""), ("b", "DROP TABLE notes;"), ("c", "")):
         database(project / f"{name}.db", OTHER_WORDING + more)
     done = run(project, "adopt", "*.db")
@@ -298,7 +304,7 @@ def test_several_databases(project: Path) -> None:
 
 
 def test_json(project: Path) -> None:
-    """The result of one database has everything that the text says."""
+    """The JSON result of one database has everything that the text output has."""
     database(project / "app.db")
     assert json.loads(run(project, "adopt", "app.db", "--json").out) == {
         "database": "app.db",
@@ -329,7 +335,7 @@ def test_columns_in_another_order(project: Path) -> None:
 
 
 def test_migrations_that_change_rows(project: Path) -> None:
-    """They are recorded without being run, which a notice says."""
+    """Such migrations are recorded without being run, and a notice reports that."""
     (project / "migrations" / "0002_titles.sql").write_text(
         "-- depends: 0001_initial\nUPDATE tasks SET title = upper(title);\n", encoding="utf-8"
     )
@@ -342,7 +348,7 @@ def test_migrations_that_change_rows(project: Path) -> None:
 
 
 def test_other_tools_and_hooks(project: Path) -> None:
-    """Tables of other tools and objects of hooks are no differences, and keep their wording."""
+    """Tables of other tools and objects that hooks made are not differences, and keep their wording."""
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["cache_*"]\n', encoding="utf-8")
     (project / "migrations" / "post-apply.sql").write_text(
         "DROP VIEW IF EXISTS v;\nCREATE VIEW v AS SELECT 1;\n", encoding="utf-8"
@@ -357,7 +363,7 @@ def test_other_tools_and_hooks(project: Path) -> None:
 
 
 def test_a_locked_database(project: Path) -> None:
-    """The command waits for the busy timeout, then says so, and changes nothing."""
+    """The command waits for the busy timeout, reports the lock, and changes nothing."""
     path = database(project / "app.db")
     before = path.read_bytes()
     with held_by_another_process(path):
@@ -379,7 +385,7 @@ def test_a_read_only_database(project: Path) -> None:
 
 
 def test_a_database_in_wal_mode(project: Path) -> None:
-    """It stays in WAL mode, another connection sees the records, and rows that were only in the WAL are kept."""
+    """The database stays in WAL mode, other connections see the records, and rows that are only in the WAL are kept."""
     path = database(project / "app.db", "PRAGMA journal_mode = WAL;" + OTHER_WORDING)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("INSERT INTO tasks (title) VALUES ('three')")

@@ -75,7 +75,7 @@ def test_nothing_to_complete(tmp_path: Path) -> None:
     ],
 )
 def test_the_script_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, path: str) -> None:
-    """``--install`` writes what is printed otherwise to the file that the shell reads."""
+    """``--install`` writes the script to the file that the shell reads, instead of printing it."""
     for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "BASH_COMPLETION_USER_DIR"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

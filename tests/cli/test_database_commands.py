@@ -61,7 +61,7 @@ def test_apply_takes_a_url(project: Path) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "status", "drift"])
 def test_a_file_that_is_not_a_database(project: Path, command: str) -> None:
-    """Another file is refused with exit status 2, and left as it is."""
+    """A file that is not a database is refused with exit status 2, and left as it is."""
     (project / "notes.txt").write_text("This is no database, and long enough to be looked at.\n" * 4, encoding="utf-8")
     before = listing(project)
     done = run(project, command, "notes.txt")
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_a_database(project: Path, command: str) -> None:
     ],
 )
 def test_invalid_database_names(project: Path, command: str, name: str, said: str) -> None:
-    """A folder, a file in a folder that is missing, or no name at all: exit status 2, and nothing is made."""
+    """A folder, a file in a missing folder, or an empty name exits with 2; nothing is created."""
     before = listing(project)
     done = run(project, command, name)
     assert (done.status, done.out) == (2, "")
@@ -94,7 +94,7 @@ def test_invalid_database_names(project: Path, command: str, name: str, said: st
 
 @pytest.mark.parametrize("command", ["status", "drift"])
 def test_reading_makes_no_file(project: Path, command: str) -> None:
-    """A database that is not there is not made by asking about it."""
+    """A reading command does not create a missing database."""
     before = listing(project)
     done = run(project, command, "app.db")
     assert (done.status, done.out) == (2, "")
@@ -104,7 +104,7 @@ def test_reading_makes_no_file(project: Path, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "status", "drift"])
 def test_a_migrations_folder_that_is_missing(project: Path, database: Path, command: str) -> None:
-    """A wrong ``--migrations`` exits with 2, rather than taking all that the database has for unknown."""
+    """A wrong ``--migrations`` exits with 2; the database's migrations are not reported as unknown."""
     before = listing(project)
     done = run(project, command, database.name, "--migrations", "nowhere")
     assert (done.status, done.out) == (2, "")
@@ -113,7 +113,7 @@ def test_a_migrations_folder_that_is_missing(project: Path, database: Path, comm
 
 
 def test_apply_on_a_locked_database(project: Path) -> None:
-    """A lock that another process does not let go of exits with 3, after waiting, and nothing is changed."""
+    """If another process keeps its lock, apply waits, exits with 3, and changes nothing."""
     add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
     execute(project / "app.db", "CREATE TABLE _yoyo_migration (migration_hash, migration_id, applied_at_utc)")
     with held_by_another_process(project / "app.db"):
@@ -151,7 +151,7 @@ def test_apply_refuses_a_database_of_unknown_origin(project: Path) -> None:
     ids=["a copy", "a guard"],
 )
 def test_rows_that_break_the_new_rule(project: Path, database: Path, old: str, new: str, said: str) -> None:
-    """The message has the rule, the rows, and the fix, but no names that only the migration uses."""
+    """The message has the rule, the rows, and the fix, but no name that only the migration uses."""
     execute(database, "INSERT INTO tasks (title, state) VALUES ('a', 'done'), ('a', 'done')")
     for name in ("schema.yaml", "kinds.py"):
         text = (project / name).read_text(encoding="utf-8")
@@ -177,7 +177,7 @@ def test_apply_refuses_a_database_from_the_future(project: Path, database: Path)
 
 
 def test_a_migration_that_fails_is_rolled_back(project: Path, database: Path) -> None:
-    """A migration that fails on the rows of this database exits with 3 and leaves all of them, and of the schema."""
+    """A migration that fails on this database's rows exits with 3; rows and schema stay as they were."""
     execute(database, "INSERT INTO tasks (title) VALUES ('one'), ('one')")
     add_migration(
         project,
@@ -194,7 +194,7 @@ def test_a_migration_that_fails_is_rolled_back(project: Path, database: Path) ->
 
 
 def test_apply_in_a_folder_that_was_edited(project: Path) -> None:
-    """A migrations folder that is not as its manifest says exits with 2 before a database is made."""
+    """A migrations folder that differs from its manifest exits with 2 before a database is created."""
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     done = run(project, "apply", "app.db")
     assert (done.status, done.out) == (2, "")
@@ -203,7 +203,7 @@ def test_apply_in_a_folder_that_was_edited(project: Path) -> None:
 
 
 def test_status(project: Path, database: Path) -> None:
-    """Each migration stands with its state; the exit status is 0 at head, and 1 where some are pending or unknown."""
+    """Each migration is listed with its state; the exit status is 0 at head, and 1 if some are pending or unknown."""
     done = run(project, "status", database.name)
     assert (done.status, done.out, done.err) == (0, "applied  0001_initial\napp.db: up to date.\n", "")
 
@@ -238,7 +238,7 @@ def test_status(project: Path, database: Path) -> None:
 
 
 def test_status_of_a_folder_that_differs_from_its_manifest(project: Path, database: Path) -> None:
-    """What `apply` refuses is not called up to date, for one database and for many."""
+    """``status`` never reports a database as up to date if `apply` refuses it: for one database and for many."""
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     refused = "The folder differs from its manifest, so `apply` refuses it. Run `check` for details.\n"
     done = run(project, "status", database.name)
@@ -276,7 +276,7 @@ def test_output_of_a_project_goes_to_stderr(project: Path) -> None:
 
 
 def test_status_of_an_empty_database(project: Path) -> None:
-    """A database that has run nothing has everything pending, and is not written to."""
+    """In an empty database every migration is pending, and nothing is written."""
     execute(project / "app.db", "PRAGMA user_version = 1")
     before = listing(project)
     done = run(project, "status", "app.db")
@@ -285,7 +285,7 @@ def test_status_of_an_empty_database(project: Path) -> None:
 
 
 def test_a_folder_without_migrations(project: Path) -> None:
-    """An empty folder, which may be the wrong one, is mentioned even though nothing is wrong."""
+    """An empty folder, which may be the wrong one, is mentioned although nothing is wrong."""
     (project / "none").mkdir()
     done = run(project, "apply", "app.db", "--migrations", "none")
     assert done.status == 0

@@ -1,4 +1,4 @@
-"""Commands that are given no DATABASE use that of the environment or of pyproject.toml."""
+"""Without the argument DATABASE, commands use the database of the environment or of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_argument_of_restore_is_the_database(project: Path) -> None:
     "command", ["apply", "adopt", "drift", "inspect", "restore", "rollback", "status", "apply --redo"]
 )
 def test_without_any_the_error_names_the_three_ways(tmp_path: Path, command: str) -> None:
-    """Nothing is created, and the exit status is 2."""
+    """Without any database, nothing is created, and the exit status is 2."""
     project = generated_project(tmp_path / "p")
     found = run(project, *command.split())
     assert (found.status, found.out) == (2, "")
@@ -99,7 +99,7 @@ def test_without_any_the_error_names_the_three_ways(tmp_path: Path, command: str
 
 @pytest.mark.parametrize("value", ['""', "5", '":memory:"', '"file:x.db?mode=ro"', '"sqlite://host/x.db"', '["a.db"]'])
 def test_a_value_that_names_no_file(project: Path, value: str) -> None:
-    """It is refused at its place."""
+    """A setting that can't be a file name is refused, with its place in pyproject.toml."""
     (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\ndatabase = {value}\n")
     found = run(project, "status")
     assert found.status == 2

@@ -84,7 +84,7 @@ def test_drift_by_catalog_edit(project: Path, database: Path) -> None:
 
 
 def test_drift_of_column_order(project: Path, database: Path) -> None:
-    """Another order of a table's columns is drift only where ``--column-order`` asks for it."""
+    """Another column order is drift only with ``--column-order``."""
     execute(
         database,
         "DROP TABLE notes",
@@ -107,7 +107,7 @@ def test_drift_with_pending_migrations(project: Path, database: Path) -> None:
 
 
 def test_drift_by_an_unknown_migration(project: Path, database: Path) -> None:
-    """A migration that the folder does not have is a finding."""
+    """An applied migration that is missing from the folder is a finding."""
     add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
     assert run(project, "apply", database.name).status == 0
     (project / "migrations" / "0002_more.sql").unlink()
@@ -144,14 +144,14 @@ HOOK_FIX = (
 
 @pytest.fixture
 def hooked(project: Path) -> Path:
-    """A database at head in which hooks made objects."""
+    """Make a database at head in which hooks created objects."""
     (project / "migrations" / "post-apply.sql").write_text(HOOK, encoding="utf-8")
     assert run(project, "apply", "app.db").status == 0
     return project / "app.db"
 
 
 def test_objects_of_hooks_are_not_drift(project: Path, hooked: Path) -> None:
-    """Neither at head, nor with a pending migration, nor after a rollback."""
+    """Objects that hooks created are not drift: at head, with a pending migration, or after a rollback."""
     assert run(project, "drift", hooked.name).out == "app.db: no drift.\n"
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate").status == 0
@@ -168,7 +168,7 @@ def test_objects_of_hooks_are_not_drift(project: Path, hooked: Path) -> None:
 
 
 def test_objects_of_a_python_hook_are_not_drift(project: Path) -> None:
-    """It is replayed like a migration in Python."""
+    """A Python hook is replayed like a Python migration."""
     code = 'from yoyo import step\nstep("CREATE VIEW IF NOT EXISTS ids AS SELECT id FROM tasks")\n'
     (project / "migrations" / "post-apply.py").write_text(code, encoding="utf-8")
     assert run(project, "apply", "app.db").status == 0
@@ -190,7 +190,7 @@ def test_objects_of_a_python_hook_are_not_drift(project: Path) -> None:
     ids=["view dropped", "index dropped", "trigger dropped", "view changed", "table changed"],
 )
 def test_changed_objects_of_hooks_are_drift(project: Path, hooked: Path, statements: list[str], said: str) -> None:
-    """It has a subject and a fix of its own, beside those of manual changes."""
+    """A changed object of a hook is reported with its own subject and fix, apart from manual changes."""
     execute(hooked, *statements, "CREATE INDEX idx_by_hand ON tasks (title)")
     done = run(project, "drift", hooked.name)
     assert done.status == 1
@@ -202,7 +202,7 @@ def test_changed_objects_of_hooks_are_drift(project: Path, hooked: Path, stateme
 
 
 def test_a_hook_that_fails_on_an_empty_database(project: Path, database: Path) -> None:
-    """The error names its file: it could not create a new database."""
+    """The error names the hook's file, since such a hook would also fail on a new database."""
     (project / "migrations" / "post-apply.sql").write_text("INSERT INTO nowhere VALUES (1);\n", encoding="utf-8")
     done = run(project, "drift", database.name)
     assert (done.status, done.out) == (2, "")

@@ -12,7 +12,7 @@ import pytest
 from tests.support.projects import edit, generated_project, run
 from waiaas_migrate.cli.formats.github import workflow_commands
 from waiaas_migrate.cli.formats.junit import junit
-from waiaas_migrate.cli.formats.printing import Found
+from waiaas_migrate.cli.formats.printing import FindingReport
 from waiaas_migrate.commands.findings import Finding, Severity, Subject
 
 FIX = "Run `waiaas-migrate generate`, review what it writes, and commit it."
@@ -61,7 +61,7 @@ def test_github_paths_are_those_of_the_checkout(project: Path, monkeypatch: pyte
 
 
 def test_github_escapes_texts() -> None:
-    """Nothing in a finding can end a property or a line, or begin another command."""
+    """No text in a finding can end a property or a line, or begin another command."""
     finding = Finding(
         code="A:B,C",
         severity=Severity.WARNING,
@@ -70,8 +70,8 @@ def test_github_escapes_texts() -> None:
         what="a\r\n::error::b.",
         file="a:b,c.yaml",
     )
-    found = Found(command="check", root=Path.cwd(), findings=[finding])
-    assert workflow_commands(found) == "::warning file=a%3Ab%2Cc.yaml,title=A%3AB%2CC::50%25: a%0D%0A::error::b.\n"
+    report = FindingReport(command="check", root=Path.cwd(), findings=[finding])
+    assert workflow_commands(report) == "::warning file=a%3Ab%2Cc.yaml,title=A%3AB%2CC::50%25: a%0D%0A::error::b.\n"
 
 
 def test_sarif(project: Path) -> None:
@@ -124,8 +124,8 @@ def test_junit_is_xml_whatever_names_hold() -> None:
     finding = Finding(
         code="A", severity=Severity.INFO, subject=Subject.SCHEMA, where="a\x00<b>", what="\x1b[31m & \ud800."
     )
-    found = Found(command="lint", root=Path.cwd(), findings=[finding])
-    report = ET.fromstring(junit(found))  # noqa: S314 — our own
+    findings = FindingReport(command="lint", root=Path.cwd(), findings=[finding])
+    report = ET.fromstring(junit(findings))  # noqa: S314 — our own
     case = report.find("testsuite/testcase")
     assert case is not None
     assert case.get("name") == "a\ufffd<b>: \ufffd[31m & \ufffd."
@@ -190,7 +190,7 @@ def test_places(tmp_path: Path) -> None:
 
 
 def declared(file: Path, line: int | None) -> str | None:
-    """The key, or the beginning, of a line in ``file``."""
+    """Return the key, or the beginning, of a line in ``file``."""
     if line is None:
         return None
     text = file.read_text(encoding="utf-8").splitlines()[line - 1].strip()

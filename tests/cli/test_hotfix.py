@@ -35,7 +35,7 @@ MIGRATION = "migrations/0002_hot_fix.sql"
 
 
 def insert_edits(schema: Path, printed: str) -> None:
-    """Put the printed lines where they say: below the line of a key, or at the end of the file."""
+    """Insert the printed lines at the place they name: below the line of a key, or at the end of the file."""
     lines = schema.read_text(encoding="utf-8").splitlines()
     blocks = re.findall(r"^schema\.yaml(?::(\d+))?, .*: add\n((?:(?!schema\.yaml).*\n)+)", printed, re.MULTILINE)
     assert blocks
@@ -47,14 +47,14 @@ def insert_edits(schema: Path, printed: str) -> None:
 
 @pytest.fixture
 def production(project: Path, database: Path) -> Path:
-    """A database that was changed by hand, beside ``other.db``, which was not."""
+    """Make a database that was changed by hand, beside ``other.db``, which was not."""
     assert run(project, "apply", "other.db").status == 0
     execute(database, *HOTFIX, "INSERT INTO tasks (title, nickname) VALUES ('one', 'first')")
     return database
 
 
 def test_a_hotfix_becomes_a_migration(project: Path, production: Path) -> None:
-    """Others follow with apply; once the printed lines are in schema.yaml, everything agrees and nothing is left."""
+    """Other databases get the hotfix with apply. Once the printed lines are in schema.yaml, everything agrees."""
     before = dump(production)
     done = run(project, "drift", "app.db", "--as-migration", "Hot fix")
     assert done.status == 0, done.err
@@ -79,7 +79,7 @@ def test_a_hotfix_becomes_a_migration(project: Path, production: Path) -> None:
 
 
 def test_it_was_adopted_not_run(project: Path, production: Path) -> None:
-    """The database where the hotfix was made keeps it: a rollback needs --allow DROP_TABLE."""
+    """The database with the hotfix records the migration as adopted: rolling it back needs --allow DROP_TABLE."""
     assert run(project, "drift", "app.db", "--as-migration", "hot fix").status == 0
     assert "adopted 0002_hot_fix and never ran it" in run(project, "rollback", "app.db", "--yes").err
     done = run(project, "rollback", "app.db", "--allow", "DROP_TABLE")
@@ -109,7 +109,10 @@ def test_a_renamed_column_follows_schema_yaml(project: Path, database: Path) -> 
 
 
 def test_changed_and_dropped_things(project: Path, database: Path) -> None:
-    """What changed is printed to replace the old lines, and what is gone to be removed."""
+    """For a changed object, new lines are printed to replace the old ones.
+
+    For a dropped object, the lines to remove are named.
+    """
     execute(database, "DROP INDEX idx_tasks_state", "CREATE INDEX idx_tasks_state ON tasks (title)", "DROP TABLE notes")
     done = run(project, "drift", "app.db", "--as-migration", "less", "--allow", "drop_table")
     assert done.status == 0, done.err
@@ -124,7 +127,7 @@ def test_changed_and_dropped_things(project: Path, database: Path) -> None:
     "spelling", ["CREATE  INDEX idx_title\non TASKS (TITLE)", "create index IDX_TITLE on tasks(title)"]
 )
 def test_case_and_spacing_do_not_matter(project: Path, database: Path, spelling: str) -> None:
-    """A database in other letters than the migrations has no drift, and a hotfix in them is like any."""
+    """A database whose definitions differ only in case or spacing has no drift. Its hotfixes work like any other."""
     execute(
         database,
         "PRAGMA writable_schema = ON",
@@ -142,7 +145,7 @@ def test_case_and_spacing_do_not_matter(project: Path, database: Path, spelling:
 
 
 def test_objects_of_hooks_are_left_out(project: Path, production: Path) -> None:
-    """What a post-apply hook makes is in no migration."""
+    """Objects that a post-apply hook makes are in no migration."""
     hook = "CREATE TABLE IF NOT EXISTS seen (id INTEGER);\nCREATE INDEX IF NOT EXISTS by_hook ON notes (body);\n"
     (project / "migrations" / "post-apply.sql").write_text(hook, encoding="utf-8")
     execute(production, *hook.splitlines())
@@ -170,7 +173,7 @@ def test_objects_of_hooks_are_left_out(project: Path, production: Path) -> None:
     ],
 )
 def test_what_is_refused(project: Path, production: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
-    """A message says why, and nothing is changed."""
+    """Each refusal gives its reason, and nothing is changed."""
     execute(project / "plain.db", "CREATE TABLE x (y)")
     for name in ("behind.db", "foreign.db"):
         shutil.copy(production, project / name)
@@ -185,7 +188,7 @@ def test_what_is_refused(project: Path, production: Path, arguments: tuple[str, 
 
 
 def test_a_locked_database_is_recorded_later(project: Path, production: Path) -> None:
-    """The files are there; the message says to run the command again, which finishes."""
+    """The migration's files are written. The message says to run the command again, and the second run records it."""
     with held_by_another_process(production, "BEGIN IMMEDIATE"):
         done = run(project, "drift", "app.db", "--as-migration", "hot fix")
     assert (done.status, done.out) == (3, "")
@@ -197,7 +200,7 @@ def test_a_locked_database_is_recorded_later(project: Path, production: Path) ->
 
 
 def test_another_change_before_it_is_recorded(project: Path, production: Path) -> None:
-    """The message says how to begin again, and that works."""
+    """The message says how to start over, and its instructions work."""
     with held_by_another_process(production, "BEGIN IMMEDIATE"):
         assert run(project, "drift", "app.db", "--as-migration", "hot fix").status == 3
     execute(production, "ALTER TABLE notes ADD COLUMN second TEXT")
@@ -211,7 +214,10 @@ def test_another_change_before_it_is_recorded(project: Path, production: Path) -
 
 
 def test_killed_anywhere(tmp_path: Path, project: Path, production: Path, faults: FaultInjector) -> None:
-    """SIGKILL at file operations (at every one with ``ALL_FAULTS=1``): folder and database are readable, and the same command finishes."""
+    """After SIGKILL at a file operation, folder and database are readable, and the same command finishes.
+
+    (Every operation with ``ALL_FAULTS=1``.)
+    """
     shutil.copytree(project, base := tmp_path.with_name(f"{tmp_path.name}-base"))
     command = ("drift", production.name, "--as-migration", "hot fix")
     step = 1 if "ALL_FAULTS" in os.environ else 3
@@ -239,7 +245,10 @@ def test_killed_anywhere(tmp_path: Path, project: Path, production: Path, faults
 
 
 def test_fix_prints_sql_that_undoes_the_change(project: Path, production: Path) -> None:
-    """It marks what destroys data, names each hazard, changes nothing, and restores the schema when it is run."""
+    """The printed SQL marks statements that destroy data and names each hazard.
+
+    Printing changes nothing; running the SQL restores the schema.
+    """
     execute(production, "DROP INDEX idx_tasks_state")
     before = listing(project)
     done = run(project, "drift", "app.db", "--fix")
@@ -256,7 +265,7 @@ def test_fix_prints_sql_that_undoes_the_change(project: Path, production: Path) 
 
 
 def test_fix_of_a_database_that_is_behind(project: Path, production: Path) -> None:
-    """It leads to the schema of the migrations that the database has applied."""
+    """The printed SQL leads to the schema of the migrations that the database has applied."""
     add_migration(project, "0002_more.sql", "-- depends: 0001_initial\nCREATE TABLE more (a);\n")
     done = run(project, "drift", production.name, "--fix")
     assert done.status == 1

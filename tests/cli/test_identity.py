@@ -1,4 +1,4 @@
-"""A database knows whose it is: the five mix-ups, through the command line and the library, on real files."""
+"""The runner knows to which project a database belongs: five mix-ups, by command line and library, on real files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ FOREIGN = "belongs to another migrations folder: it ran another 0001_initial tha
 
 
 def refused(project: Path, name: str, reason: str, *, commands: list[list[str]] = COMMANDS) -> None:
-    """Everything that would migrate the database refuses it for ``reason`` and leaves all files as they are."""
+    """Check that every command that would migrate the database refuses it for ``reason``.
+
+    All files must stay as they are.
+    """
     before = listing(project)
     for words in commands:
         done = run(project, *words, name)
@@ -42,7 +45,7 @@ def refused(project: Path, name: str, reason: str, *, commands: list[list[str]] 
 
 
 def several(project: Path, *words: str) -> dict[str, object]:
-    """Return the report on all databases of ``project``, of which the first is in order."""
+    """Return the report on all databases of ``project``; the first has no problem."""
     assert run(project, "apply", "a-good.db").status == 0
     report: dict[str, object] = json.loads(run(project, *words, "*.db", "--json").out)
     return report
@@ -50,7 +53,7 @@ def several(project: Path, *words: str) -> dict[str, object]:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """Another project, whose first migration is called ``0001_initial``, too."""
+    """Make another project whose first migration is also called ``0001_initial``."""
     return generated_project(tmp_path / "other", OTHER_SCHEMA)
 
 
@@ -58,7 +61,7 @@ def other(tmp_path: Path) -> Path:
 
 
 def test_a_database_of_another_project(project: Path, other: Path) -> None:
-    """It is refused, though all ids agree."""
+    """A database of another project is refused, although all migration ids are the same."""
     assert run(other, "apply", str(project / "app.db")).status == 0
     refused(project, "app.db", FOREIGN)
     done = run(project, "status", "app.db")
@@ -76,7 +79,7 @@ def test_a_database_of_another_project(project: Path, other: Path) -> None:
 
 
 def test_a_database_of_another_project_among_many(project: Path, other: Path) -> None:
-    """The others are migrated; it is named, with its exit status."""
+    """The other databases are migrated; this one is named, with its exit status."""
     assert run(other, "apply", str(project / "b-other.db")).status == 0
     for command, status, word in (("status", 1, "refused"), ("apply", 3, "failed")):
         report = several(project, command)
@@ -85,13 +88,13 @@ def test_a_database_of_another_project_among_many(project: Path, other: Path) ->
 
 
 def test_a_database_that_plain_yoyo_made_for_another_project(project: Path, other: Path) -> None:
-    """There is no record of texts, but the tables of this project are missing."""
+    """It has no recorded texts, but lacks the tables of this project, so it is refused."""
     run_yoyo("apply", project / "app.db", other / "migrations")
     refused(project, "app.db", "table tasks; table notes", commands=[["apply"], ["apply", "--dry-run"]])
 
 
 def test_a_database_of_another_project_that_is_also_ahead(project: Path, other: Path) -> None:
-    """The foreign migration is named rather than the unknown one."""
+    """The error names the other project's migration rather than the unknown one."""
     edit(other / "schema.yaml", "primary_key: true}\n", "primary_key: true}\n      note: text\n")
     assert run(other, "generate", "-m", "note").status == 0
     assert run(other, "apply", str(project / "app.db")).status == 0
@@ -103,7 +106,7 @@ def test_a_database_of_another_project_that_is_also_ahead(project: Path, other: 
 
 @pytest.fixture
 def regenerated(project: Path, database: Path) -> Path:
-    """A project whose second migration the database ran before it was deleted, changed and generated again."""
+    """Make a project whose second migration was generated again, with other changes, after the database ran it."""
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "more").status == 0
     assert run(project, "apply", database.name).status == 0
@@ -118,7 +121,7 @@ def regenerated(project: Path, database: Path) -> Path:
 
 
 def test_a_migration_generated_again_under_its_name(regenerated: Path) -> None:
-    """The database ran another text, so it is refused."""
+    """The database ran another text of the migration, so it is refused."""
     refused(
         regenerated, "app.db", "ran 0002_more before the file changed. Restore it from git.".partition(" Restore")[0]
     )
@@ -135,7 +138,7 @@ def test_drift_after_a_migration_was_generated_again(regenerated: Path) -> None:
 
 
 def test_a_migration_generated_again_while_more_are_pending(regenerated: Path) -> None:
-    """Nothing is applied on top of another history."""
+    """No pending migration is applied to a database that ran another text of an earlier one."""
     edit(regenerated / "schema.yaml", "      writer: text\n", "      writer: text\n      year: integer\n")
     assert run(regenerated, "generate", "-m", "year").status == 0
     refused(regenerated, "app.db", "ran 0002_more before the file changed")
@@ -145,7 +148,7 @@ def test_a_migration_generated_again_while_more_are_pending(regenerated: Path) -
 
 
 def test_an_empty_file_after_yoyo_mark(project: Path) -> None:
-    """Its record says head, and the tables are missing."""
+    """The records say that the database is at head, but its tables are missing, so it is refused."""
     run_yoyo("mark", project / "app.db", project / "migrations")
     commands = [["apply"], ["apply", "--dry-run"]]
     refused(project, "app.db", "what they create is missing: table tasks; table notes.", commands=commands)
@@ -154,7 +157,7 @@ def test_an_empty_file_after_yoyo_mark(project: Path) -> None:
 
 @pytest.mark.parametrize("has_manifest", [True, False])
 def test_the_last_migration_was_marked(project: Path, database: Path, *, has_manifest: bool) -> None:
-    """The runner's record of the first doesn't vouch for the second."""
+    """The runner recorded the text of the first migration; that doesn't vouch for the second, which was marked."""
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "more").status == 0
     run_yoyo("mark", database, project / "migrations")
@@ -169,7 +172,7 @@ def test_the_last_migration_was_marked(project: Path, database: Path, *, has_man
 
 
 def test_what_plain_yoyo_applied_is_recognized(project: Path) -> None:
-    """The fingerprint of the catalog stands for the record that yoyo doesn't write."""
+    """For migrations that plain yoyo applied, the catalog's fingerprint replaces the record of texts."""
     run_yoyo("apply", project / "app.db", project / "migrations")
     before = listing(project)
     close_database(open_database(project / "app.db", migrations=project / "migrations"))
@@ -216,7 +219,10 @@ def test_a_manual_change_is_reported_and_stops_no_application(
 
 @pytest.mark.parametrize("made_by", ["runner", "yoyo"])
 def test_a_table_dropped_by_hand(project: Path, made_by: str) -> None:
-    """It is reported in any case. Where only yoyo recorded the migration, the application is stopped as well."""
+    """A missing table is always reported.
+
+    If only yoyo recorded the migration, `open_database` refuses the database as well.
+    """
     if made_by == "runner":
         assert run(project, "apply", "app.db").status == 0
     else:
@@ -231,7 +237,7 @@ def test_a_table_dropped_by_hand(project: Path, made_by: str) -> None:
 
 
 def test_another_spelling_is_no_change(project: Path) -> None:
-    """Case, spacing and quotes never matter."""
+    """Differences in case, spacing and quotes never count as changes."""
     run_yoyo("mark", project / "app.db", project / "migrations")
     execute(
         project / "app.db",
@@ -246,7 +252,7 @@ def test_another_spelling_is_no_change(project: Path) -> None:
 
 
 def test_no_verify_skips_the_comparison(project: Path, database: Path) -> None:
-    """As it skips the proof of a run."""
+    """``--no-verify`` skips this comparison, as it skips the proof of a run."""
     execute(database, "CREATE INDEX notes_body ON notes (body)")
     assert run(project, "apply", "--no-verify", database.name).status == 0
 
@@ -256,14 +262,14 @@ def test_no_verify_skips_the_comparison(project: Path, database: Path) -> None:
 
 @pytest.mark.parametrize("function", [open_database, connect, push_schema])
 def test_migrations_are_required(tmp_path: Path, function: object) -> None:
-    """Nobody gets a wallet's tables by forgetting an argument."""
+    """`open_database` requires the argument ``migrations``, so that forgetting it can't create the daemon's tables."""
     with pytest.raises(TypeError, match="required keyword-only argument: 'migrations'"):
         function(tmp_path / "app.db")  # type: ignore[operator]
     assert not (tmp_path / "app.db").exists()
 
 
 def test_the_shipped_schema_has_a_name(tmp_path: Path) -> None:
-    """The daemon opens its database through ``waiaas``, and a database of another project is refused there."""
+    """The daemon opens its database through ``waiaas``, which refuses a database of another project."""
     close_database(waiaas.open_database(tmp_path / "daemon.db"))
     connection = waiaas.connect(tmp_path / "daemon.db")
     connection.execute("SELECT id FROM agents")
@@ -284,7 +290,10 @@ def test_the_shipped_schema_has_a_name(tmp_path: Path) -> None:
 
 
 def test_another_chain_of_the_same_texts_is_the_same_history(project: Path, database: Path) -> None:
-    """After a merge every hash of the chain may differ; the texts decide, and the next run renews the record."""
+    """After a merge, every hash of the manifest's chain may differ.
+
+    The same texts count as the same history, and the next run updates the record.
+    """
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "mine").status == 0
     assert run(project, "apply", database.name).status == 0

@@ -1,4 +1,4 @@
-"""``inspect -o FILE``: whatever FILE is, it stays that; and a regular file is replaced as a whole or not at all."""
+"""``inspect -o FILE`` keeps the kind of FILE, and replaces a regular file completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def assert_written(path: Path) -> None:
-    """The file holds a schema.yaml, and nothing temporary is beside it."""
+    """Check that the file holds a schema.yaml, and that no temporary file is beside it."""
     assert path.read_text(encoding="utf-8").startswith("version: 1\n")
     assert [one.name for one in path.parent.iterdir() if ".waiaas-" in one.name] == []
 
@@ -43,7 +43,7 @@ def test_the_mode_is_kept(folder: Path, mode: int) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root may give files away")
 def test_the_owner_is_kept(folder: Path) -> None:
-    """As root, too, an existing file stays its owner's."""
+    """If root runs the command, an existing file keeps its owner."""
     (folder / "s.yaml").write_text("old", encoding="utf-8")
     os.chown(folder / "s.yaml", 65534, 65534)
     assert run(folder, "inspect", "app.db", "-o", "s.yaml").status == 0
@@ -62,7 +62,7 @@ def test_a_link_is_followed(folder: Path) -> None:
 
 
 def test_a_device(folder: Path) -> None:
-    """A device is written to, and stays one: for root, too."""
+    """A device is written to and stays a device, even for root."""
     before = Path("/dev/null").stat()
     (folder / "null").symlink_to("/dev/null")
     for output in ("/dev/null", "null", "../../../../../../../dev/null"):
@@ -73,7 +73,7 @@ def test_a_device(folder: Path) -> None:
 
 
 def test_standard_output(folder: Path) -> None:
-    """``/dev/stdout`` is standard output, be it a pipe or a file."""
+    """``/dev/stdout`` is standard output, whether it is a pipe or a file."""
     done = run_process(folder, "inspect", "app.db", "-o", "/dev/stdout")
     assert done.out.startswith("version: 1\n")
     with (folder / "out").open("w", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ from tests.support.reference_pages import REFERENCE
 
 
 def documented_keys(what: str) -> set[str]:
-    """The keys that docs/cli.md lists after a name."""
+    """Return the keys that docs/cli.md lists after a name."""
     (line,) = re.findall(rf"^- {re.escape(what)}: (.*)$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE)
     without_remarks = re.sub(r"\((?:[^()]|\([^()]*\))*\)", "", line.partition(";")[0])
     return set(re.findall(r"`(\w+)`", without_remarks))
@@ -21,7 +21,10 @@ def documented_keys(what: str) -> set[str]:
 
 @pytest.fixture
 def evolving(tmp_path: Path) -> Path:
-    """A project with one of two migrations applied to ``a.db``, a backup of it, and a hazard ahead."""
+    """Make a project with a hazard in schema.yaml.
+
+    One of its two migrations is applied to ``a.db``, which has a backup.
+    """
     folder = generated_project(tmp_path)
     edit(folder / "schema.yaml", "      body: text\n", "")
     assert run(folder, "generate", "--allow", "all").status == 0
@@ -59,7 +62,7 @@ def test_the_keys_are_documented(evolving: Path, arguments: str, what: str, inne
 
 
 def test_the_keys_of_nested_values_are_documented(evolving: Path) -> None:
-    """docs/cli.md names every key of migrations, errors, problems, and each of several databases."""
+    """docs/cli.md names every key of migrations, errors, problems, and the entries for several databases."""
     (migration,) = json.loads(run(evolving, "apply", "a.db", "--dry-run", "--json").out)["migrations"]
     assert set(migration["tables"][0]) == documented_keys("`tables`")
     error = json.loads(run(evolving, "check", "--schema", "nowhere.yaml", "--json").out)["error"]
@@ -72,7 +75,7 @@ def test_the_keys_of_nested_values_are_documented(evolving: Path) -> None:
 
 
 def write_migrations(project: Path, **files: str) -> None:
-    """Migrations by hand, and no manifest that would not list them."""
+    """Write migrations by hand, and delete a manifest that would not list them."""
     for name, text in files.items():
         (project / "migrations" / f"{name}.sql").write_text(text, encoding="utf-8")
     (project / "migrations" / "manifest.json").unlink(missing_ok=True)
@@ -100,7 +103,7 @@ def test_what_a_failed_run_leaves_is_told(tmp_path: Path, databases: list[str]) 
 
 
 def test_every_problem_of_a_file_is_an_item(tmp_path: Path) -> None:
-    """With its place in the file, for whoever marks it there."""
+    """Each problem of a file has its place, so that an editor can mark it."""
     project = generated_project(tmp_path)
     more = "      other: {typ: text}\n      more: {type: 3}\n"
     edit(project / "schema.yaml", "      body: text\n", f"      body: text\n{more}")
@@ -112,7 +115,7 @@ def test_every_problem_of_a_file_is_an_item(tmp_path: Path) -> None:
 
 
 def test_dry_run_has_the_kind_of_a_migration(tmp_path: Path) -> None:
-    """One in Python may change any table."""
+    """The kind is in the plan, since a Python migration may change any table."""
     project = generated_project(tmp_path)
     write_migrations(project, **{"0002_empty": "-- depends: 0001_initial\n"})
     code = "from yoyo import step\n__depends__ = {'0002_empty'}\nstep('SELECT 1')\n"
@@ -126,7 +129,7 @@ def test_dry_run_has_the_kind_of_a_migration(tmp_path: Path) -> None:
 
 
 def test_generate_lists_unrecorded_migrations(tmp_path: Path) -> None:
-    """Like the text, JSON lists unrecorded migrations, whose objects ``generate`` may be about to drop."""
+    """Like the text output, JSON lists unrecorded migrations. ``generate`` may be about to drop their objects."""
     project = generated_project(tmp_path)
     manifest = (project / "migrations" / "manifest.json").read_text(encoding="utf-8")
     write_migrations(project, **{"0002_by_hand": "-- depends: 0001_initial\nCREATE TABLE more (a);\n"})
@@ -136,7 +139,10 @@ def test_generate_lists_unrecorded_migrations(tmp_path: Path) -> None:
 
 
 def test_drift_lists_pending_migrations(tmp_path: Path) -> None:
-    """For one of many databases, too: there is no drift, but it is not at head."""
+    """JSON lists pending migrations, for one of many databases, too.
+
+    There is no drift, but the database is not at head.
+    """
     project = generated_project(tmp_path)
     execute(project / "a.db", "PRAGMA user_version = 1")
     assert run(project, "drift", "*.db").out == "a.db: no drift, 1 pending.\n"

@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def codes(folder: Path, *arguments: str) -> list[str]:
-    """The codes that ``lint`` finds."""
+    """Return the codes that ``lint`` finds."""
     return [finding["code"] for finding in json.loads(run(folder, "lint", *arguments, "--json").out)["findings"]]
 
 
@@ -62,7 +62,7 @@ def test_no_findings(tmp_path: Path) -> None:
 
 
 def test_the_least_severity(project: Path) -> None:
-    """``--severity`` leaves out what is less severe; findings for information alone don't fail."""
+    """``--severity`` hides findings that are less severe; findings of severity "info" don't fail."""
     assert codes(project, "--severity", "warning") == ["FOREIGN_KEY_WITHOUT_INDEX"]
     assert run(project, "lint", "--severity", "error").status == 0
     edit(project / "schema.yaml", "      order: integer\n", "      order: integer\n    indexes: {i: [author_id]}\n")
@@ -79,7 +79,7 @@ def test_the_least_severity(project: Path) -> None:
     ids=["everywhere", "table", "column"],
 )
 def test_waivers_in_schema_yaml(project: Path, old: str, new: str) -> None:
-    """A code is ignored at the column or table that says so, or everywhere; the schema stays as it is."""
+    """A waiver at a column or table, or for the whole file, hides its code there; the schema stays the same."""
     assert run(project, "generate").status == 0
     edit(project / "schema.yaml", old, new)
     assert codes(project) == ["RESERVED_NAME"]
@@ -87,7 +87,7 @@ def test_waivers_in_schema_yaml(project: Path, old: str, new: str) -> None:
 
 
 def test_waivers_elsewhere_do_not_count(project: Path) -> None:
-    """What another table or column ignores is reported here."""
+    """A waiver at another table or column doesn't hide the finding."""
     edit(project / "schema.yaml", "  authors:\n", "  authors:\n    lint: {ignore: [FOREIGN_KEY_WITHOUT_INDEX]}\n")
     edit(
         project / "schema.yaml", "order: integer", "order: {type: integer, lint: {ignore: [FOREIGN_KEY_WITHOUT_INDEX]}}"
@@ -181,7 +181,7 @@ def branch(tmp_path: Path) -> Path:
 
 
 def hazards(folder: Path) -> list[tuple[str, str, str]]:
-    """The severity, code and place of the hazards since the main branch."""
+    """Return the severity, code and place of the hazards since the main branch."""
     found = json.loads(run(folder, "lint", "--since", "main", "--json").out)["findings"]
     return [(one["severity"], one["code"], one["where"]) for one in found if one["subject"] == "migration"]
 
@@ -209,7 +209,7 @@ def test_hazards_of_a_generated_migration(branch: Path) -> None:
 
 
 def test_hazards_of_a_migration_by_hand(branch: Path) -> None:
-    """What SQL written by hand drops is found; what it renames or rebuilds is not dropped."""
+    """Objects that hand-written SQL drops are found; renamed or rebuilt ones don't count as dropped."""
     sql = """\
 -- depends: 0001_initial
 ALTER TABLE main.tasks RENAME TO jobs;
@@ -234,7 +234,7 @@ def test_an_edited_migration(branch: Path) -> None:
 
 
 def test_statements_of_a_migration_by_hand(branch: Path) -> None:
-    """Statements are found at their line; names of tables that only the migration has are not taken for text."""
+    """Statements are found at their line; names of tables that only the migration has are not mistaken for strings."""
     sql = """\
 -- depends: 0001_initial
 
@@ -271,7 +271,7 @@ def test_waivers_in_a_migration(branch: Path) -> None:
 
 
 def test_since_what_git_does_not_know(branch: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A commit that git doesn't know, and a folder outside git, are wrong usage."""
+    """A commit that git doesn't know, and a folder outside git, are usage errors."""
     done = run(branch, "lint", "--since", "origin/none")
     assert (done.status, "git has no commit origin/none." in done.err) == (2, True)
     assert run(branch, "lint", "--since", "--help").status == 2

@@ -27,7 +27,7 @@ ESCAPE = "\x1b"
 @pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_explains_itself(tmp_path: Path, command: str, option: str) -> None:
-    """``-h`` and ``--help`` give the usage on stdout and exit with 0, wherever one stands."""
+    """``-h`` and ``--help`` print the usage to stdout and exit with 0, wherever they stand."""
     done = run(tmp_path, *command.split(), option)
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith(f"Usage: waiaas-migrate {command}".rstrip())
@@ -36,7 +36,7 @@ def test_every_command_explains_itself(tmp_path: Path, command: str, option: str
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command: str) -> None:
-    """No option is without a sentence on what it does."""
+    """Every option has a sentence about what it does."""
     silent = [one.name for one in group.commands[command].params if isinstance(one, click.Option) and not one.help]
     assert silent == []
 
@@ -48,7 +48,7 @@ def test_every_command_shows_an_example(tmp_path: Path, command: str) -> None:
 
 
 def test_the_group_lists_its_commands_and_exit_statuses(tmp_path: Path) -> None:
-    """The help of the whole names each command and what each exit status means."""
+    """The group's help names each command and explains each exit status."""
     done = run(tmp_path, "--help")
     assert all(f"\n  {command} " in done.out for command in COMMANDS)
     assert "..." not in done.out.partition("\nCommands:\n")[2]
@@ -139,7 +139,7 @@ def test_failures_as_json(tmp_path: Path, arguments: list[str], kind: str, statu
     ],
 )
 def test_paths_that_are_not_there(tmp_path: Path, command: str, option: str, value: str, said: str) -> None:
-    """A path that is missing, or of the other kind, exits with 2 and says so; nothing is written."""
+    """A path that is missing or of the wrong kind exits with 2; the message says which, and nothing is written."""
     generated_project(tmp_path)
     before = listing(tmp_path)
     done = run(tmp_path, command, option, value)
@@ -150,7 +150,7 @@ def test_paths_that_are_not_there(tmp_path: Path, command: str, option: str, val
 
 
 def test_the_project_is_found_upward(tmp_path: Path) -> None:
-    """In a folder below the project, its pyproject.toml is found and its paths are meant from there."""
+    """In a subfolder of the project, its pyproject.toml is found, and its paths are relative to the project."""
     generated_project(tmp_path)
     (tmp_path / "migrations").rename(tmp_path / "steps")
     (tmp_path / "pyproject.toml").write_text('[tool.waiaas-migrate]\nmigrations = "steps"\n', encoding="utf-8")
@@ -202,7 +202,7 @@ def test_colors_on_a_terminal(tmp_path: Path, schema: str, begins: str, no_color
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_stdout_on_a_full_disk(tmp_path: Path) -> None:
-    """Where the result cannot be written, the command exits with 2 and says why, without a traceback."""
+    """If the result can't be written to stdout, the command exits with 2 and gives the reason, without a traceback."""
     generated_project(tmp_path)
     with Path("/dev/full").open("w") as full:
         done = run_process(tmp_path, "check", stdout=full)
@@ -212,7 +212,7 @@ def test_stdout_on_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run in a folder that was deleted meanwhile, a command exits with 2 and says so."""
+    """In a folder that has been deleted, a command exits with 2 and reports that."""
     gone = tmp_path / "gone"
     gone.mkdir()
     with chdir(gone):
@@ -223,7 +223,7 @@ def test_a_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None:
-    """``inspect -o`` makes no folders by itself: it exits with 2 and names the one that is missing."""
+    """``inspect -o`` creates no folders: it exits with 2 and names the missing one."""
     generated_project(tmp_path)
     assert run(tmp_path, "apply", "app.db").status == 0
     before = listing(tmp_path)
@@ -237,7 +237,7 @@ def test_a_schema_is_written_into_folders_that_are_there(tmp_path: Path) -> None
 
 
 def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
-    """SQLite's error about a URL is printed in one line, with exit status 2."""
+    """SQLite's error about a URL is printed on one line, with exit status 2."""
     generated_project(tmp_path)
     done = run(tmp_path, "apply", "file:app.db?mode=zz")
     assert (done.status, done.out) == (2, "")
@@ -247,7 +247,7 @@ def test_an_error_that_sqlite_raises_by_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "rollback", "status"])
 def test_help_hides_unused_options(tmp_path: Path, command: str) -> None:
-    """It is taken all the same, for scripts that give every command the same paths."""
+    """An option without effect is hidden but accepted, for scripts that give every command the same paths."""
     generated_project(tmp_path)
     (tmp_path / "own").mkdir()
     assert run(tmp_path, "apply", "app.db").status == 0

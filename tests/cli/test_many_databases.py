@@ -42,7 +42,7 @@ def allow_more(project: Path) -> None:
 
 
 def test_a_line_for_each_and_a_summary(project: Path) -> None:
-    """Results go to stdout in the order of the arguments, the summary to stderr."""
+    """Each database gets a line on stdout, in the order of the arguments; the summary goes to stderr."""
     add_column(project)
     done = run(project, "apply", "data/c.db", "data/*.db")
     (name,) = [path.stem for path in (project / "migrations").glob("0002*[!k].sql") if "rollback" not in path.name]
@@ -55,7 +55,7 @@ def test_a_line_for_each_and_a_summary(project: Path) -> None:
 
 
 def test_one_that_fails_does_not_stop_the_others(project: Path) -> None:
-    """The exit status is the worst one, the others are at head, and the next run does the rest."""
+    """The exit status is the worst one, the other databases are at head, and the next run finishes the failed one."""
     add_column(project)
     (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--jobs", "2")
@@ -82,7 +82,7 @@ def test_an_impossible_name_is_one_failure(project: Path) -> None:
 
 
 def test_stop_on_failure(project: Path) -> None:
-    """``--stop-on-failure`` starts no further database once one failed."""
+    """``--stop-on-failure`` starts no further database after one has failed."""
     add_column(project)
     (project / "data" / "a.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--jobs", "1", "--stop-on-failure")
@@ -93,7 +93,7 @@ def test_stop_on_failure(project: Path) -> None:
 
 
 def test_the_worst_exit_status_counts(project: Path) -> None:
-    """A busy database gives 3; together with a file that is not a database, 2."""
+    """A busy database exits with 3; together with a file that is not a database, with 2."""
     add_column(project)
     with held_by_another_process(project / "data" / "a.db"):
         assert run(project, "apply", "data/*.db").status == 3
@@ -102,7 +102,7 @@ def test_the_worst_exit_status_counts(project: Path) -> None:
 
 
 def test_json(project: Path) -> None:
-    """``--json`` has a row for each, the summary, and the exit status."""
+    """``--json`` has a row for each database, the summary, and the exit status."""
     add_column(project)
     (project / "data" / "b.db").write_text("no database\n" * 100, encoding="utf-8")
     done = run(project, "apply", "data/*.db", "--json")
@@ -140,7 +140,7 @@ def test_drift_of_many(project: Path) -> None:
 
 @pytest.mark.parametrize("command", ["apply", "status", "drift"])
 def test_a_pattern_that_matches_nothing(project: Path, command: str) -> None:
-    """It is an error, and no file is created."""
+    """A pattern without matches is an error, and no file is created."""
     before = listing(project)
     done = run(project, command, "data/*.sqlite")
     assert (done.status, done.out) == (2, "")
@@ -182,7 +182,7 @@ def test_a_pattern_with_one_match(project: Path) -> None:
 
 
 def test_a_broken_migrations_folder(project: Path) -> None:
-    """It is reported once, before any database is started."""
+    """A broken migrations folder is reported once, before any database is started."""
     edit(project / "migrations" / "0001_initial.sql", "title TEXT", "title BLOB")
     done = run(project, "apply", "data/*.db", "new.db")
     assert (done.status, done.out) == (2, "")
@@ -191,7 +191,7 @@ def test_a_broken_migrations_folder(project: Path) -> None:
 
 
 def test_transaction_each(project: Path) -> None:
-    """``--transaction each`` keeps the migrations before the one that fails."""
+    """With ``--transaction each``, the migrations before the failing one stay applied."""
     add_column(project)
     (project / "migrations" / "manifest.json").unlink()
     sql = "-- depends: 0002_add_notes_author\nINSERT INTO nowhere VALUES (1);\n"
@@ -260,7 +260,7 @@ def test_dry_run(project: Path) -> None:
 
 
 def test_dry_run_reports_a_lack_of_room(project: Path) -> None:
-    """A backup of a database larger than the free space would not fit; a run without one would."""
+    """The dry run reports that a backup of a database larger than the free space would not fit."""
     database = project / "data" / "a.db"
     allow_more(project)
     pages = (shutil.disk_usage(project).free + 2**30) // 4096
@@ -308,7 +308,7 @@ def test_dry_run_of_a_new_database(project: Path) -> None:
 
 
 def test_dry_run_at_head(project: Path) -> None:
-    """Nothing is pending, and the exit status is 0."""
+    """Without pending migrations, the exit status is 0."""
     done = run(project, "apply", "data/a.db", "--dry-run")
     assert (done.status, done.out) == (0, "data/a.db: up to date.\n")
 
@@ -325,7 +325,7 @@ def test_dry_run_of_many(project: Path) -> None:
 
 
 def test_dry_run_refuses_what_apply_refuses(project: Path) -> None:
-    """Tables without a record of migrations exit with 3 here too."""
+    """``--dry-run`` also exits with 3 for tables without a record of migrations."""
     with closing(sqlite3.connect(project / "old.db")) as connection:
         connection.execute("CREATE TABLE old (a)")
     done = run(project, "apply", "old.db", "--dry-run")

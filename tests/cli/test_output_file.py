@@ -40,7 +40,7 @@ def test_a_hyphen_is_stdout(project: Path, command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("file", ["migrations-of-nobody/x", "."])
 def test_a_path_that_no_file_can_have(project: Path, command: tuple[str, ...], file: str) -> None:
-    """A folder, and a file in a folder that isn't there, are refused by name."""
+    """A folder, and a file in a missing folder, are refused by name."""
     refused = run(project, *command, "-o", file)
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith(f"Error: --output {file}: ")
@@ -48,7 +48,7 @@ def test_a_path_that_no_file_can_have(project: Path, command: tuple[str, ...], f
 
 @pytest.mark.parametrize("command", GENERATORS, ids=" ".join)
 def test_only_a_generated_file_is_replaced(project: Path, command: tuple[str, ...]) -> None:
-    """A second run leaves an equal file alone; a file of another origin needs ``--force``."""
+    """A second run leaves an equal file alone; a file that the command didn't write needs ``--force``."""
     path = project / "made.txt"
     path.unlink(missing_ok=True)
     assert run(project, *command, "-o", "made.txt").err == "wrote made.txt\n"
@@ -64,7 +64,7 @@ def test_only_a_generated_file_is_replaced(project: Path, command: tuple[str, ..
 
 @pytest.mark.parametrize("order", [("models", "enums"), ("enums", "models")], ids=" ".join)
 def test_generated_files_can_be_written_in_any_order(tmp_path: Path, order: tuple[str, str]) -> None:
-    """`models` imports the module of ``enums``, whether it is there yet or not."""
+    """`models` imports the module of ``enums``, whether or not it exists yet."""
     assert run(tmp_path, "init").status == 0
     (tmp_path / "enums.py").unlink()
     (tmp_path / "enums.json").write_text('{"STATES": ["open", "done"]}')

@@ -1,4 +1,4 @@
-"""``generate`` and ``check`` as commands: what they print, write and exit with."""
+"""``generate`` and ``check`` as commands: output, files, and exit status."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_generate_in_an_empty_project(tmp_path: Path) -> None:
 
 
 def test_generate_again_writes_nothing(tmp_path: Path) -> None:
-    """Where the migrations build what is declared, generate says so and no file changes, nor is touched."""
+    """If the migrations already build the declared schema, generate reports that and touches no file."""
     generated_project(tmp_path)
     before = listing(tmp_path)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -64,7 +64,7 @@ def test_a_name_without_letters_or_digits(tmp_path: Path) -> None:
 
 
 def test_a_name_becomes_a_files_name(tmp_path: Path) -> None:
-    """A name cannot lead out of the migrations folder, whatever it holds."""
+    """No name leads out of the migrations folder, whatever characters it contains."""
     write_project(tmp_path)
     assert run(tmp_path, "generate", "-m", "../../Ünder ‘quotes’").status == 0
     assert (tmp_path / "migrations" / "0001_under_quotes.sql").is_file()
@@ -91,7 +91,7 @@ def test_hand_written_migrations_are_recorded(tmp_path: Path) -> None:
 
 
 def test_check_without_findings(tmp_path: Path) -> None:
-    """Where all agree, check says so and exits with 0; as JSON, the list is empty."""
+    """If everything agrees, check reports that and exits with 0; as JSON, the list is empty."""
     generated_project(tmp_path)
     before = listing(tmp_path)
     done = run(tmp_path, "check")
@@ -132,7 +132,7 @@ def test_check_with_findings(tmp_path: Path) -> None:
 
 
 def test_another_column_order_is_no_finding_unless_asked_for(tmp_path: Path) -> None:
-    """Columns in another order agree; with ``--column-order`` they do not."""
+    """Another column order is a finding only with ``--column-order``."""
     generated_project(tmp_path)
     text = SCHEMA.replace("      body: text\n", "").replace(
         "  notes:\n    columns:\n", "  notes:\n    columns:\n      body: text\n"
@@ -187,7 +187,7 @@ DAMAGES: dict[str, tuple[str | bytes, str]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("has_history", [False, True], ids=["new", "with migrations"])
 def test_damaged_schema(tmp_path: Path, damage: str, command: str, *, has_history: bool) -> None:
-    """Whatever is wrong with schema.yaml: a message that says where, exit status 2, and no file changes."""
+    """For any fault in schema.yaml, the message says where, the exit status is 2, and no file changes."""
     (generated_project if has_history else write_project)(tmp_path)
     content, said = DAMAGES[damage]
     (tmp_path / "schema.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -203,7 +203,7 @@ def test_damaged_schema(tmp_path: Path, damage: str, command: str, *, has_histor
 
 @pytest.mark.parametrize("command", ["generate", "check"])
 def test_schema_that_is_missing_or_a_folder(tmp_path: Path, command: str) -> None:
-    """No schema.yaml, or a folder of that name: exit status 2, a message that says so, and no file changes."""
+    """If schema.yaml is missing or a folder, the message says so, the exit status is 2, and no file changes."""
     schema = write_project(tmp_path) / "schema.yaml"
     schema.unlink()
     before = listing(tmp_path)
@@ -217,7 +217,7 @@ def test_schema_that_is_missing_or_a_folder(tmp_path: Path, command: str) -> Non
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
-    """Three errors in a file are three lines, in the order of the file."""
+    """Three errors in a file are reported on three lines, in the order of the file."""
     write_project(tmp_path, "version: 2\ntables:\n  a: {columns: {x: {nulable: true}}}\n  b: {columns: 3}\n")
     lines = run(tmp_path, "check").err.splitlines()
     assert lines[0] == "Error:"
@@ -230,7 +230,7 @@ def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_main_returns_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:
-    """``main`` is the command in process: it returns the status and never leaves the interpreter."""
+    """``main`` runs the command in this process: it returns the status and never exits the interpreter."""
     assert main(["--version"]) == 0
     assert main(["nonsense"]) == 2
     assert "No such command" in capsys.readouterr().err

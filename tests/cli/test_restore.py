@@ -53,7 +53,7 @@ def refused(done: Run, status: int, said: str) -> None:
 
 
 def test_the_newest_backup_is_restored(project: Path) -> None:
-    """The rows are back, the replaced file and the backup stay, and the migration is pending again."""
+    """The rows are as in the backup, the replaced file and the backup stay, and the migration is pending again."""
     (backup,) = backups(project)
     before = dump(project / "app.db")
     done = run(project, "restore", "app.db")
@@ -135,7 +135,7 @@ def test_a_leftover_wal(project: Path) -> None:
 
 
 def test_a_wal_beside_the_backup_is_not_restored(project: Path) -> None:
-    """Files that a reader left beside the backup sort after it, and are not restored."""
+    """Files that a reader left beside the backup sort after it by name, and are not restored."""
     (backup,) = backups(project)
     for ending in ("-wal", "-shm"):
         backup.with_name(backup.name + ending).write_bytes(b"")
@@ -145,7 +145,7 @@ def test_a_wal_beside_the_backup_is_not_restored(project: Path) -> None:
 
 @pytest.mark.parametrize("what", ["overwritten", "emptied", "removed"])
 def test_an_unreadable_database(project: Path, what: str) -> None:
-    """The backup replaces a file that is damaged, empty or missing; its WAL is moved along."""
+    """A damaged, empty or missing database is replaced by the backup; its WAL is moved along with it."""
     database = project / "app.db"
     if what == "overwritten":
         database.write_bytes(b"no database, whatever its name says" * 1000)

@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.database.url import database_path
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with ``app.db``, at head, with rows."""
+    """Make a folder with ``app.db``, at head, with rows."""
     write_folder(tmp_path / "migrations", FAMILY)
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(tmp_path / "app.db", "INSERT INTO parent (name, age) VALUES ('one', 1)", "INSERT INTO child VALUES (7, 1)")
@@ -27,12 +27,12 @@ def project(tmp_path: Path) -> Path:
 
 
 def backups(project: Path) -> list[Path]:
-    """The backups in the folder."""
+    """Return the backups in the folder."""
     return sorted(project.glob("*.backup-*"))
 
 
 def test_the_last_one_goes_and_comes_again(project: Path) -> None:
-    """Rows that were there before stay, what came with the migration goes, and there is a backup of all."""
+    """A rollback keeps older rows, deletes what the migration added, and makes a backup of everything first."""
     before = dump(project / "app.db")
     done = run(project, "rollback", "app.db", "--yes")
     (backup,) = backups(project)
@@ -48,7 +48,7 @@ def test_the_last_one_goes_and_comes_again(project: Path) -> None:
 
 
 def test_several_go_in_reverse(project: Path) -> None:
-    """A number or the migration that stays says how far; nothing happens if none is left."""
+    """A number, or the migration that stays applied, says how many to roll back; if none is left, nothing happens."""
     assert (
         run(project, "rollback", "app.db", "--count", "2", "--yes").out
         == "rolled back 0003_age\nrolled back 0002_children\n"
@@ -70,17 +70,20 @@ def test_several_go_in_reverse(project: Path) -> None:
 
 
 def test_all_or_none(project: Path) -> None:
-    """If one fails, those rolled back before it are restored; the message names the one that failed."""
+    """If one rollback fails, those before it are undone as well; the message names the failed one."""
     write_folder(project / "migrations", {"0002_children.rollback.sql": "DROP TABLE childs;\n"})
     before = dump(project / "app.db")
     done = run(project, "rollback", "app.db", "--count", "2", "--yes")
     assert (done.status, done.out) == (3, "")
     assert "migration 0002_children could not be rolled back and stays applied: no such table: childs" in done.err
+    (backup,) = backups(project)
+    restore = f"waiaas-migrate restore {project / 'app.db'} {backup}"
+    assert done.err.endswith(f" A backup from before the run is in {backup}. To restore it, run `{restore}`.\n")
     assert dump(project / "app.db") == before
 
 
 def test_a_row_that_would_lose_its_parent_stops_a_rollback(project: Path) -> None:
-    """Foreign keys are compared before COMMIT here, too, also where the text of a rollback seems harmless."""
+    """Foreign keys are compared before COMMIT, even if the rollback's text seems harmless."""
     adopt = "UPDATE child SET parent_id = 9"
     files = {"0004_adopt.sql": "-- depends: 0003_age\nSELECT 1;\n", "0004_adopt.rollback.sql": f"{adopt};\n"}
     write_folder(project / "migrations", files)
@@ -95,7 +98,7 @@ def test_a_row_that_would_lose_its_parent_stops_a_rollback(project: Path) -> Non
     [((), "all was rolled back"), (("0003_age",), "too late to stop the run: 0003_age had been rolled back")],
 )
 def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple[str, ...], said: str) -> None:
-    """The message names what was committed, even if closing is what was interrupted."""
+    """The message names the migrations whose rollback was committed, even if closing the database was interrupted."""
     database = str(project / "app.db")
     with (  # noqa: PT012 — what is interrupted is a block
         pytest.raises(Interrupted, match=said) as told,
@@ -109,7 +112,7 @@ def test_interrupted_before_or_after_its_commit(project: Path, taken_back: tuple
 
 
 def test_without_a_backup(project: Path) -> None:
-    """``--backup never`` makes none."""
+    """``--backup never`` makes no backup."""
     assert (
         run(project, "rollback", "app.db", "--backup", "never", "--yes").err == "deleted column parent.age (1 value)\n"
     )
@@ -128,7 +131,7 @@ def test_without_a_backup(project: Path) -> None:
     ],
 )
 def test_what_cannot_be_rolled_back(project: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
-    """It says why, and nothing is changed or made."""
+    """The error gives the reason, and nothing is changed or created."""
     before = listing(project)
     done = run(project, "rollback", *arguments)
     assert (done.status, done.out) == (status, ""), done.err
@@ -137,7 +140,7 @@ def test_what_cannot_be_rolled_back(project: Path, arguments: tuple[str, ...], s
 
 
 def test_a_migration_without_a_rollback(project: Path) -> None:
-    """It is refused before anything is rolled back."""
+    """Such a migration is refused before anything is rolled back."""
     (project / "migrations" / "0002_children.rollback.sql").unlink()
     write_folder(project / "migrations", {})
     before = dump(project / "app.db")
@@ -148,7 +151,7 @@ def test_a_migration_without_a_rollback(project: Path) -> None:
 
 
 def test_a_column_comes_back_in_its_place(tmp_path: Path) -> None:
-    """Rollbacks before it, and migrations after it, count on the order of the columns."""
+    """A restored column is at its old position, on which earlier rollbacks and later migrations rely."""
     columns = ["a: text", "b: {type: text, default: one}", "c: {type: text, enum: [x, y]}"]
     for number, chosen in enumerate(
         [columns, [columns[0], "b: {type: text, default: two}", columns[2]], columns[1:]], start=1

@@ -1,4 +1,4 @@
-"""What a rollback deletes: it is named first, and only goes with consent."""
+"""A rollback first names what it will delete, and deletes it only with consent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LOSSES = [
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with ``app.db``, which has rows."""
+    """Make a folder with ``app.db``, which has rows."""
     write_folder(tmp_path / "migrations", FILES)
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(
@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_what_is_lost_is_named_first(project: Path) -> None:
-    """Tables, columns and rows are counted; renames, rebuilds, empty tables and columns lose nothing."""
+    """Tables, columns and rows are counted; renames, rebuilds, and empty tables and columns are not losses."""
     before = dump(project / "app.db")
     refused = run(project, "rollback", "app.db", "--no-verify")
     assert (refused.status, refused.out) == (3, "")
@@ -83,7 +83,7 @@ def test_what_is_lost_is_named_first(project: Path) -> None:
 
 
 def test_nothing_lost_needs_no_answer(project: Path) -> None:
-    """Without rows, a rollback runs at once."""
+    """A rollback that loses no rows runs without a question."""
     for table in ("gone", "kept", "rebuilt", "replaced", "tags", "own_text"):
         execute(project / "app.db", f"DELETE FROM {table}")
     done = run(project, "rollback", "app.db", "--no-verify")
@@ -92,7 +92,10 @@ def test_nothing_lost_needs_no_answer(project: Path) -> None:
 
 
 def test_data_that_comes_after_the_question(project: Path) -> None:
-    """Another table or column that has data by then is asked about; more rows of a known one are only reported."""
+    """If another table or column has data after the answer, the question is repeated.
+
+    More rows of a known one are only reported.
+    """
     for table in ("kept", "rebuilt", "replaced", "tags", "own_text"):
         execute(project / "app.db", f"DELETE FROM {table}")
     asked: list[list[str]] = []
@@ -130,6 +133,7 @@ def test_a_terminal_is_asked(project: Path, answer: str, status: int) -> None:
     assert "app.db: the rollback deletes\n  table gone (2 rows)\n  column kept.b" in done.stderr
     assert done.returncode == status, done.stderr
     assert done.stdout == ("" if status else "rolled back 0001_all\n")
+    assert done.stderr.endswith("Roll back?\n[y/N] Error: app.db: nothing was changed.\n") == bool(status)
 
 
 def test_input_that_is_no_terminal_is_not_an_answer(project: Path) -> None:
@@ -149,7 +153,7 @@ def test_input_that_is_no_terminal_is_not_an_answer(project: Path) -> None:
 
 
 def test_a_rollback_that_cannot_be_tried(tmp_path: Path) -> None:
-    """A Python migration, or SQL that fails without rows, may delete anything: that needs consent, too."""
+    """A Python migration, or SQL that fails without rows, may delete anything, so it needs consent."""
     code = "from yoyo import step\n__depends__ = {'0003_age'}\nstep('DELETE FROM child', 'DELETE FROM parent')\n"
     write_folder(tmp_path / "migrations", {**FAMILY, "0004_code.py": code})
     assert run(tmp_path, "apply", "app.db").status == 0
@@ -160,7 +164,7 @@ def test_a_rollback_that_cannot_be_tried(tmp_path: Path) -> None:
 
 
 def test_an_adopted_migration_stays(tmp_path: Path) -> None:
-    """One that was recorded without having run is rolled back only with --allow DROP_TABLE, even with --yes."""
+    """A migration that was recorded without having run is rolled back only with --allow DROP_TABLE, even with --yes."""
     write_folder(tmp_path / "migrations", FAMILY)
     assert run(tmp_path, "apply", "app.db").status == 0
     execute(
@@ -181,7 +185,7 @@ def test_an_adopted_migration_stays(tmp_path: Path) -> None:
 
 
 def test_the_rollback_file_names_the_losses(tmp_path: Path) -> None:
-    """Its head lists the tables and columns that it deletes, virtual tables with rows of their own included."""
+    """The rollback file's head lists the tables and columns that it deletes, including virtual tables with rows."""
     write_project(tmp_path, "version: 1\ntables:\n  a:\n    columns: {x: text}\n")
     assert run(tmp_path, "generate").status == 0
     (tmp_path / "schema.yaml").write_text(

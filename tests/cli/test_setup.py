@@ -71,7 +71,7 @@ def registered(connection: sqlite3.Connection) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with ``setup``, a database with rows at its first migration, and a second one that rebuilds."""
+    """Make a project with ``setup``, a database with rows at its first migration, and a second one that rebuilds."""
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards" / "db.py").write_text(PREPARE)
     use(tmp_path, "cards.db:prepare")
@@ -97,14 +97,17 @@ def use(folder: Path, name: str) -> None:
 
 
 def rows(database: Path) -> list[tuple[object, ...]]:
-    """The rows of ``notes``."""
+    """Return the rows of ``notes``."""
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM plain").fetchone() == (1,)
         return connection.execute("SELECT * FROM notes ORDER BY id").fetchall()
 
 
 def test_every_command_works_on_such_a_database(project: Path) -> None:
-    """Both tables are rebuilt and rolled back; reading commands read, and what the function prints is not data."""
+    """Both tables are rebuilt and rolled back, and reading commands work.
+
+    Output that the function prints is not part of the result.
+    """
     for arguments, status in (
         (("apply", "a.db", "--dry-run"), 0),
         (("apply", "a.db", "--transaction", "each"), 0),
@@ -126,7 +129,7 @@ def test_every_command_works_on_such_a_database(project: Path) -> None:
 
 
 def test_many_databases_by_threads_and_copies(project: Path) -> None:
-    """Workers have the function, too."""
+    """Workers, whether threads or processes, call the function, too."""
     names = [f"{number}.db" for number in range(12)]
     assert run_process(project, "apply", *names, "--jobs", "3").status == 0
     assert run_process(project, "drift", *names[:3], "--jobs", "3").status == 0
@@ -151,7 +154,7 @@ def test_adopt_calls_it_for_each_database(project: Path) -> None:
 
 
 def test_open_database_takes_a_setup(project: Path) -> None:
-    """The connection has what it registered, and the settings it chose; so has that of ``connect``."""
+    """The connection has the functions and settings of ``setup``, from ``open_database`` and from ``connect``."""
 
     def prepare(connection: sqlite3.Connection) -> None:
         registered(connection)
@@ -167,7 +170,7 @@ def test_open_database_takes_a_setup(project: Path) -> None:
 
 
 def test_what_a_setup_raises_reaches_the_caller(project: Path) -> None:
-    """It is the caller's own error, and the database is as it was."""
+    """An error in ``setup`` reaches the caller unchanged, and the database stays as it was."""
 
     def fails(_: sqlite3.Connection) -> None:
         raise LookupError("mine")
@@ -181,7 +184,10 @@ def test_what_a_setup_raises_reaches_the_caller(project: Path) -> None:
 
 
 def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
-    """Replays in memory put in stand-ins: for ``push_schema``, ``transaction="each"`` and ``rollback`` alike."""
+    """Replays in memory use stand-ins for the functions.
+
+    So ``push_schema``, ``transaction="each"`` and ``rollback`` work.
+    """
     folder = read_folder(project / "migrations")
     assert len(read_migrations(project / "migrations")) == 2
     with closing(sqlite3.connect(project / "a.db")) as connection:
@@ -209,7 +215,7 @@ def test_push_and_rollback_on_a_connection_that_has_them(project: Path) -> None:
     ],
 )
 def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> None:
-    """Each command says where and why, exits with 2, and changes nothing."""
+    """Each command says where the setting is and what is wrong, exits with 2, and changes nothing."""
     (project / "cards" / "broken.py").write_text("def (")
     use(project, name)
     before = (project / "a.db").read_bytes()
@@ -223,7 +229,7 @@ def test_a_function_that_cannot_be_used(project: Path, name: str, said: str) -> 
 
 
 def test_without_it_apply_says_what_to_name(project: Path) -> None:
-    """The refusal names what is missing and `setup`, and nothing is changed."""
+    """Without `setup`, the refusal names the missing collation and the setting, and nothing is changed."""
     edit(project / "schema.yaml", "check: size < 1000}", "unique: true}")
     assert run_process(project, "generate", "-m", "size").status == 0
     (project / "pyproject.toml").unlink()
@@ -236,7 +242,7 @@ def test_without_it_apply_says_what_to_name(project: Path) -> None:
 
 
 def test_another_table_is_rebuilt_without_the_collation(tmp_path: Path) -> None:
-    """A collation that only the application has, on one table, does not keep another table from being rebuilt."""
+    """A collation of the application on one table doesn't prevent the rebuild of another table."""
     schema = (
         "version: 1\ntables:\n"
         "  notes: {columns: {name: {type: text, collate: unicase}}, indexes: {notes_name: [name]}}\n"
@@ -309,7 +315,7 @@ def test_a_table_is_altered_without_collations(tmp_path: Path, edits: dict[str, 
 
 
 def test_a_table_whose_key_needs_the_collation_is_not_altered_without_it(tmp_path: Path) -> None:
-    """DROP COLUMN looks up its rows by that key; the stand-in for compiling indexes goes with the statement."""
+    """DROP COLUMN looks up rows by a key with that collation, so it is refused without the application's collation."""
     database = tmp_path / "a.db"
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         registered(connection)

@@ -1,4 +1,4 @@
-"""Work goes on whatever happens to stdout and stderr, and no text is a command for a terminal."""
+"""Commands finish whatever happens to stdout and stderr, and no text of a database can control a terminal."""
 
 from __future__ import annotations
 
@@ -36,13 +36,16 @@ ORDERS = "\x1b]0;mine\x07\x1b[2J\x00\r\x9b31m\u202egpj.exe\u2028"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with migrations, the last of which prints."""
+    """Make a folder with migrations, the last of which prints."""
     write_folder(tmp_path / "migrations", {**FAMILY, "0004_prints.py": PRINTS})
     return tmp_path
 
 
 def shell(project: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Have bash run ``line``; ``migrate`` is the command, and the status that of the first command of a pipe."""
+    """Let bash run ``line``, in which ``migrate`` is the command.
+
+    The exit status is that of the first command of a pipe.
+    """
     line = f'migrate() {{ {COMMAND} "$@"; }}; set -o pipefail; {line}'
     return subprocess.run(
         ["/bin/bash", "-c", line],
@@ -57,7 +60,7 @@ def shell(project: Path, line: str, **environment: str) -> subprocess.CompletedP
 
 
 def applied(database: Path) -> list[str]:
-    """What ``database`` has run."""
+    """Return the migrations that ``database`` has run."""
     with closing(sqlite3.connect(database)) as connection:
         return [row.id for row in read_applied(connection) or ()]
 
@@ -79,7 +82,7 @@ def applied(database: Path) -> list[str]:
     ],
 )
 def test_apply_applies_and_says_so_by_its_status(project: Path, line: str) -> None:
-    """Whoever reads along, the run is the same; also where a migration prints."""
+    """The run and its exit status don't depend on who reads the output, even if a migration prints."""
     done = shell(project, line)
     assert (done.returncode, applied(project / "app.db")) == (0, IDS)
     assert "Traceback" not in done.stderr
@@ -87,7 +90,7 @@ def test_apply_applies_and_says_so_by_its_status(project: Path, line: str) -> No
 
 
 def test_a_closed_stderr_does_not_become_the_database(project: Path) -> None:
-    """A file that is opened first gets the number of a stream that is closed."""
+    """The first file that a process opens gets the number of a closed stream; this must not be the database."""
     done = shell(project, "migrate apply app.db 2>&- && migrate rollback nothing.db 2>&-; migrate status app.db")
     assert done.returncode == 0
     with closing(sqlite3.connect(project / "app.db")) as connection:
@@ -95,7 +98,7 @@ def test_a_closed_stderr_does_not_become_the_database(project: Path) -> None:
 
 
 def test_all_of_many_databases_are_applied_though_nobody_reads_along(project: Path) -> None:
-    """``| head -1`` is enough to see that it works."""
+    """With ``| head -1``, all databases are applied."""
     names = [project / f"t{number}.db" for number in range(40)]
     for name in names:
         name.touch()
@@ -106,14 +109,14 @@ def test_all_of_many_databases_are_applied_though_nobody_reads_along(project: Pa
 
 @pytest.mark.parametrize("words", ["status app.db", "apply app.db --dry-run", "--help", "apply --help"])
 def test_other_commands_do_not_mind_either(project: Path, words: str) -> None:
-    """Their status is what it is with a reader."""
+    """The exit status of other commands is the same without a reader."""
     shell(project, "migrate apply app.db")
     assert shell(project, f"migrate {words} | true").returncode == shell(project, f"migrate {words}").returncode
 
 
 @pytest.mark.parametrize("words", ["apply app.db", "apply a.db b.db", "status app.db"])
 def test_a_result_that_is_lost_is_an_error_after_the_work(project: Path, words: str) -> None:
-    """A full disk, unlike a reader that has gone."""
+    """If stdout is a full disk, the work is done, and the lost result is an error."""
     shell(project, "migrate apply app.db" if "status" in words else "true")
     done = shell(project, f"migrate {words} >/dev/full")
     assert done.returncode == 2
@@ -124,7 +127,7 @@ def test_a_result_that_is_lost_is_an_error_after_the_work(project: Path, words: 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
 @pytest.mark.parametrize("options", ["", " --json"])
 def test_names_that_the_output_cannot_write(project: Path, encoding: str, options: str) -> None:
-    """They are escaped; JSON is JSON all the same."""
+    """Names that the output's encoding lacks are escaped; JSON stays valid."""
     for name in ("名.db", os.fsdecode(b"\xff.db")):
         shell(project, "rm -f *.db")
         line = f'PYTHONIOENCODING={encoding} migrate apply "$NAME"{options} && ls *.db'
@@ -134,7 +137,7 @@ def test_names_that_the_output_cannot_write(project: Path, encoding: str, option
 
 
 def test_a_document_is_what_a_file_would_be(project: Path) -> None:
-    """``inspect`` prints a file, which is UTF-8."""
+    """``inspect`` prints the same UTF-8 text that it would write to a file."""
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute('CREATE TABLE "名" (id INTEGER PRIMARY KEY)')
     plain, latin = (
@@ -145,14 +148,14 @@ def test_a_document_is_what_a_file_would_be(project: Path) -> None:
 
 
 def test_safe_text() -> None:
-    """What is left is one line for each line, and nothing but text."""
+    """Escaped text keeps its number of lines and has no control characters."""
     assert safe(ORDERS) == "\\x1b]0;mine\\x07\\x1b[2J\\x00\\r\\x9b31m\\u202egpj.exe\\u2028"
     assert safe("naïve 名 👩‍👩‍👧\tx\ny") == "naïve 名 👩‍👩‍👧\tx\ny"
     assert safe("\udcff") == "\\udcff"
 
 
 def recorded(project: Path) -> None:
-    """The database has run a migration of such a name."""
+    """Record a migration of such a name in the database."""
     main(["apply", str(project / "app.db"), "--migrations", str(project / "migrations")])
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute("INSERT INTO _yoyo_migration VALUES ('x', ?, '2026-01-01')", (ORDERS,))
@@ -160,13 +163,13 @@ def recorded(project: Path) -> None:
 
 
 def table(project: Path) -> None:
-    """The database has a table of such a name."""
+    """Create a table of such a name."""
     with closing(sqlite3.connect(project / "app.db")) as connection:
         connection.execute('CREATE TABLE "{}" (id INTEGER PRIMARY KEY)'.format(ORDERS.replace("\0", "")))
 
 
 def key(project: Path) -> None:
-    """A row that is in the way has such a key."""
+    """Insert a row that blocks a migration and has such a key."""
     text = "-- depends: 0004_prints\nCREATE UNIQUE INDEX parent_age ON parent (age);\n"
     main(["apply", str(project / "app.db"), "--migrations", str(project / "migrations")])
     write_folder(project / "migrations", {"0005_unique.sql": text})
@@ -181,7 +184,7 @@ def key(project: Path) -> None:
 def test_no_text_of_a_database_gives_a_terminal_orders(
     project: Path, capsys: pytest.CaptureFixture[str], made: Callable[[Path], None], words: list[str]
 ) -> None:
-    """Neither on stdout nor on stderr."""
+    """Neither stdout nor stderr has a control sequence from the database."""
     made(project)
     capsys.readouterr()
     main([*words, str(project / "app.db"), "--migrations", str(project / "migrations")])
@@ -193,7 +196,7 @@ def test_no_text_of_a_database_gives_a_terminal_orders(
 
 
 def test_json_is_exact(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It escapes what it must by itself."""
+    """JSON has its own escapes, so no text is changed."""
     recorded(project)
     capsys.readouterr()
     main(["status", str(project / "app.db"), "--migrations", str(project / "migrations"), "--json"])

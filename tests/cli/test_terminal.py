@@ -1,4 +1,4 @@
-"""What people see on a terminal of 80 columns, held by the text files in ``tests/cli/terminal``.
+"""Output on a terminal of 80 columns, compared with the text files in ``tests/cli/terminal``.
 
 After a change, write them again with ``python -m tests.cli.test_terminal`` and review the difference.
 """
@@ -86,7 +86,7 @@ STATEMENTS = {
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         """Return True, so that lines are wrapped."""
@@ -110,7 +110,7 @@ def prepare(step: str) -> bool:
 
 
 def scene(name: str) -> str:
-    """The output of one scene, with everything that varies between runs replaced."""
+    """Return the output of one scene, with everything that varies between runs replaced."""
     # Lines are wrapped after the folder's name, which therefore must always have the same length.
     with TemporaryDirectory(dir="/tmp") as folder, chdir(folder), environment():
         write_project(Path())
@@ -124,7 +124,7 @@ def scene(name: str) -> str:
 
 
 def shown(line: str) -> str:
-    """One command line as typed, and what it shows on a terminal."""
+    """Return one command line as typed, and its output on a terminal."""
     both = Terminal()
     with redirect_stdout(both), redirect_stderr(both):
         status = main(line.split())
@@ -142,7 +142,10 @@ def environment() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_terminal(name: str) -> None:
-    """The output is what its file holds, and no line is wider than the terminal unless it is one word or has had sizes replaced."""
+    """The output equals its file.
+
+    No line is wider than the terminal, except a single long word or a line with replaced sizes.
+    """
     text = scene(name)
     assert text == (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     wide = [

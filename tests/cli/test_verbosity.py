@@ -16,7 +16,7 @@ from tests.support.projects import edit, generated_project, run, write_project
     "arguments", [("--quiet", "generate"), ("generate", "--quiet"), ("-q", "generate"), ("generate", "-q")]
 )
 def test_quiet(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Only results are printed; the next command is as loud as always."""
+    """Only results are printed; the next command prints everything again."""
     write_project(tmp_path)
     done = run(tmp_path, *arguments)
     assert (done.status, done.err) == (0, "")
@@ -28,7 +28,7 @@ def test_quiet(tmp_path: Path, arguments: tuple[str, ...]) -> None:
 
 
 def test_quiet_errors(tmp_path: Path) -> None:
-    """Errors are printed."""
+    """Errors are printed even with ``--quiet``."""
     assert run(tmp_path, "-q", "check").err.startswith("Error: schema.yaml: no such file.")
 
 
@@ -49,7 +49,7 @@ def test_verbose(tmp_path: Path, arguments: tuple[str, ...]) -> None:
 
 
 def test_versions() -> None:
-    """``--version`` names the versions that matter in a report of a bug, without importing yoyo."""
+    """``--version`` prints the versions that a bug report needs, without importing yoyo."""
     code = "import sys; from waiaas_migrate.cli import main; main(['--version']); print(sorted({'yoyo', 'yaml'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     line, loaded = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""``check`` on a copy of the WAIaaS project: it finds whatever no longer agrees, and names it."""
+"""``check`` on a copy of the WAIaaS project finds and names every difference."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it.
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the shipped project, its enums a module of its own."""
+    """Make a copy of the shipped project whose enums are a module of its own."""
     return shipped_project(tmp_path)
 
 
 def report(subject: str, *lines: str, fix: str = GENERATE) -> str:
-    """The output of ``check`` with findings about one subject."""
+    """Return the output of ``check`` with findings about one subject."""
     count = "1 finding" if len(lines) == 1 else f"{len(lines)} findings"
     return "".join([f"{subject} ({count})\n", *(f"  {line}\n" for line in lines), f"Fix: {fix}\n"])
 
 
 def checked(project: Path) -> Run:
-    """``check``, which never writes."""
+    """Run ``check``, and assert that it wrote nothing."""
     before = listing(project)
     done = run(project, "check")
     assert listing(project) == before
@@ -34,7 +34,7 @@ def checked(project: Path) -> Run:
 
 
 def test_the_shipped_project_agrees(project: Path) -> None:
-    """schema.yaml, the enums, the migrations and the manifest that ship agree."""
+    """The shipped schema.yaml, enums, migrations and manifest agree."""
     assert checked(project) == Run(status=0, out="schema.yaml, the enums, and the migrations agree.\n", err="")
 
 
@@ -51,7 +51,7 @@ def test_a_value_added_to_an_enum(project: Path) -> None:
 
 
 def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
-    """Where several columns use an enum, the finding names all of them, once."""
+    """If several columns use an enum, one finding names all of them."""
     for name in ("constraints", "usage_stats"):
         edit(
             project / "schema.yaml", f"      {name}: json\n", f"      {name}: {{type: text, enum: SESSION_STATUSES}}\n"
@@ -69,7 +69,7 @@ def test_a_value_added_to_an_enum_of_several_columns(project: Path) -> None:
 
 
 def test_a_value_removed_from_an_enum(project: Path) -> None:
-    """A value that the migrations allow and the enum no longer has is a finding."""
+    """A value that the migrations allow, but the enum no longer has, is a finding."""
     edit(project / "enums.py", '    DEVNET = "devnet"\n', "")
     done = checked(project)
     assert done.status == 1
@@ -78,7 +78,7 @@ def test_a_value_removed_from_an_enum(project: Path) -> None:
 
 
 def test_a_value_renamed_in_an_enum(project: Path) -> None:
-    """A value renamed without a hint is one that came and one that went."""
+    """A value that was renamed without a hint is reported as one added and one removed value."""
     edit(project / "enums.py", '"devnet"', '"dev-net"')
     _, *lines, _ = checked(project).out.splitlines()
     assert len(lines) == 2
@@ -87,7 +87,7 @@ def test_a_value_renamed_in_an_enum(project: Path) -> None:
 
 
 def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
-    """Another order of the values means the same, and is not a finding."""
+    """Another order of an enum's values is not a finding."""
     edit(
         project / "enums.py",
         '    SOLANA = "solana"\n    ETHEREUM = "ethereum"\n',
@@ -97,7 +97,7 @@ def test_the_values_of_an_enum_in_another_order(project: Path) -> None:
 
 
 def test_an_enum_on_a_nullable_column(project: Path) -> None:
-    """A nullable column's CHECK, which allows NULL, is known as the enum's like any other."""
+    """The CHECK of a nullable column, which also allows NULL, is linked to its enum like any other."""
     edit(project / "enums.py", '    APPROVAL = "APPROVAL"\n', '    APPROVAL = "APPROVAL"\n    REFUSAL = "REFUSAL"\n')
     done = checked(project)
     assert done.status == 1
@@ -107,13 +107,13 @@ def test_an_enum_on_a_nullable_column(project: Path) -> None:
 
 
 def test_an_enum_in_no_column(project: Path) -> None:
-    """A change of an enum that no column refers to is none of the database's business."""
+    """A change to an enum that no column uses is not a finding."""
     edit(project / "enums.py", '    RECOVERING = "RECOVERING"\n', '    RECOVERING = "RECOVERING"\n    X = "X"\n')
     assert checked(project).status == 0
 
 
 def test_generate_puts_an_enum_right(project: Path) -> None:
-    """What check finds of an enum that grew, generate writes; then check is content."""
+    """``generate`` resolves the finding about an enum with a new value."""
     edit(project / "enums.py", '    TESTNET = "testnet"\n', '    TESTNET = "testnet"\n    BASE = "base"\n')
     assert run(project, "generate", "-m", "base").status == 0
     assert checked(project).status == 0
@@ -123,7 +123,7 @@ def test_generate_puts_an_enum_right(project: Path) -> None:
 
 
 def test_a_table_that_no_migration_makes(project: Path) -> None:
-    """A change of schema.yaml that no migration makes is a finding, in words."""
+    """A change of schema.yaml without a migration is a finding that describes the change."""
     with (project / "schema.yaml").open("a", encoding="utf-8") as file:
         file.write("\n  webhooks:\n    columns: {id: {type: text, primary_key: true}}\n")
     done = checked(project)
@@ -132,7 +132,7 @@ def test_a_table_that_no_migration_makes(project: Path) -> None:
 
 
 def test_pragmas_changed(project: Path) -> None:
-    """A PRAGMA that is other in schema.yaml than in the manifest is a finding, with both values."""
+    """A PRAGMA with different values in schema.yaml and the manifest is a finding with both values."""
     edit(project / "schema.yaml", "  synchronous: NORMAL", "  synchronous: FULL")
     edit(project / "schema.yaml", "  busy_timeout: 5000", "  #")
     edit(project / "schema.yaml", "  temp_store: MEMORY", "  recursive_triggers: ON\n  temp_store: MEMORY")
@@ -148,7 +148,7 @@ def test_pragmas_changed(project: Path) -> None:
 
 
 def test_pragmas_in_another_order(project: Path) -> None:
-    """The order of the PRAGMAs is part of what is declared."""
+    """Another order of the PRAGMAs is a finding, since they are set in this order."""
     schema = project / "schema.yaml"
     edit(schema, "  journal_mode: WAL # readers go on while one writes\n", "")
     edit(schema, "\ntables:\n", "  journal_mode: WAL\n\ntables:\n")
@@ -174,7 +174,7 @@ def add_by_hand(project: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["0002_seed.sql", "0002_seed.rollback.sql"])
 def test_an_edited_migration(project: Path, name: str) -> None:
-    """A migration or rollback that was edited after it was recorded is a finding, though the schema is the same."""
+    """A migration or rollback that was edited after it was recorded is a finding, even if the schema is the same."""
     path = add_by_hand(project).with_name(name)
     path.write_text(path.read_text(encoding="utf-8") + "-- a remark\n", encoding="utf-8")
     done = checked(project)
@@ -193,7 +193,7 @@ def test_a_migration_with_other_newlines(project: Path) -> None:
 
 
 def test_a_missing_migration(project: Path) -> None:
-    """A migration that the manifest lists and the folder lacks is a finding."""
+    """A migration that the manifest lists but the folder lacks is a finding."""
     add_by_hand(project).unlink()
     (project / "migrations" / "0002_seed.rollback.sql").unlink()
     done = checked(project)
@@ -205,7 +205,7 @@ def test_a_missing_migration(project: Path) -> None:
 
 
 def test_a_migration_that_another_depends_on_is_missing(project: Path) -> None:
-    """Where the others cannot be replayed without it, a missing migration is broken input: exit status 2."""
+    """A missing migration is a broken project, with exit status 2, if the others can't be replayed without it."""
     add_by_hand(project)
     for name in ("0001_initial.sql", "0001_initial.rollback.sql"):
         (project / "migrations" / name).unlink()
@@ -215,7 +215,7 @@ def test_a_migration_that_another_depends_on_is_missing(project: Path) -> None:
 
 
 def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
-    """A migration that was added without generate is a finding: the manifest is out of date."""
+    """A migration that the manifest doesn't list is a finding."""
     (project / "migrations" / "0002_more.sql").write_text("-- depends: 0001_initial\nSELECT 1;\n", encoding="utf-8")
     done = checked(project)
     assert done.status == 1
@@ -223,7 +223,7 @@ def test_a_migration_that_is_not_in_the_manifest(project: Path) -> None:
 
 
 def test_a_missing_manifest(project: Path) -> None:
-    """Migrations without a manifest are a finding, which generate puts right."""
+    """Migrations without a manifest are a finding, which ``generate`` resolves."""
     (project / "migrations" / "manifest.json").unlink()
     done = checked(project)
     assert done.status == 1
@@ -233,7 +233,7 @@ def test_a_missing_manifest(project: Path) -> None:
 
 
 def test_a_fingerprint_of_another_schema(project: Path) -> None:
-    """A manifest whose fingerprint is not that of the schema at head is a finding."""
+    """A manifest whose fingerprint doesn't match the schema at head is a finding."""
     path = project / "migrations" / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     edit(path, content["fingerprint"], "sha256:" + "0" * 64)
@@ -246,7 +246,7 @@ def test_a_fingerprint_of_another_schema(project: Path) -> None:
     "text", ["{", "[]", '{"version": 99}', "<<<<<<< ours\n", "\N{LATIN SMALL LETTER E WITH ACUTE}"]
 )
 def test_a_broken_manifest(project: Path, text: str) -> None:
-    """A manifest that cannot be read is broken input: exit status 2, and what to do."""
+    """A manifest that can't be read exits with 2, and the message says what to do."""
     (project / "migrations" / "manifest.json").write_bytes(text.encode("latin-1"))
     done = checked(project)
     assert (done.status, done.out) == (2, "")
@@ -327,7 +327,7 @@ def test_mistakes_in_schema_yaml(tmp_path: Path) -> None:
 
 
 def test_a_waived_mistake(tmp_path: Path) -> None:
-    """What ``lint`` ignores, ``check`` ignores, too."""
+    """A waiver for ``lint`` also applies to ``check``."""
     text = MISTAKES.replace("type: interger", "type: interger, lint: {ignore: [UNKNOWN_TYPE]}")
     generated_project(tmp_path, text)
     (tmp_path / "pyproject.toml").write_text(
@@ -345,7 +345,7 @@ def test_a_waived_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_a_rollback_by_hand(tmp_path: Path, rollback: str | None, code: str, what: str, status: int) -> None:
-    """A rollback that fails or leaves a difference is a finding; a missing one is for information."""
+    """A rollback that fails or doesn't restore the schema is a finding; a missing one is reported as information."""
     folder = generated_project(tmp_path) / "migrations"
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      more: text\n")
     sql = "-- depends: 0001_initial\nALTER TABLE notes ADD COLUMN more TEXT;\n"
@@ -364,7 +364,7 @@ def test_a_rollback_by_hand(tmp_path: Path, rollback: str | None, code: str, wha
 
 
 def test_a_view_on_a_missing_table(tmp_path: Path) -> None:
-    """A view that reads a missing table is a finding at its line, until it has a migration and after."""
+    """A view that reads a missing table is a finding at its line, with or without a migration for the view."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "tables:\n", "views:\n  v: SELECT x FROM missing\ntables:\n")
     assert run(tmp_path, "generate", "--allow", "all").status == 0

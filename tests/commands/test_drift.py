@@ -1,4 +1,4 @@
-"""``drift`` and ``status`` read a database that others use meanwhile."""
+"""``drift`` and ``status`` while other processes write to the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.folders import FAMILY, write_folder
-from waiaas_migrate.commands.live_database import database_state, live_connection, read_folder
+from waiaas_migrate.commands.live_database import database_state, live_connection, read_project_folder
 from waiaas_migrate.files.project import find_project
 from waiaas_migrate.runner.open import close_database, open_database, push_schema
 from waiaas_migrate.sqlite.database.connection import connect_file
@@ -19,14 +19,14 @@ MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nALTER TA
 
 @pytest.mark.parametrize("first", ["record", "catalog"])
 def test_everything_is_read_at_one_moment(tmp_path: Path, first: str) -> None:
-    """The record of migrations and the catalog belong together, even if a migration is applied between the reads."""
+    """The record of migrations and the catalog match, even if a migration is applied between the reads."""
     folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
     project = find_project(tmp_path)
     close_database(open_database(path, migrations=folder))
     with live_connection(str(path)) as (connection, _):
         before = introspect(connection)
     write_folder(folder, MORE)
-    known = read_folder(project)
+    known = read_project_folder(project)
     with live_connection(str(path)) as (connection, _):
         assert first != "record" or database_state(connection, known).pending
         assert first != "catalog" or introspect(connection) == before

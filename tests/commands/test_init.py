@@ -1,4 +1,4 @@
-"""``init`` writes the files of a new project, all or none, and overwrites nothing."""
+"""``init`` writes all files of a new project or none, and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Wrong(Broken):
 
 
 def files_of(folder: Path) -> set[str]:
-    """The files in ``folder``, without those of git."""
+    """Return the files in ``folder``, without those of git."""
     return {
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and ".git/" not in str(path)
     }
@@ -67,7 +67,7 @@ def database(path: Path, script: str = ORDERS) -> Path:
 
 
 def test_from_nothing_the_next_commands_work_at_once(tmp_path: Path) -> None:
-    """The three commands that init names, and lint, find nothing wrong; so does a second init in another folder."""
+    """The three commands that init names, and lint, report no finding, and init works in a second folder."""
     found = run(tmp_path, "init")
     assert found.status == 0, found
     assert files_of(tmp_path) == FILES
@@ -100,7 +100,7 @@ def test_from_nothing_the_next_commands_work_at_once(tmp_path: Path) -> None:
     ids=["empty", "no newline at the end", "ordinary", "CRLF", "byte order mark"],
 )
 def test_settings_are_appended(tmp_path: Path, before: str) -> None:
-    """The existing text stays byte for byte, and its line endings are used."""
+    """The existing text stays byte for byte, and the new lines use its line endings."""
     (tmp_path / "pyproject.toml").write_bytes(before.encode())
     assert run(tmp_path, "init").status == 0
     after = (tmp_path / "pyproject.toml").read_bytes().decode()
@@ -123,7 +123,7 @@ def test_settings_are_appended(tmp_path: Path, before: str) -> None:
     ],
 )
 def test_what_is_in_the_way(tmp_path: Path, name: str, text: str, said: str) -> None:
-    """Nothing is written, and the message names the file."""
+    """If a file exists already, nothing is written, and the message names the file."""
     (tmp_path / name).write_text(text)
     found = run(tmp_path, "init")
     assert (found.status, found.out) == (2, "")
@@ -133,7 +133,7 @@ def test_what_is_in_the_way(tmp_path: Path, name: str, text: str, said: str) -> 
 
 
 def test_a_link_that_leads_nowhere_is_in_the_way(tmp_path: Path) -> None:
-    """It isn't written through."""
+    """A broken link counts as an existing file: nothing is written through it."""
     (tmp_path / "schema.yaml").symlink_to(tmp_path / "elsewhere.yaml")
     assert run(tmp_path, "init").status == 2
     assert list(tmp_path.iterdir()) == [tmp_path / "schema.yaml"]
@@ -141,7 +141,7 @@ def test_a_link_that_leads_nowhere_is_in_the_way(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
-    """Nothing is written."""
+    """In a read-only folder, nothing is written."""
     tmp_path.chmod(0o500)
     assert run(tmp_path, "init").status == 2
     tmp_path.chmod(0o700)
@@ -149,7 +149,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_takes_the_others_with_it(tmp_path: Path) -> None:
-    """A file where a folder must be made: those written before it are deleted, with their folders."""
+    """If one file can't be written, those written before it are deleted, with their folders."""
     (tmp_path / ".github").write_text("a file")
     found = run(tmp_path, "init")
     assert found.status == 2
@@ -158,7 +158,7 @@ def test_a_file_that_cannot_be_written_takes_the_others_with_it(tmp_path: Path) 
 
 
 def test_an_interrupted_init_can_be_repeated(tmp_path: Path) -> None:
-    """Files that already have the wanted text are not in the way."""
+    """Existing files that already have the wanted text don't stop init."""
     assert run(tmp_path, "init").status == 0
     (tmp_path / "pyproject.toml").unlink()
     (tmp_path / "enums.py").unlink()
@@ -188,7 +188,7 @@ def test_in_an_existing_application(tmp_path: Path) -> None:
 
 
 def test_an_existing_module_of_enums_is_used(tmp_path: Path) -> None:
-    """It stays as it is; the example has its own list."""
+    """An existing module of enums stays as it is; the example has its own list."""
     (tmp_path / "enums.py").write_text("COLORS = ('red', 'green')\n")
     found = run(tmp_path, "init")
     assert "enums.py exists and is used as it is." in found.err
@@ -197,7 +197,10 @@ def test_an_existing_module_of_enums_is_used(tmp_path: Path) -> None:
 
 
 def test_a_folder_below_the_top_of_a_repository(tmp_path: Path) -> None:
-    """Workflow and hook are at the top, where GitHub and pre-commit look, and run in the folder."""
+    """Workflow and hook are written to the repository's root, where GitHub and pre-commit look.
+
+    They run in the project's folder.
+    """
     git(tmp_path, "init", "-q")
     folder = tmp_path / "the app"
     folder.mkdir()
@@ -211,7 +214,7 @@ def test_a_folder_below_the_top_of_a_repository(tmp_path: Path) -> None:
 
 
 def test_from_a_database(tmp_path: Path) -> None:
-    """The database is adopted; check and drift find nothing; rows stay."""
+    """The database is adopted, check and drift find nothing, and the rows stay."""
     (tmp_path / "enums.py").write_text(
         "from enum import StrEnum\nclass OrderState(StrEnum):\n    OPEN = 'open'\n    PAID = 'paid'\n"
     )
@@ -228,7 +231,7 @@ def test_from_a_database(tmp_path: Path) -> None:
 
 
 def test_from_a_database_without_a_module_of_enums(tmp_path: Path) -> None:
-    """Each list of values becomes an enum with a name of its own; equal lists share one."""
+    """Each list of values becomes an enum with its own name; equal lists share one."""
     path = database(
         tmp_path / "app.db",
         """
@@ -264,7 +267,7 @@ def test_from_a_database_without_a_module_of_enums(tmp_path: Path) -> None:
     ids=["empty", "with strange records", "missing"],
 )
 def test_a_database_that_cannot_be_adopted(tmp_path: Path, script: str | None, said: str) -> None:
-    """Nothing is written."""
+    """If the database can't be adopted, nothing is written."""
     if script is not None:
         database(tmp_path / "a.db", script)
     before = files_of(tmp_path)
@@ -276,7 +279,7 @@ def test_a_database_that_cannot_be_adopted(tmp_path: Path, script: str | None, s
 
 
 def test_a_database_with_a_broken_view_is_not_adopted_yet(tmp_path: Path) -> None:
-    """The files are written, and the commands to go on with are named."""
+    """The files are written, and the message names the commands that finish the adoption."""
     database(tmp_path / "a.db", f"{ORDERS} CREATE VIEW v AS SELECT * FROM missing;")
     found = run(tmp_path, "init", "--from", "a.db")
     assert found.status == 0
@@ -287,7 +290,7 @@ def test_a_database_with_a_broken_view_is_not_adopted_yet(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", [":memory:", "sqlite:///"])
 def test_a_database_in_memory(tmp_path: Path, name: str) -> None:
-    """It is refused."""
+    """A database in memory is refused."""
     found = run(tmp_path, "init", "--from", name)
     assert (found.status, "in memory" in found.err) == (2, True)
 
@@ -322,7 +325,7 @@ def test_from_models(tmp_path: Path) -> None:
     ],
 )
 def test_models_that_cannot_be_used(tmp_path: Path, name: str, said: str) -> None:
-    """Each is explained, and nothing is written."""
+    """Each problem with the models is explained, and nothing is written."""
     module = f"models_of_{abs(hash(tmp_path))}"  # this process imports each only once
     (tmp_path / f"{module}.py").write_text(MODELS)
     found = run(tmp_path, "init", "--from-models", name.replace("MODELS", module))
@@ -333,6 +336,6 @@ def test_models_that_cannot_be_used(tmp_path: Path, name: str, said: str) -> Non
 
 
 def test_two_sources_contradict_each_other(tmp_path: Path) -> None:
-    """Only one can be the source of the schema."""
+    """Two sources for the schema are refused."""
     found = run(tmp_path, "init", "--from", "a.db", "--from-models", "a:B")
     assert (found.status, "contradict each other" in found.err) == (2, True)

@@ -1,4 +1,4 @@
-"""``inspect`` reads a database and leaves no trace of it."""
+"""``inspect`` reads a database without changing anything on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def database(tmp_path: Path) -> Path:
 
 
 def state_of(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Everything in a folder: content and time of each file."""
+    """Return content and time of every file in a folder."""
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
@@ -42,7 +42,7 @@ def test_a_database_is_written_as_schema_yaml(database: Path) -> None:
 
 
 def test_a_database_in_wal_mode_stays_as_it_was(database: Path) -> None:
-    """Reading a database in WAL mode changes neither its mode nor its content, and leaves no files behind."""
+    """Reading a database in WAL mode changes neither its mode nor its content, and leaves no extra files."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     before = state_of(database.parent)
@@ -51,7 +51,7 @@ def test_a_database_in_wal_mode_stays_as_it_was(database: Path) -> None:
 
 
 def test_what_is_still_in_the_wal_is_read(database: Path) -> None:
-    """A table that another connection has just made is read, while that connection stays open."""
+    """``inspect`` reads a table that another, still open, connection has just created."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE fresh (a)")
@@ -60,7 +60,10 @@ def test_what_is_still_in_the_wal_is_read(database: Path) -> None:
 
 
 def test_enums_of_a_module_are_referred_to(database: Path, tmp_path: Path) -> None:
-    """A list of a module is referred to by name, in whatever order, a constant's rather than a class's."""
+    """A list of values is written as the name of the module's list with these values, in any order.
+
+    Constants are preferred to classes.
+    """
     lists = "import enum\nclass Kind(enum.Enum):\n    A = 'a'\n    B = 'b'\nOTHERS = ('b', 'a')\nKINDS = ['b', 'a']\n"
     (tmp_path / "kinds_of_agents.py").write_text(lists, encoding="utf-8")
     text = inspect(str(database), enums=["kinds_of_agents"], root=tmp_path).text
@@ -91,7 +94,7 @@ def test_an_empty_database_is_valid(tmp_path: Path) -> None:
     ids=["text", "encrypted", "missing"],
 )
 def test_what_is_no_database_is_told(tmp_path: Path, content: bytes | None, message: str) -> None:
-    """A file that is missing, or no database, is an error of exit status 2, and is not made."""
+    """A missing file, and a file that isn't a database, exit with 2, and no file is created."""
     path = tmp_path / "app.db"
     if content is not None:
         path.write_bytes(content)
@@ -102,7 +105,7 @@ def test_what_is_no_database_is_told(tmp_path: Path, content: bytes | None, mess
 
 
 def test_a_truncated_database_is_told(database: Path) -> None:
-    """A database that ends in the middle of its catalog is damaged."""
+    """A database that was cut off within its catalog is reported as damaged."""
     with closing(sqlite3.connect(database)) as connection:
         for at in range(200):
             connection.execute(f"CREATE TABLE more_{at} (a, b, c, d, e, f, g, h)")
@@ -123,7 +126,7 @@ def test_a_truncated_database_is_told(database: Path) -> None:
     ids=["unknown statement", "no UTF-8", "unknown kind", "no SQL"],
 )
 def test_a_malformed_catalog_is_told(database: Path, damage: tuple[bytes, bytes], error: type[MigrateError]) -> None:
-    """A catalog that SQLite cannot make sense of is an error of exit status 2."""
+    """A catalog that SQLite can't parse exits with 2."""
     content = database.read_bytes()
     assert damage[0] in content
     database.write_bytes(content.replace(*damage))
@@ -133,7 +136,7 @@ def test_a_malformed_catalog_is_told(database: Path, damage: tuple[bytes, bytes]
 
 
 def test_what_schema_yaml_cannot_hold_is_refused(database: Path) -> None:
-    """A name that schema.yaml does not take is refused by name."""
+    """An object whose name schema.yaml doesn't accept is refused by name."""
     with closing(sqlite3.connect(database)) as connection:
         connection.execute('CREATE TABLE "two\nlines" (a)')
     with pytest.raises(UnsupportedError, match="table 'two"):
@@ -141,6 +144,6 @@ def test_what_schema_yaml_cannot_hold_is_refused(database: Path) -> None:
 
 
 def test_a_database_in_memory_is_refused() -> None:
-    """There is nothing to read in a new database in memory."""
+    """A database in memory is refused, since it would always be empty."""
     with pytest.raises(UsageError, match="in memory"):
         inspect(":memory:")

@@ -1,4 +1,4 @@
-"""``inspect --enums`` links the lists in CHECKs to the application's enums, without changing what the database means."""
+"""``inspect --enums`` links the lists in CHECKs to the application's enums without changing the schema's meaning."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def project_with(folder: Path, *statements: str, enums: str = ENUMS) -> Path:
 
 
 def column(folder: Path, name: str) -> str:
-    """Return what ``inspect`` writes for a column, and what it prints to stderr in the lines below."""
+    """Return the lines that ``inspect`` writes for a column, and those that it prints to stderr."""
     done = run(folder, "inspect", "app.db", "--enums-module", "app_enums")
     assert done.status == 0
     (line,) = (line.strip() for line in done.out.splitlines() if line.strip().startswith(f"{name}: "))
@@ -82,7 +82,7 @@ def column(folder: Path, name: str) -> str:
 
 
 def test_linking_is_no_migration_and_a_new_value_is_one_edit(tmp_path: Path) -> None:
-    """A database as SQLAlchemy makes it equals its linked schema.yaml; a new value changes its CHECK and no other."""
+    """A database made by SQLAlchemy equals its linked schema.yaml; a new value changes one CHECK."""
     project = project_with(tmp_path, CUSTOMERS, ORDERS, "INSERT INTO customers VALUES (1, 'Ann', 'EUR')")
     done = run(project, "inspect", "app.db", "--enums-module", "app_enums", "-o", "schema.yaml")
     assert (done.status, done.err) == (0, "wrote schema.yaml\n")
@@ -109,7 +109,7 @@ def test_linking_is_no_migration_and_a_new_value_is_one_edit(tmp_path: Path) -> 
 
 
 def test_a_database_with_other_wordings_is_carried_on(tmp_path: Path) -> None:
-    """A database whose lists are worded otherwise gets the new value, too, and keeps its rows."""
+    """A database with other wordings of the same lists gets the new value, too, and keeps its rows."""
     project = project_with(tmp_path, CUSTOMERS, ORDERS, "INSERT INTO customers VALUES (1, 'Ann', 'EUR')")
     assert run(project, "inspect", "app.db", "--enums-module", "app_enums", "-o", "schema.yaml").status == 0
     assert run(project, "generate", "-m", "initial").status == 0
@@ -145,7 +145,10 @@ def test_a_database_with_other_wordings_is_carried_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nullable", ["", " NOT NULL"])
 @pytest.mark.parametrize("name", ["", " CONSTRAINT known"])
 def test_every_wording_is_linked(tmp_path: Path, check: str, nullable: str, name: str) -> None:
-    """A list is linked on a column or on the table, named or not, nullable or not; nothing differs then."""
+    """A list is linked whether it is on a column or on the table, named or not, nullable or not.
+
+    Afterwards nothing differs.
+    """
     comma = ", " if check.startswith(",") else ""
     project_with(tmp_path, f"CREATE TABLE t (status TEXT{nullable}{comma}{name} {check.removeprefix(',')})")
     enum = "{name: OrderStatus, constraint: known}" if name else "OrderStatus"
@@ -178,7 +181,7 @@ def test_almost_equal_lists_are_reported(tmp_path: Path, check: str, remark: str
 
 
 def test_a_list_that_differs_more_is_left_alone(tmp_path: Path) -> None:
-    """Two values more or less, or one exchanged, are another list."""
+    """A list with two values more or less, or one replaced value, isn't reported as almost equal."""
     project_with(tmp_path, "CREATE TABLE orders (status TEXT NOT NULL CHECK (status IN ('open', 'paid', 'void')))")
     assert column(tmp_path, "status") == "status: {type: text, nullable: false, enum: [open, paid, void]}"
 
@@ -204,7 +207,10 @@ RENTAL_STATES = ("new", "done")
     ],
 )
 def test_of_enums_with_equal_values_the_likest_name_is_taken(tmp_path: Path, table: str, enum: str | None) -> None:
-    """Words of the table, column and constraint decide; if they don't, that is reported and the list stays."""
+    """Of enums with equal values, words of the table, column and constraint decide.
+
+    If they don't, that is reported and the list stays.
+    """
     project_with(tmp_path, table, enums=TWINS)
     name = table.partition("(")[2].split()[0]
     written, *remarks = column(tmp_path, name).splitlines()
@@ -236,7 +242,7 @@ SIZES = ("S", "M")
 
 
 def test_names_of_members_are_linked(tmp_path: Path) -> None:
-    """SQLAlchemy stores the names of members unless told otherwise, and so an enum's values may be anything."""
+    """SQLAlchemy stores the names of enum members unless told otherwise, so the members' values may be anything."""
     checks = "CONSTRAINT s CHECK (status IN ('OPEN', 'DONE')), CHECK (color IN ('RED', 'LIME'))"
     project = project_with(tmp_path, f"CREATE TABLE orders (status TEXT, color TEXT, {checks})", enums=MEMBERS)
     assert column(project, "status") == "status: {type: text, enum: {name: OrderStatus, stores: names, constraint: s}}"
@@ -252,7 +258,7 @@ def test_names_of_members_are_linked(tmp_path: Path) -> None:
 
 
 def test_almost_the_names_of_members(tmp_path: Path) -> None:
-    """A list with one name more or less is reported, too."""
+    """A list with one member name more or less is reported, too."""
     project_with(tmp_path, "CREATE TABLE orders (status TEXT NOT NULL CHECK (status IN ('OPEN')))", enums=MEMBERS)
     line, remark = column(tmp_path, "status").splitlines()
     assert line == "status: {type: text, nullable: false, enum: [OPEN]}"
@@ -289,7 +295,7 @@ def test_modules_come_from_schema_yaml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [None, "version: 1\n"])
 def test_without_a_module_the_message_says_what_to_do(tmp_path: Path, text: str | None) -> None:
-    """If neither schema.yaml nor an option names a module, that is wrong use, and nothing is written."""
+    """If neither schema.yaml nor an option names a module, the command is refused, and nothing is written."""
     project = project_with(tmp_path, ORDERS)
     if text is not None:
         (project / "schema.yaml").write_text(text, encoding="utf-8")
@@ -334,7 +340,7 @@ def test_a_named_list_is_edited_with_hints(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nullable", ["", " NOT NULL"])
 @pytest.mark.parametrize("name", ["", " CONSTRAINT known"])
 def test_without_enums_every_wording_is_kept(tmp_path: Path, check: str, nullable: str, name: str) -> None:
-    """A list that isn't linked keeps its words and its place."""
+    """Without ``--enums``, a list keeps its wording and its place."""
     comma = ", " if check.startswith(",") else ""
     execute(
         tmp_path / "app.db", f"CREATE TABLE t (status TEXT{nullable}{comma}{name} {check.removeprefix(',').strip()})"

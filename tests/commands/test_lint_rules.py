@@ -27,7 +27,10 @@ tables:
 
 
 def findings(folder: Path, example: str) -> tuple[Finding, ...]:
-    """What all rules find in an example: schema.yaml, a database if it creates one, or a migration by hand."""
+    """Return the findings of all rules in an example.
+
+    It is a schema.yaml, a database if it creates one, or a hand-written migration.
+    """
     if example.startswith(("DELETE", "UPDATE")):
         generated_project(folder, f"version: 1\n{SCHEMA}")
         commit_all(folder)
@@ -62,7 +65,7 @@ def test_the_good_example(rule: Rule, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
 def test_the_explanation(rule: Rule) -> None:
-    """A rule says in its first line what is wrong, then why, and at last what to do."""
+    """Each rule's text says in its first line what is wrong, then why, and finally what to do."""
     first, *paragraphs = rule.explanation.split("\n\n")
     assert "\n" not in first
     assert first.endswith(".")

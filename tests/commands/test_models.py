@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let modules import the project's, and forget all of them afterwards."""
+    """Let modules be imported from the project, and forget them after the test."""
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
     for name in ("kinds", "tables"):
@@ -52,7 +52,7 @@ def written(project: Path, *arguments: str) -> str:
 
 
 def imported(project: Path) -> ModuleType:
-    """Import tables.py; whatever warns is an error."""
+    """Import tables.py; turn every warning into an error."""
     spec = importlib.util.spec_from_file_location("tables", project / "tables.py")
     assert spec is not None
     assert spec.loader is not None
@@ -65,7 +65,7 @@ def imported(project: Path) -> ModuleType:
 
 
 def create(project: Path, module: ModuleType) -> None:
-    """Create ``created.db`` by what a module declares, and ``app.db`` by the migrations."""
+    """Create ``created.db`` from the module's declarations, and ``app.db`` with the migrations."""
     metadata = module.metadata if hasattr(module, "metadata") else module.Base.metadata
     engine = sa.create_engine(f"sqlite:///{project / 'created.db'}")
     with warnings.catch_warnings():
@@ -81,7 +81,7 @@ def create(project: Path, module: ModuleType) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_create_all_builds_the_schema(project: Path, style: str) -> None:
-    """The module imports without a warning, and what ``create_all`` builds is equal to what the migrations build."""
+    """The module imports without a warning, and ``create_all`` builds the same schema as the migrations."""
     written(project, "--style", style)
     create(project, imported(project))
     assert run(project, "diff", "created.db", "app.db").out == "No differences.\n"
@@ -115,7 +115,7 @@ def test_what_sqlalchemy_cannot_create_is_listed(project: Path, style: str) -> N
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("width", ["88", "120"])
 def test_formatters_change_nothing(project: Path, style: str, width: str) -> None:
-    """The module is laid out as ``ruff format`` does it, at its default width and at 120 columns."""
+    """``ruff format`` leaves the module unchanged, at its default width and at 120 columns."""
     write_project(project, SCHEMA + MORE, KINDS)
     written(project, "--style", style)
     command = [str(SCRIPTS / "ruff"), "format", "--isolated", "--diff", "--line-length", width, "tables.py"]
@@ -124,7 +124,7 @@ def test_formatters_change_nothing(project: Path, style: str, width: str) -> Non
 
 
 def test_classes_hold_what_the_columns_mean(project: Path) -> None:
-    """Rows come back as enums, booleans, times, UUIDs and JSON; relationships and defaults are there."""
+    """Rows are read as enums, booleans, times, UUIDs and JSON; relationships and defaults work."""
     written(project)
     module = imported(project)
     create(project, module)
@@ -215,7 +215,7 @@ def test_lists_of_values_have_different_names(project: Path) -> None:
 
 
 def test_a_composite_key_leads_to_the_same_table(project: Path) -> None:
-    """Rows refer to rows of their own table and tenant."""
+    """Composite keys of a relationship refer to rows of the same table and tenant."""
     write_project(project, SEVERAL, KINDS)
     written(project)
     module = imported(project)
@@ -255,7 +255,7 @@ def test_names_are_taken_from_the_tables(project: Path) -> None:
 
 @pytest.mark.parametrize("name", ["class", "1st", "two words"])
 def test_a_class_name_must_be_one(project: Path, name: str) -> None:
-    """`class` is refused with its place if Python has no such name."""
+    """A `class` that isn't a Python name is refused with its place."""
     write_project(project, SCHEMA.replace("class: Link", f"class: {name}"), KINDS)
     done = run(project, "models")
     assert done.status == 2
@@ -263,7 +263,7 @@ def test_a_class_name_must_be_one(project: Path, name: str) -> None:
 
 
 def test_two_tables_need_two_class_names(project: Path) -> None:
-    """A class name that another table has is refused with its place."""
+    """A class name that another table already has is refused with its place."""
     write_project(
         project,
         SCHEMA.replace("class: Link", "class: Person").replace("profiles:", "profiles:\n    class: Person"),
@@ -305,7 +305,7 @@ def test_the_module_goes_to_stdout(project: Path, arguments: tuple[str, ...]) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev")
 def test_the_module_goes_to_a_device(project: Path) -> None:
-    """A device is written to, whatever it holds."""
+    """A device is written to without looking for an existing module."""
     assert run(project, "models", "-o", "/dev/null").err == "wrote /dev/null\n"
 
 

@@ -1,4 +1,4 @@
-"""Names in the module that ``models`` writes are those that a person would choose."""
+"""Names in the module that ``models`` writes are what a person would choose."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from waiaas_migrate.commands.typed_tables.names import attribute_name, class_nam
     ],
 )
 def test_a_class_is_the_singular_of_its_table(table: str, name: str) -> None:
-    """A class has the singular of its table's name, as a name in Python."""
+    """A class is named after the singular of its table's name, in Python's style."""
     assert class_name(table) == name
 
 

@@ -1,4 +1,4 @@
-"""Whatever a schema declares, the module that ``models`` writes builds it, except for what its head lists."""
+"""For any schema, the module that ``models`` writes builds that schema, except for what its head lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
-from waiaas_migrate.sqlite.database.memory import memory
+from waiaas_migrate.sqlite.database.memory import open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
@@ -38,15 +38,15 @@ UNKNOWN = ("no such function", "no such collation")
 
 @pytest.fixture(scope="module", autouse=True)
 def forgotten() -> Iterator[None]:
-    """Forget the module afterwards."""
+    """Forget the imported module after the test."""
     yield
     sys.modules.pop(NAME, None)
 
 
 def created(text: str) -> Schema | None:
-    """Return the schema that a module creates; None if only the application could."""
+    """Return the schema that a module creates; None if it needs the application's functions."""
     module = sys.modules[NAME] = types.ModuleType(NAME)
-    connection = memory()
+    connection = open_memory()
     engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool)
     with closing(connection), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -77,7 +77,7 @@ def is_listed(change: str, text: str) -> bool:
 @RANDOM
 @given(schema=schemas())
 def test_a_module_builds_its_schema(style: Style, schema: Schema) -> None:
-    """What ``create_all`` builds is the declared schema, except for what the module's head lists."""
+    """``create_all`` builds the declared schema, except for what the module's head lists."""
     text = module_text(Source(declared=DeclaredSchema(schema=schema)), style=style)
     found = created(text)
     if found is None:

@@ -91,7 +91,7 @@ def mistaken() -> list[tuple[str, int]]:
 
 
 def test_mypy_finds_the_mistakes(project: Path) -> None:
-    """``mypy --strict`` reports each mistake in the application, and nothing else, in the module neither."""
+    """``mypy --strict`` reports exactly the mistakes in the application, and nothing in the module."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "tables.py", "application.py"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=300)
     found = re.findall(r"^(\w+\.py):(\d+): error:", done.stdout, re.MULTILINE)
@@ -99,7 +99,7 @@ def test_mypy_finds_the_mistakes(project: Path) -> None:
 
 
 def test_pyright_finds_the_mistakes(project: Path) -> None:
-    """Pyright does, too."""
+    """Pyright reports exactly the same mistakes."""
     script = Path(sysconfig.get_path("scripts"), "pyright")
     settings = {"extraPaths": [str(CHECKOUT)], "typeCheckingMode": "standard"}
     (project / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")

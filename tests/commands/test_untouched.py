@@ -1,4 +1,4 @@
-"""Commands that only read leave every file as it was, whatever a migration contains; Ctrl-C ends them."""
+"""Reading commands leave every file as it was, whatever a migration does, and Ctrl-C ends them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ COMMANDS = (
 
 
 def make_project(folder: Path, kind: str, text: str) -> Path:
-    """A project with a database, a database of somebody else's, and a migration that is not applied."""
+    """Make a project with a database, another project's database, and a pending migration."""
     generated_project(folder)
     assert run(folder, "apply", "app.db").status == 0
     execute(folder / "archive.db", "CREATE TABLE old (x)", "INSERT INTO old VALUES (1)")
@@ -107,7 +107,10 @@ def make_project(folder: Path, kind: str, text: str) -> Path:
 
 
 def state(folder: Path) -> dict[str, tuple[str, int, int]]:
-    """Content, rights and time of every file, but for what a command itself writes: the manifest, and caches."""
+    """Return content, mode and time of every file.
+
+    Files that a command itself writes, the manifest and caches, are left out.
+    """
     return {
         str(path.relative_to(folder)): (
             hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -121,7 +124,7 @@ def state(folder: Path) -> dict[str, tuple[str, int, int]]:
 
 @pytest.mark.parametrize(("kind", "text"), REACHING.values(), ids=REACHING)
 def test_no_file_is_touched(tmp_path: Path, kind: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command does its work, before and after the migration is applied, and all files are what they were."""
+    """Every command works, before and after the migration is applied, and no file changes."""
     make_project(tmp_path, kind, text)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -143,7 +146,7 @@ def test_no_file_is_touched(tmp_path: Path, kind: str, text: str, monkeypatch: p
 
 
 def test_what_reaches_for_files_is_applied(tmp_path: Path) -> None:
-    """Only replays leave it out: the runner, as an application too, and plain yoyo do what the migration says."""
+    """Only replays skip statements about other files. The runner, an application and plain yoyo execute them."""
     make_project(tmp_path / "a", *REACHING["attach"])
     assert run_process(tmp_path / "a", "generate").status == 0
     assert run_process(tmp_path / "a", "apply", "app.db").status == 0
@@ -158,7 +161,10 @@ def test_what_reaches_for_files_is_applied(tmp_path: Path) -> None:
 
 
 def test_an_adopted_database_is_compared_without_a_second_run(tmp_path: Path) -> None:
-    """Where tables are in other words, the runner replays the folder to compare; rows elsewhere change once only."""
+    """If tables are worded differently, the runner replays the folder to compare.
+
+    Rows in other databases still change only once.
+    """
     make_project(tmp_path, "sql", "ATTACH 'archive.db' AS arc;\nUPDATE arc.old SET x = x + 1;\nDETACH arc;\n")
     execute(tmp_path / "app.db", "PRAGMA writable_schema = ON")
     with closing(sqlite3.connect(tmp_path / "app.db")) as connection, connection:
@@ -193,7 +199,7 @@ def test_an_adopted_database_is_compared_without_a_second_run(tmp_path: Path) ->
 )
 @pytest.mark.parametrize("command", ["check", "generate"])
 def test_what_cannot_be_replayed(tmp_path: Path, kind: str, text: str, command: str) -> None:
-    """If the schema, or a migration's code, depends on the other database, the error says so and what to do."""
+    """If the schema or a migration's code depends on the other database, the error says so and gives a fix."""
     make_project(tmp_path, kind, text)
     before = state(tmp_path)
     done = run(tmp_path, command)
@@ -233,14 +239,14 @@ def test_the_way_out_in_python(tmp_path: Path) -> None:
     ],
 )
 def test_other_errors_are_still_errors(tmp_path: Path, statement: str) -> None:
-    """Nothing but what is about a database that was not attached is left out."""
+    """Only statements about a database that was not attached are skipped."""
     make_project(tmp_path, "sql", f"{statement};\n")
     with pytest.raises(MigrationsError, match="0002_reach"):
         replay(read_migrations(tmp_path / "migrations"))
 
 
 def test_settings_of_the_process(tmp_path: Path) -> None:
-    """A replay does not change what holds for every connection of the process; it knows no address of code."""
+    """A replay changes no setting that applies to every connection of the process, and reveals no address of code."""
     text = "PRAGMA hard_heap_limit = 900000000;\n/* */ pragma soft_heap_limit(900000000);\n"
     text += "SELECT fts3_tokenizer('simple', x'0000000000000000');\nCREATE VIRTUAL TABLE f USING fts4 (x);\n"
     make_project(tmp_path, "sql", text)
@@ -271,7 +277,10 @@ OPEN += "except KeyboardInterrupt as error:\n    print(error)\n    raise SystemE
 
 
 def interrupt(folder: Path, *arguments: str) -> tuple[int, str]:
-    """Run Python with ``arguments``, press Ctrl-C when its migrations have begun; its status and what it says."""
+    """Run Python with ``arguments``, and press Ctrl-C when a migration has begun.
+
+    Return the exit status and the output.
+    """
     begun = folder / "begun"
     begun.unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
@@ -296,7 +305,7 @@ def interrupt(folder: Path, *arguments: str) -> tuple[int, str]:
 
 @pytest.fixture(params=list(LONG.values()), ids=list(LONG))
 def endless(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A project with a database, whose last migration does not end."""
+    """Make a project with a database whose last migration never ends."""
     generated_project(tmp_path)
     assert run(tmp_path, "apply", "app.db").status == 0
     name, text = request.param
@@ -317,7 +326,7 @@ def test_ctrl_c_ends_a_replay(endless: Path, command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("databases", [("app.db",), ("app.db", "other.db")], ids=["one", "several"])
 def test_ctrl_c_ends_drift(endless: Path, databases: tuple[str, ...]) -> None:
-    """So does ``drift``, which replays what databases have run, in threads if there are several."""
+    """Ctrl-C ends ``drift``, too, which replays applied migrations, in threads if there are several databases."""
     shutil.copy(endless / "app.db", endless / "other.db")
     for name in databases:
         run_yoyo("mark", endless / name, endless / "migrations")
@@ -337,7 +346,10 @@ def test_ctrl_c_ends_drift(endless: Path, databases: tuple[str, ...]) -> None:
     ids=["apply", "open_database", "yoyo"],
 )
 def test_ctrl_c_ends_a_run(endless: Path, arguments: tuple[str, ...]) -> None:
-    """Where an endless query is really run, Ctrl-C ends it, too; the migration is named, and all is rolled back."""
+    """Ctrl-C ends an endless query of a real run, too.
+
+    The message names the migration, and everything is rolled back.
+    """
     (endless / "migrations" / "manifest.json").unlink()
     before = dump(endless / "app.db")
     status, said = interrupt(endless, *arguments)
@@ -347,7 +359,7 @@ def test_ctrl_c_ends_a_run(endless: Path, arguments: tuple[str, ...]) -> None:
 
 
 def test_ctrl_c_outside_a_transaction(tmp_path: Path) -> None:
-    """What a migration outside transactions had done remains, and that is said."""
+    """After Ctrl-C in a migration outside transactions, its finished statements stay, and the message says so."""
     generated_project(tmp_path)
     (tmp_path / "migrations" / "manifest.json").unlink()
     (tmp_path / "migrations" / "0002_begin.py").write_text(BEGIN, encoding="utf-8")
@@ -363,7 +375,7 @@ def test_ctrl_c_outside_a_transaction(tmp_path: Path) -> None:
 
 
 def test_a_comment_before_code_far_to_the_right(tmp_path: Path) -> None:
-    """Blanks before a statement, however many, take no time to skip."""
+    """Any number of spaces before a statement is skipped quickly."""
     generated_project(tmp_path)
     text = f"-- depends: 0001_initial\nSELECT 1;\n-- far\n{' ' * 200}UPDATE tasks SET title = 'a';\n"
     (tmp_path / "migrations" / "0002_far.sql").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What ``diagram`` writes: complete, escaped, and the same every time."""
+"""The output of ``diagram``: complete, escaped, and always the same."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Elements(HTMLParser):
 
 
 def parsed(text: str) -> Elements:
-    """A page, read as a browser would."""
+    """Return a page, parsed as a browser would."""
     elements = Elements()
     elements.feed(text)
     elements.close()
@@ -78,20 +78,20 @@ def parsed(text: str) -> Elements:
 
 
 def data_of(text: str) -> dict[str, Any]:
-    """The data in a page."""
+    """Return the data in a page."""
     found: dict[str, Any] = json.loads(parsed(text).text["script"][0])
     return found
 
 
 def drawn(folder: Path, form: str, *arguments: str) -> str:
-    """What ``diagram --format`` prints in ``folder``."""
+    """Return the output of ``diagram --format`` in ``folder``."""
     done = run(folder, "diagram", "--format", form, *arguments)
     assert done.status == 0, done.err
     return done.out
 
 
 def test_every_format_is_offered() -> None:
-    """The command offers the formats that the function knows."""
+    """The command offers every format that the function accepts."""
     choice = next(parameter for parameter in command.params if parameter.name == "form")
     assert tuple(choice.type.choices) == FORMATS  # type: ignore[attr-defined]
 
@@ -147,7 +147,7 @@ def test_characters_that_xml_forbids(tmp_path: Path) -> None:
 
 
 def test_mermaid_of_odd_names(tmp_path: Path) -> None:
-    """Names that Mermaid can't read become words, and the comment has the true name."""
+    """Names that Mermaid can't read are replaced by words, and a comment has the original name."""
     assert (
         drawn(write_project(tmp_path / "p", schema=ODD), "mermaid")
         == """\
@@ -168,7 +168,7 @@ erDiagram
 
 
 def test_markdown_of_odd_names(tmp_path: Path) -> None:
-    """Names and values are code in which nothing is markup; comments are escaped."""
+    """Names and values are written as code, without markup; comments are escaped."""
     text = drawn(write_project(tmp_path / "p", schema=ODD), "markdown")
     assert '| `PK` | `TEXT` | yes |  |  | `</script>`, `quo"te`, `pi\\|pe`, `` ` `` |' in text
     assert "\na | \\`b\\` \\</script\\>\\<script\\>alert(1)" in text
@@ -187,7 +187,7 @@ def test_graphviz_draws_odd_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["html", "svg"])
 def test_the_same_bytes_every_time(tmp_path: Path, form: str) -> None:
-    """Two processes, whose hashes differ, write the same file."""
+    """Two processes with different hash seeds write the same file."""
     folder = shipped_project(tmp_path / "p")
     seeds = ("1", "2")
     runs = [run_process(folder, "diagram", "--format", form, PYTHONHASHSEED=seed) for seed in seeds]
@@ -196,7 +196,7 @@ def test_the_same_bytes_every_time(tmp_path: Path, form: str) -> None:
 
 
 def test_the_format_follows_the_ending(tmp_path: Path) -> None:
-    """The ending of the file says what to write; one that says nothing is refused, and nothing is written."""
+    """The file's ending selects the format; an unknown one is refused, and nothing is written."""
     folder = write_project(tmp_path / "p")
     for name, beginning in (
         ("s.html", "<!doctype html>"),

@@ -1,4 +1,4 @@
-"""What the page shows of each migration."""
+"""The changes that the page shows for each migration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from tests.support.projects import edit, generated_project, run
 
 
 def evolved(folder: Path) -> dict[str, Any]:
-    """The data of a project that has added, renamed, changed and dropped, and has a change without a migration."""
+    """Return the data of a project with a history.
+
+    It has added, renamed, changed and dropped, and has a change without a migration.
+    """
     generated_project(folder)
     edits = [
         ("      body: text\n", "      body: text\n      author: text\n"),
@@ -30,14 +33,14 @@ def evolved(folder: Path) -> dict[str, Any]:
 
 
 def faces_of(data: dict[str, Any], moment: int) -> dict[str, dict[str, Any]]:
-    """The faces that show at a moment, by their names."""
+    """Return the faces that show at a moment, by their names."""
     spans = [span for card in data["cards"] for span in card.get("past", {"faces": []})["faces"]]
     numbers = [span["face"] for span in spans if span["during"][0] <= moment <= span["during"][1]]
     return {data["faces"][number]["name"]: data["faces"][number] for number in numbers}
 
 
 def marks_of(face: dict[str, Any]) -> dict[str, str | None]:
-    """The marks of a face's rows, if they have any."""
+    """Return the marks of a face's rows, if it has any."""
     return {row["name"]: row["mark"] for row in face["rows"] if "mark" in row}
 
 
@@ -59,7 +62,7 @@ def test_each_migration_marks_what_it_changed(tmp_path: Path) -> None:
 
 
 def test_changes_are_in_words(tmp_path: Path) -> None:
-    """Each migration lists its changes, and each change leads to its card; a renamed table keeps its card."""
+    """Each migration lists its changes in words, and each change leads to its card; a renamed table keeps its card."""
     data = evolved(tmp_path / "p")
     words = [[change["words"] for change in step["changes"]] for step in data["steps"]]
     assert words[1] == ["added column notes.author (TEXT)"]
@@ -83,7 +86,7 @@ def test_no_migrations(tmp_path: Path) -> None:
 
 
 def test_relations_are_marked(tmp_path: Path) -> None:
-    """A new relation is marked as added and a dropped one as removed; one that is renamed stays as it is."""
+    """A new relation is marked as added and a dropped one as removed; a renamed one has no mark."""
     data = evolved(tmp_path / "p")
     marks = [
         [line.get("mark") for line in data["lines"]["past"] if line["during"][0] <= moment <= line["during"][1]]

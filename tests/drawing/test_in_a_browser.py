@@ -19,7 +19,7 @@ TABLES = 150
 
 @pytest.fixture(scope="module")
 def many_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page about 150 tables, which refer to each other."""
+    """Return the page about 150 tables, which refer to each other."""
     folder = tmp_path_factory.mktemp("many")
     chance = random.Random(5)
     statements = ["CREATE TABLE table_0 (id INTEGER PRIMARY KEY, needle TEXT CHECK (needle IN ('HAY', 'STACK')))"]
@@ -34,14 +34,14 @@ def many_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser with an empty page."""
+    """Start a browser with an empty page."""
     with browser(tmp_path_factory.mktemp("profile")) as found:
         yield found
 
 
 @pytest.fixture
 def anywhere(chromium: Browser) -> Iterator[Browser]:
-    """The browser; after the test, it has reported no error and requested nothing but the file."""
+    """Return the browser. After the test, it must have reported no error and requested only the file."""
     chromium.resize(1400, 900)
     yield chromium
     assert chromium.complaints() == []
@@ -50,7 +50,7 @@ def anywhere(chromium: Browser) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(anywhere: Browser, many_tables: Path) -> Browser:
-    """The browser with the page about 150 tables."""
+    """Return the browser with the page about 150 tables."""
     anywhere.open(many_tables)
     return anywhere
 
@@ -178,7 +178,7 @@ def test_every_control_has_a_name(page: Browser) -> None:
 
 
 def test_theme(page: Browser) -> None:
-    """The page follows the system, and `t` switches."""
+    """The page follows the system's theme, and `t` switches it."""
     color = "getComputedStyle(document.body).backgroundColor"
     light = page.run(color)
     page.resize(1400, 900, dark=True)

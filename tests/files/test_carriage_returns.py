@@ -1,4 +1,7 @@
-"""A carriage return in a text: yoyo reads it from a migration as a line feed, so it is refused at its place."""
+"""Carriage returns in texts are refused with their place.
+
+yoyo reads a carriage return in a migration as a line feed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enums are read in the language that they are written in: TypeScript, JSON, YAML, schema.yaml, and literal Python."""
+"""Enums from TypeScript, JSON, YAML, schema.yaml, and literal Python are read as those languages define them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
 
 def load(root: Path, *sources: str, used: tuple[str, ...] | None = None) -> LoadedEnums:
-    """The enums of a project."""
+    """Return the enums of a project."""
     return load_enums([EnumSource(source, AT) for source in sources], root=root, used=used)
 
 
@@ -70,7 +70,7 @@ TYPESCRIPT = {
 
 @pytest.mark.parametrize("case", TYPESCRIPT)
 def test_typescript(tmp_path: Path, case: str) -> None:
-    """What TypeScript has for lists of values is read as it runs."""
+    """Every form in which TypeScript declares lists of values is read with the values that it has at runtime."""
     text, values = TYPESCRIPT[case]
     assert read(tmp_path, "enums.ts", text)["E"] == values
 
@@ -109,7 +109,10 @@ def test_typescript_that_is_no_list(tmp_path: Path, text: str) -> None:
 
 
 def test_imports_and_reexports_are_followed(tmp_path: Path) -> None:
-    """Through files, folders, the compiler's file names, namespaces and circles; places are where the values are."""
+    """Imports are followed through files, folders, the compiler's file names, namespaces and cycles.
+
+    Places are those of the values.
+    """
     files = {
         "index.ts": "export * from './a.js'; export { B as RENAMED } from './lib'; export * as ns from './a';\n"
         "import * as all from './lib';\nimport d, { type X } from './d';\nexport const ALL = [...all.B, ...d, 'z'];",
@@ -133,7 +136,7 @@ def test_imports_and_reexports_are_followed(tmp_path: Path) -> None:
 
 
 def test_a_name_in_two_files_of_typescript(tmp_path: Path) -> None:
-    """What two re-exported files define is ambiguous, as it is for the compiler."""
+    """A name that two re-exported files define is ambiguous, as it is for the compiler."""
     for name in ("a", "b"):
         (tmp_path / f"{name}.ts").write_text(f"export const E = ['{name}'];", encoding="utf-8")
     assert read(tmp_path, "enums.ts", "export * from './a'; export * from './b';") == {
@@ -142,7 +145,7 @@ def test_a_name_in_two_files_of_typescript(tmp_path: Path) -> None:
 
 
 def test_doubling_ends(tmp_path: Path) -> None:
-    """Spreads that double a list sixty times are an error in no time."""
+    """Spreads that double a list sixty times are reported quickly."""
     text = "const E0 = ['a'];" + "".join(f"const E{n} = [...E{n - 1}, ...E{n - 1}];" for n in range(1, 60))
     (tmp_path / "enums.ts").write_text(f"{text}export {{ E59 }};", encoding="utf-8")
     (found,) = load(tmp_path, "enums.ts").definitions
@@ -157,7 +160,7 @@ def test_doubling_ends(tmp_path: Path) -> None:
     ],
 )
 def test_data(tmp_path: Path, file: str, text: str) -> None:
-    """JSON and YAML hold lists, and members with values, by name."""
+    """JSON and YAML files contain lists, and members with values, by name."""
     found = read(tmp_path, file, text)
     assert (found["E"], found["M"]) == (("a", "bé", 3), ("a",))
     assert "BAD: can't be an enum: element 1 is not text or a whole number." in str(found["BAD"])
@@ -236,7 +239,7 @@ def test_python_is_read_without_running_it(tmp_path: Path, case: str) -> None:
     ],
 )
 def test_computed_python_is_imported(tmp_path: Path, text: str) -> None:
-    """Whatever the source alone doesn't show is what the import gives."""
+    """If the source alone doesn't show a value, the module is imported."""
     (tmp_path / "lib.py").write_text("E = ('a', 'b')\n", encoding="utf-8")
     (tmp_path / "computed_enums.py").write_text(f"{text}\n", encoding="utf-8")
     found = load(tmp_path, "computed_enums", used=("E",)).find("E")
@@ -293,7 +296,7 @@ def test_several_sources(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_sources(tmp_path: Path, sources: str, problem: str) -> None:
-    """Each error has its place and a fix; nothing is written."""
+    """Each mistake has its place and a fix; nothing is written."""
     project = write_project(tmp_path, f"version: 1\nenums: {sources}\n{TABLE}      a: {{type: text, enum: STATS}}\n")
     (project / "src").mkdir()
     (project / "src" / "enums.ts").write_text("export const STATES = ['a'] as const;", encoding="utf-8")
@@ -307,7 +310,7 @@ def test_mistakes_in_sources(tmp_path: Path, sources: str, problem: str) -> None
 
 
 def test_without_the_extra(tmp_path: Path) -> None:
-    """Without tree-sitter, the error has the line that installs it."""
+    """Without tree-sitter, the error has the command that installs it."""
     (tmp_path / "enums.ts").write_text("export const STATES = ['a'] as const;", encoding="utf-8")
     write_project(tmp_path, f"version: 1\nenums: enums.ts\n{TABLE}      a: {{type: text, enum: STATES}}\n")
     code = (
@@ -334,7 +337,7 @@ def test_the_source_of_a_missing_name(tmp_path: Path) -> None:
 
 
 def test_nesting_without_end(tmp_path: Path) -> None:
-    """Brackets that are nested 100,000 deep are an error, or leave other enums alone."""
+    """Brackets nested 100,000 deep are an error, or are skipped without affecting other enums."""
     deep = "[" * 100_000 + "]" * 100_000
     (tmp_path / "enums.ts").write_text(f"export const E = ['a']; export const D = {deep};", encoding="utf-8")
     with pytest.raises(SchemaFileError, match=r"enums\.ts: values are nested too deep\."):
@@ -342,7 +345,7 @@ def test_nesting_without_end(tmp_path: Path) -> None:
 
 
 def test_python_that_is_not_utf8(tmp_path: Path) -> None:
-    """Python reads a module by the encoding that it declares, and warns of no escapes in it."""
+    """A Python module is read in the encoding that it declares, and its escapes cause no warnings."""
     (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\nE = ('\xe9',)\n")
     (tmp_path / "escapes.py").write_text("E = ('a',)\nPATTERN = '\\d'\n", encoding="utf-8")
     for module, values in (("latin", ("é",)), ("escapes", ("a",))):

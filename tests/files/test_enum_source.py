@@ -1,4 +1,4 @@
-"""Enums are loaded from the application's modules each time, and everything wrong with them is reported."""
+"""Enums are loaded from the application's modules each time, and every problem with them is reported."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ AT = Origin(file="schema.yaml", line=2, column=8, path="enums")
 
 
 def load(root: Path, *modules: str) -> LoadedEnums:
-    """The enums of modules of a project."""
+    """Return the enums of a project's modules."""
     return load_enums([EnumSource(module, AT) for module in modules], root=root)
 
 
 def values(enums: LoadedEnums, name: str) -> tuple[str | int, ...]:
-    """The values of an enum that can be used."""
+    """Return the values of an enum that can be used."""
     found = enums.find(name)
     assert found is not None
     assert found.problem == ""
@@ -85,7 +85,7 @@ _FLAG_MEMBER = f"it has a member of an `enum.Flag`, whose members can be combine
     ],
 )
 def test_unusable_values_have_a_reason(tmp_path: Path, source: str, problem: str) -> None:
-    """A definition that can't be an enum says why."""
+    """For a definition that can't be an enum, the error gives the reason."""
     (tmp_path / "app_enums.py").write_text(f"import enum, typing\nE = {source}\n")
     found = load(tmp_path, "app_enums").find("E")
     assert found is not None
@@ -106,7 +106,7 @@ def test_unusable_values_have_a_reason(tmp_path: Path, source: str, problem: str
     ],
 )
 def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) -> None:
-    """Any exception of an import becomes one sentence without a traceback."""
+    """Any exception during an import is reported in one sentence without a traceback."""
     (tmp_path / "app_enums.py").write_text(source)
     assert complaint(tmp_path, "app_enums") == (
         f"schema.yaml:2:8, enums: can't import the module `app_enums`: {said}. "
@@ -115,7 +115,7 @@ def test_a_module_that_fails_is_named(tmp_path: Path, source: str, said: str) ->
 
 
 def test_a_module_that_exits(tmp_path: Path) -> None:
-    """SystemExit is reported as an error of the module; it does not end ``check`` with status 0."""
+    """SystemExit is reported as an error of the module, and doesn't end ``check`` with status 0."""
     project = generated_project(tmp_path)
     lazy = "class Meta(type(enum.Enum)):\n  def __iter__(cls): raise SystemExit(0)\n"
     for source in ("raise SystemExit(0)", f"import enum\n{lazy}class STATES(enum.Enum, metaclass=Meta):\n  A = 1\n"):
@@ -193,7 +193,7 @@ def test_modules_in_use_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_the_enums_that_ship_are_found() -> None:
-    """All twelve enums are found."""
+    """All twelve enums of the daemon are found."""
     root = Path(__file__).parents[2]
     enums = load(root, "waiaas_migrate.waiaas.enums")
     assert values(enums, "CHAIN_TYPES") == ("solana", "ethereum")

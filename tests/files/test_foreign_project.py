@@ -1,4 +1,4 @@
-"""A pyproject.toml of another user is not used, because its settings run code: as with git's safe.directory."""
+"""Another user's pyproject.toml is not used, because its settings run code. git's safe.directory does the same."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def planted(shared: Path) -> Path:
 
 @pytest.mark.parametrize("command", [["check"], ["generate"], ["apply", "app.db"], ["status", "app.db"]])
 def test_another_users_file_is_refused(planted: Path, command: list[str]) -> None:
-    """No command uses it; the message names the file, its owner and the fix."""
+    """No command uses the file; the message names the file, its owner and the fix."""
     done = run(planted / "mine", *command)
     assert (done.status, done.out) == (2, "")
     assert f"{planted}/pyproject.toml: the file belongs to uid {STRANGER}, and you are root (uid 0)." in done.err
@@ -58,7 +58,7 @@ def test_a_file_without_the_table_is_ignored(planted: Path) -> None:
 
 @pytest.mark.parametrize("value", ["{}/pyproject.toml", "*", "/elsewhere:{}/pyproject.toml"])
 def test_a_trusted_file_is_used(planted: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """The environment variable lists files to use."""
+    """The environment variable lists trusted files."""
     monkeypatch.setenv(TRUSTED, value.format(planted))
     assert find_project(planted / "mine").root == planted
 

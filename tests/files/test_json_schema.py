@@ -63,12 +63,12 @@ Yaml12.add_implicit_resolver(
 
 
 def is_accepted(content: object) -> bool:
-    """Whether an editor finds nothing."""
+    """Return whether an editor finds nothing."""
     return bool(VALIDATOR.is_valid(content))
 
 
 def problems(folder: Path, text: str) -> list[str]:
-    """What the reader reports."""
+    """Return the problems that the reader reports."""
     path = folder / "schema.yaml"
     path.write_text(text, encoding="utf-8")
     try:
@@ -79,7 +79,7 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def expected(found: list[str]) -> bool:
-    """Whether an editor should accept a file with these problems."""
+    """Return whether an editor should accept a file with these problems."""
     return all(ONLY_THE_READER.fullmatch(problem) for problem in found)
 
 
@@ -209,7 +209,7 @@ def placed(name: str, key: str, value: object) -> dict[str, Any]:
 @settings(max_examples=60)
 @given(schemas())
 def test_schemas_of_all_kinds(schema: Schema) -> None:
-    """What `inspect` writes is valid in an editor."""
+    """Every output of `inspect` is valid in an editor."""
     assert is_accepted(yaml.load(schema_text(schema), Yaml12))  # noqa: S506 — a SafeLoader
 
 
@@ -226,7 +226,7 @@ def test_every_key_with_every_value(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["top", *DEFINITIONS])
 def test_every_key_is_required_by_both(tmp_path: Path, name: str) -> None:
-    """Without a key of it, each mapping is accepted by both or refused by both."""
+    """If any one key is removed, a mapping is accepted by both or refused by both."""
     text, path = PLACES[name]
     for key in mapping_at(yaml.safe_load(text), path):
         content = yaml.safe_load(text)
@@ -236,5 +236,5 @@ def test_every_key_is_required_by_both(tmp_path: Path, name: str) -> None:
 
 
 def test_the_file_at_the_top_is_up_to_date() -> None:
-    """``python -m tests.support.reference_pages`` writes it."""
+    """The file equals the output of ``python -m tests.support.reference_pages``."""
     assert (CHECKOUT / JSON_SCHEMA).read_text(encoding="utf-8") == json_schema_text()

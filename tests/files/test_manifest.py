@@ -88,7 +88,7 @@ def test_a_folder_without_a_manifest_has_none(tmp_path: Path) -> None:
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, ids: list[str], pragmas: dict[str, str | int], fingerprint: str | None
 ) -> None:
-    """Any manifest survives its text; equal ones have equal texts; each migration has a line of its own."""
+    """Every manifest is read back as written; equal manifests have equal texts, with one line per migration."""
     folder = tmp_path_factory.mktemp("m")
     manifest = Manifest(
         migrations=tuple(Entry(id=name, hash=f"sha256:{number}", facts=UNKNOWN) for number, name in enumerate(ids)),
@@ -103,7 +103,7 @@ def test_what_is_written_is_read_back(
 
 
 def test_only_the_edited_migration_is_reported(folder: Path) -> None:
-    """The migrations after it in the chain of hashes are not reported."""
+    """Later migrations, whose hashes depend on the edited one, are not reported."""
     (folder / "0002_children.sql").write_text("-- depends: 0001_parents\nCREATE TABLE child (id);\n", encoding="utf-8")
     (found,) = problems(folder)
     assert "0002_children.sql: was edited" in found
@@ -111,21 +111,21 @@ def test_only_the_edited_migration_is_reported(folder: Path) -> None:
 
 
 def test_an_edited_rollback_is_an_edit(folder: Path) -> None:
-    """The hash covers the rollback, too."""
+    """An edited rollback counts as an edit, since the hash covers both files."""
     (folder / "0003_age.rollback.sql").write_text("DROP TABLE parent;\n", encoding="utf-8")
     (found,) = problems(folder)
     assert "0003_age.sql: was edited after it was recorded (or its rollback or its line" in found
 
 
 def test_other_newlines_are_no_edit(folder: Path) -> None:
-    """Git may check files out with other newlines."""
+    """Other newlines don't count as an edit, since git may change them at checkout."""
     for path in folder.glob("*.sql"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert problems(folder) == []
 
 
 def test_a_missing_migration_is_named(folder: Path) -> None:
-    """The last one is gone, with its rollback."""
+    """The error names the last migration, which was deleted with its rollback."""
     (folder / "0003_age.sql").unlink()
     (folder / "0003_age.rollback.sql").unlink()
     (found,) = problems(folder)
@@ -133,14 +133,14 @@ def test_a_missing_migration_is_named(folder: Path) -> None:
 
 
 def test_an_unlisted_migration_is_named(folder: Path) -> None:
-    """A hand-written one is recorded by ``record``; a post-apply hook never is."""
+    """A hand-written migration is reported until ``record`` lists it; a post-apply hook is never listed."""
     write_folder(folder, {"0004_more.sql": "SELECT 1;", "post-apply.sql": "SELECT 1;"}, record=False)
     (found,) = problems(folder)
     assert "0004_more.sql: is not listed in manifest.json. Run `waiaas-migrate record`" in found
 
 
 def test_another_order_is_named(folder: Path) -> None:
-    """A recorded order that is not that of the files' names and dependencies."""
+    """A recorded order that contradicts the files' names and dependencies is reported."""
     migrations = read_migrations(folder)
     swapped = (migrations[0], migrations[2], migrations[1])
     (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped, {}))), encoding="utf-8")
@@ -170,7 +170,10 @@ def git(folder: Path, *arguments: str) -> int:
 
 
 def test_two_branches_conflict_in_git(folder: Path) -> None:
-    """If each adds a migration, git reports a conflict in the manifest, and reading it names the line and the fix."""
+    """If two branches each add a migration, git reports a conflict in the manifest.
+
+    Reading the manifest names the line and the fix.
+    """
     assert git(folder, "init", "-q", "-b", "main") == 0
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "base")
@@ -216,14 +219,14 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, content: bytes, words: str
 
 
 def test_a_folder_named_like_the_manifest_is_refused(tmp_path: Path) -> None:
-    """It can't be read."""
+    """A folder named manifest.json is refused."""
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(MigrationsError, match="can't be read"):
         read_manifest(tmp_path)
 
 
 def test_reading_a_manifest_needs_only_the_standard_library(folder: Path) -> None:
-    """It imports none of the packages that take time to import."""
+    """Reading a manifest imports none of the slow packages."""
     code = (
         "import sys, pathlib; from waiaas_migrate.files.migration_dir.manifest import read_manifest;"
         "read_manifest(pathlib.Path(sys.argv[1]));"

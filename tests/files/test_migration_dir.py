@@ -35,7 +35,7 @@ TRIGGER = "CREATE TRIGGER {} AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 THEN ';'
 
 @st.composite
 def statements(draw: st.DrawFn) -> str:
-    """A statement with blanks and comments in it, at times a trigger; it need not make sense."""
+    """Return a statement with blanks and comments in it, sometimes a trigger; it need not make sense."""
     words = draw(st.lists(WORDS, min_size=1, max_size=4))
     text = "".join(["SELECT", *(f"{draw(BLANK)}{word}" for word in words)])
     if draw(st.booleans()):
@@ -45,7 +45,7 @@ def statements(draw: st.DrawFn) -> str:
 
 @given(st.lists(st.tuples(statements(), BLANK, BLANK), max_size=6), st.booleans())
 def test_statements_end_where_sqlite_says(parts: list[tuple[str, str, str]], last_ends: bool) -> None:  # noqa: FBT001
-    """What was joined with semicolons comes apart in the same places, and each piece is one complete statement."""
+    """Statements joined with semicolons are split at the same places, and each piece is one complete statement."""
     wanted = [f"{text}{before};" for text, before, _ in parts]
     script = "".join(f"{one}{after}" for one, (_, _, after) in zip(wanted, parts, strict=True))
     if wanted and not last_ends:
@@ -65,7 +65,7 @@ def test_statements_end_where_sqlite_says(parts: list[tuple[str, str, str]], las
 
 @given(st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=5), st.lists(BLANK, min_size=12, max_size=12))
 def test_executing_the_pieces_does_what_the_script_does(names: list[str], blanks: list[str]) -> None:
-    """A script run whole, by SQLite, and one run piece by piece leave the same database."""
+    """SQLite builds the same database from the whole script and from its pieces."""
     blank = itertools.cycle(blanks)
     script = "CREATE TABLE t (x DEFAULT ';');" + "".join(
         f"{next(blank)}CREATE TABLE {name}{number} (x CHECK (x <> '; --'));{next(blank)}"
@@ -81,7 +81,7 @@ def test_executing_the_pieces_does_what_the_script_does(names: list[str], blanks
 
 
 def test_pieces_without_a_statement_are_left_out() -> None:
-    """Comments, blanks and lone semicolons execute nothing."""
+    """Comments, blanks and lone semicolons are left out, since they execute nothing."""
     assert split_statements("") == ()
     assert split_statements(" -- only; this\n;;/* and; that */;\n") == ()
     assert split_statements("SELECT 1") == ("SELECT 1",)
@@ -101,13 +101,13 @@ def test_an_incomplete_end_is_reported_with_its_line(end: str) -> None:
 
 
 def test_a_nul_character_is_reported() -> None:
-    """SQLite would silently stop reading there."""
+    """A NUL character is reported, since SQLite would silently stop reading there."""
     with pytest.raises(MigrationsError, match="NUL"):
         split_statements("SELECT 1;\0SELECT 2;")
 
 
 def test_large_scripts_are_split() -> None:
-    """Large files, long strings full of semicolons and long triggers; quadratic work would take many minutes."""
+    """Large files, long strings full of semicolons and long triggers are split; quadratic work would take minutes."""
     scripts = [
         "INSERT INTO t VALUES (1);\n" * 40_000,
         "SELECT '" + "; --" * 250_000 + "';",
@@ -117,7 +117,7 @@ def test_large_scripts_are_split() -> None:
 
 
 def test_the_first_line_is_that_of_the_code() -> None:
-    """It is the statement's first line, not that of the comments before it."""
+    """A statement's line is that of its code, not that of the comments before it."""
     assert first_line("-- why\n\n/* more */ CREATE TABLE t (\n  x\n);") == "CREATE TABLE t ("
     assert first_line("-- why") == ""
 
@@ -127,7 +127,10 @@ def test_the_first_line_is_that_of_the_code() -> None:
 
 @st.composite
 def folders(draw: st.DrawFn) -> dict[str, str]:
-    """Files of a folder whose migrations depend on each other without a circle, in an order unlike that of names."""
+    """Return the files of a folder whose migrations depend on each other without a cycle.
+
+    Their order is unlike that of names.
+    """
     names = draw(st.lists(st.from_regex(r"[a-c_0-9-]{1,4}", fullmatch=True), unique=True, max_size=9))
     rank = {name: index for index, name in enumerate(draw(st.permutations(names)))}
     files: dict[str, str] = {}
@@ -150,7 +153,7 @@ def folders(draw: st.DrawFn) -> dict[str, str]:
 @given(folders())
 @settings(max_examples=200)
 def test_a_folder_is_read_as_yoyo_reads_it(files: dict[str, str]) -> None:
-    """Ids, order, dependencies, transactions and statements are those of yoyo, for any folder without a fault."""
+    """Ids, order, dependencies, transactions and statements are those of yoyo, for any valid folder."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         for file, text in files.items():
@@ -167,7 +170,7 @@ def test_a_folder_is_read_as_yoyo_reads_it(files: dict[str, str]) -> None:
 
 
 def test_the_order_is_yoyos_for_many_dependencies(tmp_path: Path) -> None:
-    """Of several migrations that can be next, the first by name is."""
+    """Of several migrations that can be next, the first by name is next."""
     names = [f"{number:03}" for number in range(120)]
     files = {
         f"{name}.sql": f"-- depends: {' '.join(names[index + 1 : index + 3])}\nSELECT 1;" if index % 3 else "SELECT 1;"
@@ -180,7 +183,7 @@ def test_the_order_is_yoyos_for_many_dependencies(tmp_path: Path) -> None:
 
 
 def test_a_migration_carries_its_text_and_its_rollback(tmp_path: Path) -> None:
-    """Both texts are read whole, and come apart into statements."""
+    """A migration has its whole text and its rollback's, each split into statements."""
     migrations = read_migrations(write_folder(tmp_path / "m", FAMILY))
     assert tuple(migration.id for migration in migrations) == FAMILY_IDS
     child = migrations[1]
@@ -190,7 +193,7 @@ def test_a_migration_carries_its_text_and_its_rollback(tmp_path: Path) -> None:
 
 
 def test_newlines_do_not_count_and_content_does(tmp_path: Path) -> None:
-    """A checkout with other newlines has the same hash; another text, or another rollback, has not."""
+    """A checkout with other newlines has the same hash; a changed migration or rollback has another."""
 
     def content_hash(text: bytes, rollback: bytes | None = None) -> str:
         (tmp_path / "a.sql").write_bytes(text)
@@ -281,7 +284,7 @@ def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_reading_sql_migrations_needs_no_yoyo(tmp_path: Path) -> None:
-    """Only the standard library is imported."""
+    """Reading SQL migrations imports only the standard library."""
     write_folder(tmp_path / "m", FAMILY)
     code = (
         "import sys, pathlib; from waiaas_migrate.files.migration_dir.migration_files import read_migrations;"

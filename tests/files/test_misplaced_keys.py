@@ -80,7 +80,7 @@ def test_table_keys_of_other_tools(tmp_path: Path, key: str, fix: str) -> None:
     ],
 )
 def test_statements_with_another_name(tmp_path: Path, section: str, statement: str, place: str) -> None:
-    """The error has both names."""
+    """If a statement creates an object of another name than its key, the error has both names."""
     assert refusal(tmp_path, f"{TABLE}{section}: {{one: {statement}}}\n") == (
         f"Error: schema.yaml:{place}, {section}.one: the statement creates `other`, but the key is `one`. "
         "Write `other` as the key, or correct the name in the statement.\n"
@@ -98,7 +98,7 @@ def test_statements_with_another_name(tmp_path: Path, section: str, statement: s
     ids=["check", "table check", "index", "trigger"],
 )
 def test_errors_of_sqlite_have_a_place(tmp_path: Path, more: str, place: str) -> None:
-    """An error that only SQLite finds is reported at the object."""
+    """An error that only SQLite finds is reported with the line of the object."""
     assert refusal(tmp_path, TABLE + more).startswith(f"Error: schema.yaml:{place}: add ")
 
 

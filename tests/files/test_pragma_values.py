@@ -87,7 +87,7 @@ def test_generate_and_check_try_pragmas(tmp_path: Path, pragma: str, monkeypatch
 
 
 def test_all_faulty_pragmas_are_reported_at_once(tmp_path: Path) -> None:
-    """Every PRAGMA is tried, whatever became of those before it, and each error has its line."""
+    """Every PRAGMA is tried, even after an error, and each error has its line."""
     pragmas = "\n  ".join(pragma for pragma in FAULTY if "WALL" not in pragma)
     text = f"version: 1\npragmas:\n  {pragmas}\n  journal_mode: WAL\ntables: {{t: {{columns: {{a: text}}}}}}\n"
     done = run(write_project(tmp_path, text), "generate")
@@ -109,7 +109,7 @@ def test_all_faulty_pragmas_are_reported_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_good_pragmas_pass(tmp_path: Path, pragma: str) -> None:
-    """A good PRAGMA isn't reported, and one that applies to the whole process isn't tried."""
+    """A valid PRAGMA isn't reported. One that applies to the whole process isn't tried."""
     project = write_project(tmp_path, SCHEMA.format(pragma=pragma))
     assert run(project, "generate").status == 0
     assert run(project, "check").status == 0

@@ -1,4 +1,4 @@
-"""The project's folder and settings are found, and everything wrong with them is reported."""
+"""The project's folder and settings are found, and every problem with them is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waiaas_migrate.files.project import Project, find_project
 
 
 def write(folder: Path, text: str) -> Path:
-    """A pyproject.toml in ``folder``."""
+    """Write a pyproject.toml in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "pyproject.toml"
     path.write_text(text)
@@ -26,7 +26,7 @@ def complaint(folder: Path) -> str:
 
 
 def test_without_a_table_the_folder_itself_is_the_project(tmp_path: Path) -> None:
-    """Defaults are relative to the current folder; a pyproject.toml of something else does not count."""
+    """Defaults are relative to the current folder; a pyproject.toml without the tool's table is ignored."""
     write(tmp_path, "[project]\nname = 'x'\n")
     assert find_project(tmp_path) == Project(
         root=tmp_path,
@@ -38,7 +38,10 @@ def test_without_a_table_the_folder_itself_is_the_project(tmp_path: Path) -> Non
 
 
 def test_the_table_is_found_upward(tmp_path: Path) -> None:
-    """Paths of the table are relative to its folder; a nearer pyproject.toml without the table is passed by."""
+    """Paths in the settings are relative to their pyproject.toml.
+
+    A nearer pyproject.toml without the table is skipped.
+    """
     write(tmp_path, "[tool.waiaas-migrate]\nschema = 'db/schema.yaml'\ncatalog-edits = false\n")
     write(tmp_path / "a" / "b", "[tool.other]\n")
     assert find_project(tmp_path / "a" / "b" / "c") == Project(
@@ -77,7 +80,7 @@ def test_all_problems_of_the_table_are_reported(tmp_path: Path) -> None:
 
 
 def test_broken_toml_is_reported_with_its_place(tmp_path: Path) -> None:
-    """The message has the parser's words, line and column."""
+    """The message has the parser's text, line and column."""
     write(tmp_path, "[tool.waiaas-migrate]\nschema = \n")
     assert complaint(tmp_path) == "pyproject.toml:2:10: this is not TOML: Invalid value. Correct it."
 
@@ -94,6 +97,6 @@ def test_broken_toml_is_reported_with_its_place(tmp_path: Path) -> None:
     ],
 )
 def test_unusable_files_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    """Whatever the file holds, the answer is an error of this package."""
+    """For any content of the file, the result is a project or an error of this package."""
     (tmp_path / "pyproject.toml").write_bytes(content)
     assert complaint(tmp_path).startswith(said)

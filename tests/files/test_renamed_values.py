@@ -1,4 +1,4 @@
-"""Enum values that are renamed: to another case, and in a circle."""
+"""Renamed enum values: to another case, and in a cycle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ tables:
 
 @pytest.mark.parametrize("collation", ["", ", collate: nocase", ", collate: rtrim"])
 def test_rename_changes_only_case(tmp_path: Path, collation: str) -> None:
-    """Rows get the new case with any collation, and the old one after a rollback."""
+    """Rows get the new case with any collation, and the old case after a rollback."""
     project = generated_project(tmp_path / "p", SCHEMA.replace("COLLATE", collation))
     for name, apply in (("runner.db", apply_with_runner), ("yoyo.db", apply_with_yoyo)):
         apply(project, tmp_path / name)
@@ -57,7 +57,10 @@ def test_rename_changes_only_case(tmp_path: Path, collation: str) -> None:
     ids=["swap", "circle", "chain"],
 )
 def test_swapped_values_are_refused(tmp_path: Path, values: str, renamed: str) -> None:
-    """The error has the statement to write by hand, since a second run would rename rows again."""
+    """Swapped values are refused, since a second run would swap the rows back.
+
+    The error has the statement to write by hand.
+    """
     project = generated_project(tmp_path, SCHEMA.replace("COLLATE", ""))
     edit(project / "schema.yaml", "[open, done]", f"{values}, enum_values: {{renamed: {renamed}}}")
     done = run(project, "generate")

@@ -31,20 +31,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def load(tmp_path: Path, text: str) -> DeclaredSchema:
-    """The schema of a text, with its version put in front."""
+    """Return the schema of a text that lacks its version."""
     path = tmp_path / "schema.yaml"
     path.write_text("version: 1\n" + textwrap.dedent(text), encoding="utf-8")
     return load_schema(path, root=tmp_path)
 
 
 def table(tmp_path: Path, body: str) -> Table:
-    """The one table of a text."""
+    """Return the only table of a text."""
     (read,) = load(tmp_path, "tables:\n  t:\n" + textwrap.indent(textwrap.dedent(body), "    ")).schema.tables
     return read
 
 
 def parts(*columns: str) -> tuple[IndexPart, ...]:
-    """Plain terms of a key."""
+    """Return a key's parts as plain values."""
     return tuple(IndexPart(column=column) for column in columns)
 
 
@@ -69,7 +69,7 @@ def parts(*columns: str) -> tuple[IndexPart, ...]:
     ],
 )
 def test_types(tmp_path: Path, written: str, declared: str | None) -> None:
-    """Logical names have one meaning, SQLite's own are in capitals, and all others are as written."""
+    """Logical names have one meaning, SQLite's own types are in capitals, and all others are kept as written."""
     assert table(tmp_path, f"columns: {{a: {written}}}").columns[0].type == declared
 
 
@@ -95,11 +95,11 @@ def test_types(tmp_path: Path, written: str, declared: str | None) -> None:
 )
 def test_defaults(tmp_path: Path, written: str, sql: str) -> None:
     """A literal is quoted according to its type; an expression is used as it is."""
-    assert table(tmp_path, f"columns: {{a: {{{written}}}}}").columns[0].default == ddl.expression(sql)
+    assert table(tmp_path, f"columns: {{a: {{{written}}}}}").columns[0].default == ddl.read_expression(sql)
 
 
 def test_constraints_on_a_column_keep_their_place(tmp_path: Path) -> None:
-    """A column's constraints are inline, with their names and conflict clauses."""
+    """A column's constraints stay inline, with their names and conflict clauses."""
     read = table(
         tmp_path,
         """
@@ -123,18 +123,18 @@ def test_constraints_on_a_column_keep_their_place(tmp_path: Path) -> None:
     )
     assert all(unique.inline for unique in read.uniques)
     assert read.checks == (
-        Check(expression=ddl.expression("b > 1", ["b"])),
-        Check(expression=ddl.expression("b < 9", ["b"]), name="small"),
+        Check(expression=ddl.read_expression("b > 1", ["b"])),
+        Check(expression=ddl.read_expression("b < 9", ["b"]), name="small"),
     )
     assert {check.column for check in read.checks} == {"b"}
     assert read.columns[2].collation == "NOCASE"
-    assert read.columns[3].generated == Generated(expression=ddl.expression("id + 1", ["id"]))
-    assert read.columns[4].generated == Generated(expression=ddl.expression("id * 2", ["id"]), stored=True)
+    assert read.columns[3].generated == Generated(expression=ddl.read_expression("id + 1", ["id"]))
+    assert read.columns[4].generated == Generated(expression=ddl.read_expression("id * 2", ["id"]), stored=True)
     assert (read.columns[4].comment, read.columns[5].not_null) == ("Twice", NotNull())
 
 
 def test_constraints_of_the_table(tmp_path: Path) -> None:
-    """Keys, checks and indexes in their short and long forms."""
+    """Keys, checks and indexes are read in their short and long forms."""
     read = table(
         tmp_path,
         """
@@ -161,7 +161,7 @@ def test_constraints_of_the_table(tmp_path: Path) -> None:
         Unique(parts=parts("a", "b")),
         Unique(parts=parts("c"), on_conflict=Conflict.IGNORE, name="u"),
     )
-    assert read.checks == (Check(expression=ddl.expression("c > 0", ["c"]), name="positive"),)
+    assert read.checks == (Check(expression=ddl.read_expression("c > 0", ["c"]), name="positive"),)
     assert not any(item.inline for item in (read.primary_key, *read.uniques))
     assert read.indexes == (
         Index(
@@ -169,16 +169,16 @@ def test_constraints_of_the_table(tmp_path: Path) -> None:
             parts=(
                 IndexPart(column="a"),
                 IndexPart(column="b", descending=True, collation="RTRIM"),
-                IndexPart(expression=ddl.expression("lower(a)", ["a"])),
+                IndexPart(expression=ddl.read_expression("lower(a)", ["a"])),
             ),
         ),
-        Index(name="j", parts=parts("c"), unique=True, where=ddl.expression("c IS NOT NULL", ["c"])),
+        Index(name="j", parts=parts("c"), unique=True, where=ddl.read_expression("c IS NOT NULL", ["c"])),
     )
     assert (read.strict, read.without_rowid, read.comment) == (True, True, "All of it")
 
 
 def test_autoincrement_in_both_places(tmp_path: Path) -> None:
-    """On the column or on the table, a key that counts up is the same."""
+    """An AUTOINCREMENT key means the same on the column and on the table."""
     on_column = table(tmp_path, "columns: {id: {type: integer, primary_key: true, autoincrement: true}}")
     on_table = table(tmp_path, "columns: {id: integer}\nprimary_key: {columns: [id], autoincrement: true}")
     assert on_column == on_table
@@ -186,7 +186,10 @@ def test_autoincrement_in_both_places(tmp_path: Path) -> None:
 
 
 def test_foreign_keys(tmp_path: Path) -> None:
-    """On a column or on the table, in every form; a parent outside the file is kept where that is said."""
+    """Foreign keys are read in every form, on a column or on the table.
+
+    A parent outside the file must be declared as such.
+    """
     read = table(
         tmp_path,
         """
@@ -236,7 +239,7 @@ def test_foreign_keys(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_foreign_key_may_refer_to(tmp_path: Path, parent: str, is_unique: bool) -> None:  # noqa: FBT001
-    """A full unique key of exactly those columns in their own collation, as SQLite wants it."""
+    """A parent key must be a full unique key of exactly those columns in their own collation, as SQLite requires."""
     body = f"columns: {{a: text, b: text, c: {{references: t.a}}}}\n{parent}"
     if is_unique:
         assert table(tmp_path, body).foreign_keys
@@ -246,7 +249,7 @@ def test_what_a_foreign_key_may_refer_to(tmp_path: Path, parent: str, is_unique:
 
 
 def test_enums_become_checks(tmp_path: Path) -> None:
-    """The list in its order, NULL let through where the column is nullable, quotes escaped, and who uses it."""
+    """A CHECK has the enum's values in order and escaped, and knows its enum. In a nullable column, it allows NULL."""
     (tmp_path / "app_enums.py").write_text("KINDS = (\"it's\", 'b')\n")
     declared = load(
         tmp_path,
@@ -296,7 +299,7 @@ def test_hints(tmp_path: Path) -> None:
         """,
     )
     assert read.renamed_from == "old"
-    assert read.columns[0].hints == ColumnHints(renamed_from="b", backfill=ddl.expression("length(c)", ["c"]))
+    assert read.columns[0].hints == ColumnHints(renamed_from="b", backfill=ddl.read_expression("length(c)", ["c"]))
     assert read.columns[1].hints.renamed_from == "a"
     assert read.columns[2].hints == ColumnHints(
         renamed_values=(("y", "x"), (1, 2)), removed_values=(("z", None), ("w", "x"))
@@ -304,7 +307,7 @@ def test_hints(tmp_path: Path) -> None:
 
 
 def test_views_triggers_and_virtual_tables(tmp_path: Path) -> None:
-    """Each has a name and its SQL; a view may be only its SELECT."""
+    """Views, triggers and virtual tables have a name and their SQL; a view may be only its SELECT."""
     schema = load(
         tmp_path,
         """
@@ -327,14 +330,14 @@ def test_views_triggers_and_virtual_tables(tmp_path: Path) -> None:
 
 
 def test_sections_may_be_empty(tmp_path: Path) -> None:
-    """A heading with nothing below it is allowed."""
+    """A section may be empty."""
     declared = load(tmp_path, "enums:\npragmas:\ntables:\nviews:\ntriggers:\nvirtual_tables:\n")
     assert declared == DeclaredSchema(schema=declared.schema)
     assert declared.schema.tables == ()
 
 
 def test_all_errors_of_a_file_come_at_once(tmp_path: Path) -> None:
-    """One error has the problems of every stage, in the order of the file."""
+    """One error contains the problems of every stage, in the order of the file."""
     with pytest.raises(SchemaFileError) as caught:
         load(
             tmp_path,
@@ -358,7 +361,7 @@ def test_all_errors_of_a_file_come_at_once(tmp_path: Path) -> None:
 
 
 def test_many_problems_are_counted(tmp_path: Path) -> None:
-    """After 200 problems the rest are counted."""
+    """After 200 problems, only the number of further ones is given."""
     with pytest.raises(SchemaFileError) as caught:
         load(tmp_path, "tables:\n" + "".join(f"  t{n}: {{columns: {{a: {{x{n}: 1}}}}}}\n" for n in range(1000)))
     assert len(caught.value.problems) == 200

@@ -1,4 +1,4 @@
-"""Every kind of damage to schema.yaml is reported with its place, the problem and the fix; all problems at once."""
+"""Every kind of damage to schema.yaml is reported with its place, the problem and the fix, all at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ tables:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_damage_is_reported(tmp_path: Path, case: dict[str, Any]) -> None:
-    """The messages are exactly these, and loading writes nothing."""
+    """The messages are as recorded, and loading writes nothing."""
     path = tmp_path / "schema.yaml"
     path.write_text(case.get("file") or f"{TABLE}{case['column']}\n", encoding="utf-8")
     with pytest.raises(SchemaFileError) as caught:

@@ -1,4 +1,4 @@
-"""A schema is written in short forms, in order, and with the same meaning in YAML 1.1 and 1.2."""
+"""A schema is written in short forms, in a fixed order, and with the same meaning in YAML 1.1 and 1.2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.files.yaml_text.yaml_writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 OWNERS = """
@@ -113,7 +113,7 @@ triggers:
 
 def read(*statements: str) -> Schema:
     """Return the schema that ``statements`` create."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         for statement in statements:
             execute(connection, statement)
         return introspect(connection)
@@ -129,7 +129,7 @@ def plain(node: Node) -> object:
 
 
 def test_a_schema_is_written_in_short_forms() -> None:
-    """Short forms on one line, long ones on several, keys in one order, enums by name, SQL in blocks."""
+    """Short forms take one line, long ones several. Keys have a fixed order, enums are named, and SQL is in blocks."""
     text = schema_text(
         read(*STATEMENTS),
         pragmas=[("journal_mode", "WAL"), ("foreign_keys", "ON"), ("cache_size", -64000)],

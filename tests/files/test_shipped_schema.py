@@ -1,4 +1,4 @@
-"""The schema that ships is the WAIaaS daemon's, table by table and column by column."""
+"""The shipped schema is the WAIaaS daemon's, table by table and column by column."""
 
 from __future__ import annotations
 
@@ -135,17 +135,17 @@ INDEXES = """
 
 @pytest.fixture(scope="module")
 def declared() -> DeclaredSchema:
-    """The schema that ships."""
+    """Return the shipped schema."""
     return load_schema(ROOT / "schema.yaml", root=ROOT)
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a text without their indentation."""
+    """Return the lines of a text without their indentation."""
     return [line.strip() for line in text.strip().splitlines()]
 
 
 def check_text(check: Check, column: Column, enum: str | None) -> str:
-    """A CHECK list by its enum's name, or by its values."""
+    """Return a CHECK list as its enum's name, or as its values."""
     sql = check.expression.sql
     start = f"{column.name} IN (" if column.not_null else f"{column.name} IS NULL OR {column.name} IN ("
     assert sql.startswith(start)
@@ -157,7 +157,7 @@ def check_text(check: Check, column: Column, enum: str | None) -> str:
 
 
 def column_text(column: Column, table: Table, enum: str | None) -> str:
-    """A column as the tables above write it."""
+    """Return a column as the tables above write it."""
     words = [column.name, column.type or ""]
     words += ["!"] if column.not_null else []
     words += [f"={column.default.sql}"] if column.default else []
@@ -170,7 +170,7 @@ def column_text(column: Column, table: Table, enum: str | None) -> str:
 
 
 def test_the_pragmas_are_in_order(declared: DeclaredSchema) -> None:
-    """There are seven, as words and numbers; ON is not a boolean."""
+    """There are seven PRAGMAs, as words and numbers; ON is not a boolean."""
     assert declared.pragmas == (
         ("journal_mode", "WAL"),
         ("synchronous", "NORMAL"),
@@ -183,7 +183,7 @@ def test_the_pragmas_are_in_order(declared: DeclaredSchema) -> None:
 
 
 def test_the_seven_tables_are_in_order(declared: DeclaredSchema) -> None:
-    """Nothing else is declared, and each says what it is for."""
+    """Only these tables are declared, and each has a comment about its purpose."""
     assert [table.name for table in declared.schema.tables] == list(TABLES)
     assert all(table.comment for table in declared.schema.tables)
     assert (declared.schema.views, declared.schema.triggers, declared.schema.virtual_tables) == ((), (), ())
@@ -199,7 +199,7 @@ def test_every_column_is_as_the_daemon_has_it(declared: DeclaredSchema, name: st
 
 
 def test_primary_keys(declared: DeclaredSchema) -> None:
-    """Each is the first column, without NOT NULL; only the audit log counts up."""
+    """Each primary key is the first column, without NOT NULL; only the audit log's is AUTOINCREMENT."""
     for table in declared.schema.tables:
         assert table.primary_key is not None
         assert [part.column for part in table.primary_key.parts] == [table.columns[0].name]
@@ -208,7 +208,7 @@ def test_primary_keys(declared: DeclaredSchema) -> None:
 
 
 def test_the_24_indexes(declared: DeclaredSchema) -> None:
-    """Names, columns in their order, and which are unique."""
+    """The indexes have these names and columns, in order, and these are unique."""
     found = [
         f"{table.name}: {'unique ' * index.unique}{index.name}({', '.join(part.column or '' for part in index.parts)})"
         for table in declared.schema.tables
@@ -219,7 +219,7 @@ def test_the_24_indexes(declared: DeclaredSchema) -> None:
 
 
 def test_the_enums_are_referred_to_by_name(declared: DeclaredSchema) -> None:
-    """Each list comes from the application, with the columns that use it."""
+    """Each list comes from the application's enum, with the columns that use it."""
     assert {use.name: use.columns for use in declared.enums} == {
         "CHAIN_TYPES": ("agents.chain",),
         "NETWORK_TYPES": ("agents.network",),

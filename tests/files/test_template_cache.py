@@ -1,4 +1,4 @@
-"""Compiled templates are kept between runs, and a damaged cache does no harm."""
+"""Compiled templates are cached between runs, and a damaged cache does no harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jinja2 import nodes
 
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
+from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache_folder
 from waiaas_migrate.schema.changes import RenameTable
 
 ACTION = RenameTable(old="a", new="b")
@@ -21,7 +21,7 @@ SQL = "ALTER TABLE a RENAME TO b;"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder of the user's."""
+    """Return an empty cache folder for the user."""
     folder = tmp_path / "cache"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
@@ -41,7 +41,7 @@ def rendered(templates: Path, cache: Path, *, trim: bool = True) -> str:
 
 
 def test_a_template_is_compiled_once(home: Path) -> None:
-    """The second renderer reads what the first one compiled, and leaves the file alone."""
+    """The second renderer reads the cache that the first one wrote, and leaves the file unchanged."""
     assert Renderer().action(ACTION) == SQL
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -54,7 +54,7 @@ def test_a_template_is_compiled_once(home: Path) -> None:
 
 
 def test_the_cached_code_runs(tmp_path: Path) -> None:
-    """If the cached files are swapped, so are the results."""
+    """If the cached files are swapped, the results are swapped, too."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "cache").mkdir()
     template = tmp_path / "templates" / "it"
@@ -72,7 +72,7 @@ def test_the_cached_code_runs(tmp_path: Path) -> None:
 
 
 def test_other_options_compile_again(tmp_path: Path) -> None:
-    """Code that was compiled with other options is not used."""
+    """Cached code that was compiled with other options is not used."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "cache").mkdir()
     (tmp_path / "templates" / "it").write_text("{% if true %}\na{% endif %}", encoding="utf-8")
@@ -82,7 +82,7 @@ def test_other_options_compile_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("template", sorted(path.name for path in bundled("templates").iterdir()))
 def test_templates_filter_no_constants(template: str) -> None:
-    """The result of a filter or test on a constant would stay in the cache after the filter changes."""
+    """No template filters or tests a constant: its result would stay in the cache after the filter changes."""
     environment = Renderer()._environment
     tree = environment.parse((bundled("templates") / template).read_text(encoding="utf-8"))
     for found in tree.find_all((nodes.Filter, nodes.Test)):
@@ -93,7 +93,7 @@ def test_templates_filter_no_constants(template: str) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"nothing of the kind", slice(0, -1), slice(1, None)])
 def test_damaged_files_are_replaced(home: Path, damage: bytes | slice) -> None:
-    """A file that is incomplete, empty or something else is not used, and is replaced."""
+    """A cache file that is incomplete, empty or something else is not used, and is replaced."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     whole = kept.read_bytes()
@@ -103,7 +103,7 @@ def test_damaged_files_are_replaced(home: Path, damage: bytes | slice) -> None:
 
 
 def test_a_folder_instead_of_a_file(home: Path) -> None:
-    """A file that can't be read or replaced stays as it is, and no other file is left."""
+    """A cache file that can't be read or replaced stays as it is, and no other file is left over."""
     Renderer().action(ACTION)
     (kept,) = (home / "waiaas-migrate" / "templates").iterdir()
     kept.unlink()
@@ -118,7 +118,7 @@ def test_a_shared_folder_is_not_used(home: Path) -> None:
     folder = home / "waiaas-migrate" / "templates"
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert list(folder.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_a_shared_folder_is_not_used(home: Path) -> None:
 def test_another_users_folder_is_not_used(home: Path) -> None:
     """Nothing is created in the cache folder of another user, as under sudo."""
     os.chown(home, 12345, 12345)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert list(home.iterdir()) == []
 
@@ -139,13 +139,13 @@ def test_impossible_cache_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").touch()
     where = place if place.startswith(("/", "relative")) else str(tmp_path / place)
     monkeypatch.setenv("XDG_CACHE_HOME", where)
-    assert user_cache() is None
+    assert user_cache_folder() is None
     assert Renderer().action(ACTION) == SQL
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_own_templates_are_not_cached(home: Path, tmp_path: Path) -> None:
-    """With templates of the project's own, all templates are compiled each time."""
+    """If a project has its own templates, all templates are compiled each time."""
     own = tmp_path / "templates"
     own.mkdir()
     (own / "rename_table.sql.j2").write_text("SELECT 1;", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""YAML is read as YAML 1.2, every value knows its place, and no file can crash or stall the reader."""
+"""YAML is read as YAML 1.2, every value has its place, and no file can crash or stall the reader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TAB = "a tab is used to indent. YAML indents with spaces only; replace the tab."
 
 
 def data(node: Node) -> object:
-    """A tree as plain values."""
+    """Return a tree as plain values."""
     match node:
         case ScalarNode():
             return node.value
@@ -68,14 +68,14 @@ def complaint(text: str, loader: type[Any] = LOADER) -> str:
     ],
 )
 def test_plain_scalars_mean_what_yaml_1_2_says(text: str, value: Scalar) -> None:
-    """The words, dates, octals and sexagesimals of YAML 1.1 surprise nobody."""
+    """YAML 1.1's booleans, dates, octal and sexagesimal numbers are read as YAML 1.2 defines them."""
     assert resolve(text, plain=True) == value
     assert type(resolve(text, plain=True)) is type(value)
     assert resolve(text, plain=False) == text
 
 
 def test_tags_for_text_and_collections() -> None:
-    """Quotes, `!` and `!!str` make text; lists and mappings may have their own tags."""
+    """Quotes, `!` and `!!str` make a text; lists and mappings may have their own tags."""
     text = "[!!str 5, ! 5, '5', \"ON\", !!seq [], !!map {}]"
     assert data(parse_yaml(text, name="s.yaml")) == ["5", "5", "5", "ON", [], {}]
 
@@ -169,7 +169,7 @@ def test_aliases_repeat_a_value() -> None:
 )
 @pytest.mark.parametrize("loader", [LOADER, yaml.SafeLoader])
 def test_broken_yaml_is_explained(text: str, said: str, loader: type[Any]) -> None:
-    """The message has the place, the problem and the fix, whichever of PyYAML's parsers reads the text."""
+    """The message has the place, the problem and the fix, with either of PyYAML's parsers."""
     assert complaint(text, loader) == said
 
 
@@ -219,14 +219,14 @@ def test_files_that_are_not_text_are_refused(tmp_path: Path, content: bytes, sai
 
 
 def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
-    """Some editors put one at the beginning of a UTF-8 file."""
+    """A byte order mark, which some editors write at the beginning of a UTF-8 file, is ignored."""
     path = tmp_path / "s.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\n")
     assert data(read_yaml(path, name="s.yaml")) == {"a": 1}
 
 
 def test_paths_that_are_not_files_are_refused(tmp_path: Path) -> None:
-    """A missing file, a directory, a pipe and an impossible name each get their sentence, and none blocks."""
+    """A missing file, a directory, a pipe and an impossible name each have their message, and none blocks."""
     os.mkfifo(tmp_path / "pipe")
     assert said_of(tmp_path / "none.yaml") == "s.yaml: no such file. Make one."
     assert said_of(tmp_path) == "s.yaml: this is a directory, not a file. Name a file."
@@ -236,7 +236,7 @@ def test_paths_that_are_not_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
-    """A file without permission is named as such."""
+    """A file without read permission is refused by name."""
     path = tmp_path / "s.yaml"
     path.touch(mode=0)
     assert said_of(path) == "s.yaml: you don't have permission to read the file. Change its permissions."
@@ -244,7 +244,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
 
 @given(st.text(alphabet="a1:-?[]{}&*!|>'\"%@`#, \n\t\\~<", max_size=60))
 def test_no_text_does_more_than_fail(text: str) -> None:
-    """Whatever the text, there is an error or a tree, and PyYAML's own has the same structure."""
+    """Any text gives an error or a tree, and PyYAML's own tree has the same structure."""
     try:
         node = parse_yaml(text, name="s.yaml")
     except SchemaFileError:
@@ -253,7 +253,7 @@ def test_no_text_does_more_than_fail(text: str) -> None:
 
 
 def shape(node: object) -> object:
-    """The structure of PyYAML's tree, with the text of each scalar."""
+    """Return the structure of PyYAML's tree, with the text of each scalar."""
     if isinstance(node, yaml.SequenceNode):
         return [shape(item) for item in node.value]
     if isinstance(node, yaml.MappingNode):
@@ -262,7 +262,7 @@ def shape(node: object) -> object:
 
 
 def shape_of(node: Node) -> object:
-    """The structure of a tree of ours likewise."""
+    """Return the structure of this package's tree in the same form."""
     match node:
         case SequenceNode():
             return [shape_of(item) for item in node.items]

@@ -52,6 +52,6 @@ def run_pytest(pytester: pytest.Pytester, bytecode: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
     # The plugins of this project's tests take a second to start.
-    others = ("randomly", "inline_snapshot", "hypothesispytest", "anyio")
+    others = ("randomly", "hypothesispytest", "anyio")
     options = ["-W", "error", *(option for name in others for option in ("-p", f"no:{name}"))]
     return lambda *arguments: pytester.runpytest_subprocess(*options, *arguments)

@@ -77,7 +77,7 @@ def test_no_such_migration(database_at):
 
 
 def test_a_migrated_database_is_copied_for_each_test(project: Path, run_pytest: RunPytest) -> None:
-    """Tests get copies of one migrated database, also in the processes of xdist, and none sees another's rows."""
+    """Each test gets its own copy of one migrated database, also in the processes of xdist."""
     (project / "test_it.py").write_text(MIGRATED, encoding="utf-8")
     run_pytest("-n", "1").assert_outcomes(passed=5)
 
@@ -92,7 +92,7 @@ def test_a_database_at_a_migration_has_rows(project: Path, run_pytest: RunPytest
 
 
 def test_rows_without_their_parents_are_left_out(project: Path, run_pytest: RunPytest) -> None:
-    """If a CHECK refuses the made-up parents, there are no children either, nor children of those."""
+    """If a CHECK refuses the made-up parents, neither their children nor those children's children are inserted."""
     (project / "migrations" / "0005_family.sql").write_text(
         "-- depends: 0004_body\n"
         "CREATE TABLE parent (id INTEGER PRIMARY KEY CHECK (id > 100));\n"
@@ -114,7 +114,7 @@ def test_it(database_at):
 
 
 def test_hooks_run_only_at_head(project: Path, run_pytest: RunPytest) -> None:
-    """Post-apply hooks run after all migrations, so an earlier version has nothing that they make."""
+    """Post-apply hooks run after all migrations, so a database of an earlier version lacks their objects."""
     (project / "migrations" / "post-apply.sql").write_text(
         "CREATE VIEW IF NOT EXISTS due AS SELECT due_at FROM tasks;\n"
     )
@@ -163,7 +163,7 @@ def test_a_broken_folder_is_reported_without_a_traceback(
 
 
 def test_the_plugin_imports_nothing_until_it_is_used(pytester: pytest.Pytester, run_pytest: RunPytest) -> None:
-    """In a project that doesn't use the plugin, it imports neither the package's rooms nor third parties."""
+    """In a project that doesn't use the plugin, it imports neither the package's rooms nor third-party packages."""
     pytester.makeini("[pytest]\n")
     pytester.makepyfile("""
         import sys

@@ -55,14 +55,14 @@ def failed(done: pytest.RunResult) -> set[str]:
 
 
 def test_all_pass_in_a_project_without_faults(project: Path, run_pytest: RunPytest) -> None:
-    """All four pass: those of rollbacks and upgrades once for each migration."""
+    """All four tests pass; those of rollbacks and upgrades run once for each migration."""
     switch_on(project)
     assert outcomes(run_pytest("-v")) == dict.fromkeys(names(), "PASSED")
     run_pytest("-n", "2").assert_outcomes(passed=len(names()))
 
 
 def test_two_heads(project: Path, run_pytest: RunPytest) -> None:
-    """Two migrations that don't know each other, as after a merge, fail ``one_head`` and nothing else."""
+    """Two migrations that don't depend on each other, as after a merge, fail only ``one_head``."""
     sql, rollback = "CREATE TABLE tags (name TEXT);\n", "DROP TABLE tags;\n"
     write_migration(project, "0005_tags", sql, rollback, after=IDS[0])
     switch_on(project, "one_head rollbacks upgrades")
@@ -129,7 +129,7 @@ def test_rollbacks_that_refuse_rows(project: Path, run_pytest: RunPytest) -> Non
 
 
 def test_python_migrations(project: Path, run_pytest: RunPytest) -> None:
-    """They are tested as others are; a step without a rollback is reported."""
+    """Python migrations are tested like others; a step without a rollback is reported."""
     text = "from yoyo import step\n__depends__ = {'0004_body'}\nsteps = [step('CREATE TABLE a (x)'%s)]\n"
     (project / "migrations" / "0005_a.py").write_text(text % ", 'DROP TABLE a'", encoding="utf-8")
     other = text.replace("0004_body", "0005_a").replace("TABLE a", "TABLE b")
@@ -173,7 +173,7 @@ def test_upgrades(project: Path, run_pytest: RunPytest) -> None:
 
 
 def test_upgrades_of_a_table_that_is_renamed(project: Path, run_pytest: RunPytest) -> None:
-    """A hazard names the table as it is called then; earlier versions may know it by another name."""
+    """A hazard uses the table's name at that migration, which differs from the name in earlier versions."""
     rename = "ALTER TABLE tasks RENAME TO jobs;\n"
     write_migration(project, "0005_jobs", rename, "ALTER TABLE jobs RENAME TO tasks;\n")
     unique = "-- hazard ADD_UNIQUE jobs: one row\nCREATE UNIQUE INDEX only_one ON jobs (due_at IS NULL);\n"
@@ -183,7 +183,7 @@ def test_upgrades_of_a_table_that_is_renamed(project: Path, run_pytest: RunPytes
 
 
 def test_which_are_collected(project: Path, run_pytest: RunPytest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They run with all tests of the project, or if their folder, file or name is given, and never twice."""
+    """The ready tests run with all tests of the project, or if their folder, file or name is given, and never twice."""
     (project / "tests").mkdir()
     (project / "tests" / "test_it.py").write_text("def test_it(): pass\n", encoding="utf-8")
     (project / "tests" / "manifest.json").write_text("{}", encoding="utf-8")
@@ -244,7 +244,7 @@ def test_help_with_wrong_settings(project: Path, run_pytest: RunPytest) -> None:
 
 
 def test_a_conflict_in_the_manifest(project: Path, run_pytest: RunPytest) -> None:
-    """A manifest that can't be read is an error of the collection, with the message that the commands print."""
+    """A manifest that can't be read is a collection error, with the message that the commands print."""
     with (project / "migrations" / "manifest.json").open("a") as file:
         file.write("<<<<<<< ours\n")
     switch_on(project)

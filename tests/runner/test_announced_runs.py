@@ -1,4 +1,4 @@
-"""Which runs announce themselves by the lock file, as the recorded facts decide."""
+"""Runs that announce themselves with the lock file, depending on the recorded facts."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def instructions(statement: str, rows: int) -> int:
 
 @pytest.mark.parametrize("statement", BRIEF)
 def test_a_statement_that_reads_no_rows_is_constant(statement: str) -> None:
-    """It takes as long with many rows as with few."""
+    """Such a statement takes as long with many rows as with few."""
     assert effects_of_sql([statement]).is_constant
     assert instructions(statement, 1000) == instructions(statement, 10)
 
 
 @pytest.mark.parametrize("statement", LONG)
 def test_a_statement_that_reads_rows_is_not_constant(statement: str) -> None:
-    """One such statement is enough."""
+    """One statement that reads rows makes the migration not constant."""
     assert instructions(statement, 1000) > 5 * instructions(statement, 10) > 0
     assert not effects_of_sql([statement]).is_constant
     assert not effects_of_sql([BRIEF[0], statement]).is_constant
@@ -122,7 +122,7 @@ FAMILY = f"{PARENT} CREATE TABLE c (p REFERENCES p (id), q REFERENCES q (id));"
     ],
 )
 def test_a_short_run_is_not_announced(tmp_path: Path, first: str, second: str) -> None:
-    """Others wait for longer than it takes."""
+    """Other processes wait for longer than a short run takes."""
     assert not announces(tmp_path, first, second)
 
 
@@ -137,7 +137,7 @@ def test_a_short_run_is_not_announced(tmp_path: Path, first: str, second: str) -
     ids=["a missing parent", "its own key", "strict", "many statements"],
 )
 def test_a_run_that_may_take_long_is_announced(tmp_path: Path, first: str, second: str) -> None:
-    """Its statements read no rows, but the run or SQLite does, or there are many of them."""
+    """The statements read no rows, but the runner or SQLite does, or there are many statements."""
     assert announces(tmp_path, first, second)
 
 
@@ -148,5 +148,5 @@ def test_a_run_with_a_hook_or_a_backup_is_announced(tmp_path: Path, backup: str,
 
 
 def test_a_run_with_a_short_busy_timeout_is_announced(tmp_path: Path) -> None:
-    """If the declared busy timeout is short, any run is long."""
+    """With a short declared busy timeout, every run is announced."""
     assert announces(tmp_path, PARENT, "CREATE TABLE d (x);", timeout=999)

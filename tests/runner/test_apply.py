@@ -1,4 +1,4 @@
-"""Apply migrations to real files: all of a run or nothing, whatever happens to it."""
+"""Migrations are applied to real files completely or not at all, whatever fails."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_nothing_is_written_or_locked_if_nothing_is_pending(path: Path, folder: 
 
 
 def test_an_empty_folder_changes_nothing(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """Yoyo's tables aren't made, and tables of unknown origin don't matter."""
+    """With an empty folder, yoyo's tables aren't made, and tables of unknown origin don't matter."""
     connection.execute("CREATE TABLE mine (x)")
     assert apply(connection, write_folder(tmp_path / "empty", {})) == ApplyResult()
     assert read_applied(connection) is None
@@ -95,7 +95,7 @@ def test_a_failing_migration_changes_nothing(path: Path, folder: Path) -> None:
 
 
 def test_a_failing_first_migration_leaves_no_tables(path: Path, tmp_path: Path) -> None:
-    """Not even yoyo's tables remain."""
+    """After a failed first migration, not even yoyo's tables remain."""
     folder = write_folder(tmp_path / "m", {"0001_bad.sql": "CREATE TABLE a (x); CREATE TABLE a (x);"}, record=False)
     with closing(connect_file(path)) as connection:
         with pytest.raises(ApplyError, match="already exists"):
@@ -108,7 +108,7 @@ def test_a_failing_first_migration_leaves_no_tables(path: Path, tmp_path: Path) 
     ["COMMIT;", "commit;", "/* x */ END;", "ROLLBACK;", "BEGIN;", "END TRANSACTION;"],
 )
 def test_sql_cannot_end_the_transaction(connection: sqlite3.Connection, folder: Path, statement: str) -> None:
-    """A migration that would commit or roll back the run fails before it does; savepoints are allowed."""
+    """A migration that would commit or roll back the run fails before it can; savepoints are allowed."""
     apply(connection, folder)
     write_folder(folder, {"0004_ends.sql": f"CREATE TABLE x (x);\n{statement}\n"}, record=False)
     (folder / MANIFEST).unlink()
@@ -129,7 +129,7 @@ def python(body: str) -> str:
 
 
 def test_a_python_migration_shares_the_transaction(connection: sqlite3.Connection, folder: Path) -> None:
-    """Its function gets the connection, sees earlier migrations of the run, and is rolled back with it."""
+    """The function gets the connection, sees earlier migrations of the run, and is rolled back with them."""
     body = "connection.execute('CREATE TABLE py (x)')\nconnection.execute('INSERT INTO py SELECT count(*) FROM parent')"
     write_folder(folder, {"0004_py.py": python(body)})
     assert apply(connection, folder).applied == (*FAMILY_IDS, "0004_py")
@@ -165,7 +165,7 @@ except Exception:
 def test_a_python_migration_cannot_end_the_transaction(
     connection: sqlite3.Connection, folder: Path, body: str, words: str
 ) -> None:
-    """Whatever it does to the connection, all of the run or nothing remains."""
+    """Whatever the function does to the connection, the run is applied completely or not at all."""
     body = f"connection.execute('CREATE TABLE py (x)')\n{body}"
     write_folder(folder, {"0004_py.py": python(body)})
     with pytest.raises(ApplyError, match=re.escape(words)) as caught:
@@ -175,7 +175,7 @@ def test_a_python_migration_cannot_end_the_transaction(
 
 
 def test_a_python_migration_that_calls_sys_exit(connection: sqlite3.Connection, folder: Path) -> None:
-    """It fails like any other, and doesn't end the application."""
+    """A migration that calls sys.exit fails like any other, and doesn't end the application."""
     code = "import sys\nfrom yoyo import step\n__depends__ = {'0003_age'}\nsteps = [step(lambda c: sys.exit(5))]\n"
     write_folder(folder, {"0004_exit.py": code}, record=False)
     (folder / MANIFEST).unlink()
@@ -204,7 +204,7 @@ def test_hooks_run_after_every_apply_and_are_only_logged(connection: sqlite3.Con
 
 
 def test_old_code_refuses_a_newer_database(path: Path, folder: Path, tmp_path: Path) -> None:
-    """Applying and rolling back leave the file unchanged to the byte, whether or not something is pending."""
+    """Applying and rolling back leave every byte of the file unchanged, with or without pending migrations."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
     before = path.read_bytes()
@@ -221,7 +221,7 @@ def test_old_code_refuses_a_newer_database(path: Path, folder: Path, tmp_path: P
 
 
 def test_tables_of_unknown_origin_are_refused(path: Path, folder: Path) -> None:
-    """A database with tables and without a record of migrations is refused."""
+    """A database with tables but without a record of migrations is refused."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE parent (id)")
     before = path.read_bytes()
@@ -246,7 +246,7 @@ def test_a_folder_that_differs_from_its_manifest_is_refused(folder: Path, damage
 
 
 def test_an_open_transaction_is_refused(connection: sqlite3.Connection, folder: Path) -> None:
-    """It belongs to the caller."""
+    """A connection with an open transaction is refused, since the transaction belongs to the caller."""
     connection.execute("BEGIN")
     with pytest.raises(UsageError, match="transaction is open"):
         apply(connection, folder)
@@ -255,7 +255,7 @@ def test_an_open_transaction_is_refused(connection: sqlite3.Connection, folder: 
 
 @pytest.mark.parametrize("name", ["Parent", "more"])
 def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path, name: str) -> None:
-    """Rows would go into a temporary table instead of an existing table, or of one that a migration makes."""
+    """Rows would go into the temporary table instead of the table that exists or that a migration makes."""
     more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\nINSERT INTO more VALUES (1);\n"}
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
@@ -271,7 +271,7 @@ def test_temporary_objects_that_hide_others_are_refused(path: Path, folder: Path
 
 
 def test_temporary_triggers_on_changed_tables_are_refused(path: Path, folder: Path) -> None:
-    """They would fire, and be lost if the table is rebuilt; triggers on other tables are allowed."""
+    """Such triggers would fire, and would be lost if the table is rebuilt. Triggers on other tables are allowed."""
     more = {"0004_more.sql": "-- depends: 0003_age\nUPDATE parent SET age = 1;\n"}
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
@@ -296,7 +296,7 @@ def test_a_writer_that_never_commits(path: Path, folder: Path) -> None:
 
 
 def test_a_reader_that_never_ends(path: Path, folder: Path) -> None:
-    """Without WAL a reader keeps the run from committing; the run is rolled back."""
+    """Without WAL, a reader prevents the run from committing, so the run is rolled back."""
     with closing(sqlite3.connect(path)) as reader, closing(connect_file(path, timeout=0.05)) as connection:
         apply(connection, folder)
         write_folder(folder, {"0004_more.sql": "CREATE TABLE more (x);"})
@@ -321,7 +321,7 @@ def test_a_read_only_connection_cannot_apply(path: Path, folder: Path) -> None:
 
 
 def test_rolling_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """One migration, several, or all after a named one; applying again gives the same catalog."""
+    """One migration, several, or all after a given one are rolled back; applying them again gives the same catalog."""
     apply(connection, folder)
     head = read_catalog(connection)
     read = read_folder(folder)
@@ -338,7 +338,7 @@ def test_rolling_back(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def test_a_migration_without_a_rollback_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """Yoyo would delete its record and leave its tables; here nothing is rolled back."""
+    """Yoyo would delete the record and leave the tables; the runner rolls nothing back."""
     write_folder(folder, {"0004_x.sql": "-- depends: 0003_age\nCREATE TABLE x (x);"})
     write_folder(folder, {"0005_y.py": "from yoyo import step\n__depends__ = ['0004_x']\nstep('CREATE TABLE y (y)')\n"})
     apply(connection, folder)
@@ -349,7 +349,7 @@ def test_a_migration_without_a_rollback_is_not_rolled_back(connection: sqlite3.C
 
 
 def test_a_failing_rollback_changes_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """All of the migrations stay applied."""
+    """If a rollback fails, all migrations stay applied."""
     apply(connection, folder)
     connection.executescript("CREATE VIEW v AS SELECT age FROM parent;")
     with pytest.raises(ApplyError, match="0003_age"):
@@ -358,7 +358,7 @@ def test_a_failing_rollback_changes_nothing(connection: sqlite3.Connection, fold
 
 
 def test_a_python_migration_is_rolled_back_by_its_steps(connection: sqlite3.Connection, folder: Path) -> None:
-    """Its rollback steps share the transaction of the others."""
+    """The rollback steps share the transaction of the other migrations."""
     write_folder(folder, {"0004_py.py": python("connection.execute('CREATE TABLE py (x)')")})
     apply(connection, folder)
     assert roll_back(connection, read_folder(folder), Extent(count=2)).rolled_back == ("0004_py", "0003_age")

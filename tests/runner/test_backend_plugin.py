@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.database.connection import connect_file
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder in which the entry point is installed."""
+    """Return a folder in which the entry point is installed."""
     return install_entry_points(tmp_path)
 
 
@@ -63,7 +63,7 @@ def test_every_command_of_yoyos_works(site: Path, tmp_path: Path, folder: Path) 
 
 
 def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Each continues where the last one stopped; records and catalog are the same in the end."""
+    """Each continues where another one stopped; records and catalog are the same in the end."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(path)) as connection:
@@ -82,7 +82,7 @@ def test_the_runner_the_plugin_and_plain_yoyo_take_turns(site: Path, tmp_path: P
 
 
 def test_listing_a_new_database_creates_no_tables(site: Path, tmp_path: Path, folder: Path) -> None:
-    """Only the file is made, with what its PRAGMAs store in it."""
+    """Only the file is created, with the PRAGMAs that are stored in it."""
     path = tmp_path / "a.db"
     yoyo(site, "list", path, folder)
     with closing(sqlite3.connect(path)) as connection:
@@ -91,7 +91,7 @@ def test_listing_a_new_database_creates_no_tables(site: Path, tmp_path: Path, fo
 
 @pytest.mark.parametrize("kind", ["named", "project", "none"])
 def test_pragmas_are_applied(site: Path, tmp_path: Path, folder: Path, kind: str) -> None:
-    """The URL's manifest, or that of the current project, declares them; without one, none is stored."""
+    """The PRAGMAs come from the URL's manifest, or from the current project's; without a manifest, none are set."""
     if kind == "project":
         (tmp_path / "pyproject.toml").write_text("[tool.waiaas-migrate]\nmigrations = 'm'\n", encoding="utf-8")
     elif kind == "none":
@@ -119,7 +119,7 @@ def test_paths_of_any_characters(site: Path, tmp_path: Path, folder: Path, name:
     "url", ["waiaas://a.db", "waiaas:///", "waiaas:///a.db?mode=ro", "waiaas:///a.db?migrations=no"]
 )
 def test_malformed_urls(site: Path, tmp_path: Path, folder: Path, url: str) -> None:
-    """They are refused, the message says what to write instead, and no file is made."""
+    """Malformed URLs are refused, the message says what to write instead, and no file is created."""
     done = yoyo_process(site, "list", url, folder)
     assert done.returncode != 0
     assert "Write waiaas:///relative/path.db" in done.stderr or "no such folder" in done.stderr
@@ -151,7 +151,7 @@ def test_rows_that_lose_their_parents_fail(site: Path, tmp_path: Path, folder: P
 
 
 def test_a_migration_outside_transactions_splits_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
-    """The migrations before it are committed, then it runs, then the rest; one of them is in Python."""
+    """The migrations before it are committed, then it runs, then the others; one of them is in Python."""
     path = tmp_path / "a.db"
     more = {
         "0004_vacuum.sql": "-- depends: 0003_age\n-- transactional: false\nVACUUM;\n",
@@ -163,7 +163,7 @@ def test_a_migration_outside_transactions_splits_the_run(site: Path, tmp_path: P
 
 
 def test_a_migration_cannot_commit_the_run(site: Path, tmp_path: Path, folder: Path) -> None:
-    """One that tries to is refused, so that no half of a run is left."""
+    """A migration that tries to commit is refused, so that the run is never half applied."""
     body = "from yoyo import step\ndef go(connection):\n    connection.commit()\nstep(go)\n"
     write_folder(folder, {"0004_py.py": body}, record=False)
     done = yoyo_process(site, "apply", f"waiaas:///{tmp_path}/a.db", folder)
@@ -178,7 +178,7 @@ GONE = 4_194_300 + 3  # larger than any process id on Linux
 
 @pytest.mark.parametrize("who", ["runner", "plugin"])
 def test_a_stale_lock_row_is_removed_with_a_notice(site: Path, tmp_path: Path, folder: Path, who: str) -> None:
-    """Its process is gone; afterwards plain yoyo can continue too, without break-lock."""
+    """The lock row of a dead process is removed; afterwards plain yoyo can continue too, without break-lock."""
     path = tmp_path / "a.db"
     run_yoyo("list", path, folder)
     with closing(connect_file(path)) as connection:
@@ -193,7 +193,7 @@ def test_a_stale_lock_row_is_removed_with_a_notice(site: Path, tmp_path: Path, f
 
 
 def test_a_process_id_that_was_reused_is_not_a_lock(tmp_path: Path, folder: Path) -> None:
-    """A process that started after the row was written did not write it."""
+    """A process that started after the row was written can't be the one that wrote it."""
     path = tmp_path / "a.db"
     run_yoyo("list", path, folder)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
@@ -239,7 +239,7 @@ def test_the_runner_waits_for_plain_yoyo(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Path) -> None:
-    """There is no lock row and no half of a run; the next command continues at once."""
+    """A killed command leaves no lock row and no partial run; the next command continues at once."""
     path = tmp_path / "a.db"
     slow = (
         "import time\nfrom yoyo import step\n__depends__ = ['0003_age']\n"
@@ -267,7 +267,7 @@ def test_a_killed_command_leaves_nothing(site: Path, tmp_path: Path, folder: Pat
 
 
 def test_a_mismatch_that_is_announced_passes(site: Path, tmp_path: Path, folder: Path) -> None:
-    """It passes forward and back; one that no file announces is refused."""
+    """An announced mismatch passes forward and back; one that no file announces is refused."""
     path = tmp_path / "a.db"
     odd = "CREATE TABLE odd (x REFERENCES parent (name));\n"
     said = "-- hazard FOREIGN_KEY_MISMATCH odd: its foreign key on x refers to parent (name)\n"

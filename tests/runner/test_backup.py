@@ -1,4 +1,4 @@
-"""Backups before a run: when one is made, its content, and failures."""
+"""Backups before a run: when they are made, what they contain, and how they fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def database(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_a_run_that_loses_data_makes_a_backup(database: Path) -> None:
-    """The backup holds the content before the run, has mode 0600, is named by time and head, and is in the result."""
+    """The backup has the content from before the run and mode 0600.
+
+    It is named by time and head, and is in the result.
+    """
     before = dump(database)
     result = apply_to(str(database), add(database, DELETING))
     assert result.backup is not None
@@ -76,7 +79,7 @@ def test_nothing_pending_makes_no_backup(database: Path) -> None:
 
 
 def test_one_backup_for_each_run(database: Path) -> None:
-    """If each migration commits separately, the backup still holds the content before the first."""
+    """If each migration commits separately, the backup still has the content from before the first one."""
     before = dump(database)
     folder = add(database, {**DELETING, "0005_all.sql": "-- depends: 0004_tidy\nDELETE FROM parent;\n"})
     result = apply_to(str(database), folder, options=RunOptions(transaction="each"))
@@ -99,7 +102,7 @@ def test_a_comment_does_not_prevent_a_backup(database: Path, statement: str, com
 
 
 def test_a_folder_without_a_manifest_is_backed_up(database: Path) -> None:
-    """Without recorded facts the worst is assumed."""
+    """Without recorded facts, the run is assumed to lose data."""
     assert apply_to(str(database), add(database, ADDING)).backup is not None
 
 

@@ -1,7 +1,7 @@
-"""Fault injection at each file operation of ``restore`` and of a run with a backup: no loss, and a true message.
+"""``restore``, and a run with a backup, with a fault at each file operation: no loss, and a true message.
 
-By default a sample of operations is tried. ``WAIAAS_FAULTS=1`` tries each one, which takes many minutes; ``N`` tries one
-in N.
+By default a sample of operations is tried. ``WAIAAS_FAULTS=1`` tries each one, which takes many minutes; ``N`` tries
+one in N.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def fresh(folder: Path) -> Path:
 
 
 def content(path: Path) -> str:
-    """Return which of the two states the database is in; assert that it is sound."""
+    """Return which of the two states the database is in; assert that it is undamaged."""
     assert path.stat().st_size, path
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",), path

@@ -71,7 +71,7 @@ def test_a_failed_run_prunes_too(database: Path) -> None:
 
 
 def test_files_of_others_are_not_pruned(database: Path) -> None:
-    """Only files named exactly like backups of this database are pruned."""
+    """Only files with exactly the name of this database's backups are pruned."""
     others = [
         "app.db.backup",
         "app.db.backup-mine",

@@ -1,6 +1,6 @@
-"""Two commands that back up or restore one database at once: no empty file, and no false success.
+"""Two commands that back up or restore one database at the same time.
 
-``WAIAAS_ROUNDS`` sets how often each pair is tried.
+No file is empty, and no success is false. ``WAIAAS_ROUNDS`` sets how often each pair is tried.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_yoyo_continues_after_the_runner(path: Path, folder: Path) -> None:
 
 
 def test_the_runner_continues_after_yoyo(path: Path, folder: Path, tmp_path: Path) -> None:
-    """Records, catalog and the types of recorded values are the same."""
+    """Records, catalog and the types of recorded values are the same as after runs of only one tool."""
     first = write_folder(tmp_path / "first", {k: v for k, v in FAMILY.items() if "0001" in k}, record=False)
     run_yoyo("apply", path, first)
     with closing(connect_file(path)) as connection:
@@ -103,7 +103,7 @@ def test_tables_of_an_old_yoyo_are_upgraded(path: Path, folder: Path) -> None:
     ],
 )
 def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder: Path, row: str) -> None:
-    """Whatever yoyo's tables hold, the error is in plain words."""
+    """Whatever yoyo's tables contain, the error is easy to understand."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         connection.execute(f"INSERT INTO _yoyo_migration VALUES ({row}, '2026-01-01')")
@@ -114,7 +114,7 @@ def test_rows_that_yoyo_did_not_write_are_unknown_migrations(path: Path, folder:
 
 @pytest.mark.parametrize("sql", ["CREATE TABLE _yoyo_migration (a)", "CREATE VIEW _yoyo_migration AS SELECT 1 AS id"])
 def test_another_table_with_the_name_of_yoyos(path: Path, folder: Path, sql: str) -> None:
-    """It is refused without reading columns that it lacks."""
+    """Such a table is refused without reading columns that it lacks."""
     with closing(connect_file(path)) as connection:
         connection.execute(sql)
         with pytest.raises(DatabaseRefused, match="not the table that yoyo makes"):
@@ -142,7 +142,7 @@ def test_a_yoyo_lock_without_a_process(path: Path, folder: Path) -> None:
 
 
 def test_a_migration_that_yoyo_ran_without_recording_it(path: Path, folder: Path) -> None:
-    """Killed between its two transactions, yoyo leaves a table and no record: the error says what to do."""
+    """If yoyo is killed between its two transactions, it leaves a table and no record. The error says what to do."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         connection.execute("DELETE FROM _yoyo_migration WHERE migration_id <> '0001_parents'")

@@ -94,7 +94,7 @@ def assert_opened(said: list[str], path: Path, ids: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("kind", ["new", "old"])
 def test_sixteen_processes_at_once(tmp_path: Path, kind: str) -> None:
-    """With a new file, and with an old one for which two migrations are pending."""
+    """Sixteen processes open a new file, and an old one for which two migrations are pending."""
     folder = write_folder(tmp_path / "m", FAMILY)
     if kind == "old":
         plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
@@ -110,7 +110,7 @@ def test_sixteen_processes_at_once(tmp_path: Path, kind: str) -> None:
 
 
 def test_an_application_keeps_writing(tmp_path: Path) -> None:
-    """It loses nothing, and waits no longer than its own busy timeout."""
+    """The application loses no row, and never waits longer than its own busy timeout."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=PRAGMAS)
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
@@ -162,7 +162,7 @@ steps = [step(work, work)]
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_processes_wait_for_a_long_run(tmp_path: Path, mode: str) -> None:
-    """All that open the database meanwhile find it migrated; the migration ran once."""
+    """Every process that opens the database during the run finds it migrated; the migration ran once."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=pragmas)
     path = tmp_path / "a.db"
@@ -176,7 +176,7 @@ def test_processes_wait_for_a_long_run(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_processes_wait_for_a_long_rollback(tmp_path: Path, mode: str) -> None:
-    """A second rollback, begun meanwhile, continues from where the first ends."""
+    """A second rollback that begins during the first continues from where the first ends."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=300)]
     folder = write_folder(tmp_path / "m", {**FAMILY, "0004_long.py": LONG}, pragmas=pragmas)
     path = tmp_path / "a.db"

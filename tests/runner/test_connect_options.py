@@ -23,7 +23,7 @@ MEMORIES = [":memory:", "file::memory:", "file:shared-options?mode=memory&cache=
 
 
 class Odd(sqlite3.Connection):
-    """A connection that answers with dicts, whatever is asked, and never commits by itself."""
+    """A connection that returns dicts for any query, and never commits by itself."""
 
     def cursor(self, *_: object, **__: object) -> Any:  # noqa: ANN401
         """Return a cursor that makes each row a dict."""
@@ -34,13 +34,13 @@ class Odd(sqlite3.Connection):
         return cursor
 
     def execute(self, *arguments: Any) -> Any:  # noqa: ANN401
-        """Run one statement, and answer as the cursor does."""
+        """Run one statement, and return rows as the cursor does."""
         return self.cursor().execute(*arguments)
 
 
 @contextmanager
 def opened(path: str | Path, folder: Path, **options: Any) -> Iterator[sqlite3.Connection]:  # noqa: ANN401
-    """Open a database for the length of a block."""
+    """Open a database for a ``with`` block."""
     connection = open_database(path, migrations=folder, **options)
     try:
         yield connection
@@ -50,7 +50,7 @@ def opened(path: str | Path, folder: Path, **options: Any) -> Iterator[sqlite3.C
 
 @pytest.fixture(params=["file", *MEMORIES])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new database in a file, or in one of the memories that SQLite knows."""
+    """Return the name of a new database: in a file, or in one of SQLite's kinds of memory."""
     return str(tmp_path / "a.db") if request.param == "file" else request.param
 
 
@@ -65,7 +65,7 @@ def test_another_thread_may_use_it(place: str, folder: Path) -> None:
 
 
 def test_the_factory_makes_the_connection(place: str, folder: Path) -> None:
-    """A factory's connection is what the application gets, migrated and with its PRAGMAs, whatever it overrides."""
+    """The application gets the factory's connection, migrated and with its PRAGMAs, whatever it overrides."""
     with opened(place, folder, factory=Odd) as connection:
         assert type(connection) is Odd
         assert connection.execute("PRAGMA foreign_keys").fetchone() == {"foreign_keys": 1}
@@ -74,7 +74,7 @@ def test_the_factory_makes_the_connection(place: str, folder: Path) -> None:
 
 
 def test_transactions_are_begun_as_asked(place: str, folder: Path) -> None:
-    """The isolation level stays the application's."""
+    """The isolation level is the one that the application chose."""
     with opened(place, folder, isolation_level=None) as connection:
         connection.execute("INSERT INTO parent (name) VALUES ('x')")
         assert not connection.in_transaction
@@ -116,7 +116,7 @@ def test_declared_types_are_converted_for_the_application_only(tmp_path: Path, f
 
 
 def test_pending_migrations_run_without_the_options(tmp_path: Path) -> None:
-    """Later migrations of a file run, too, and the second connection leaves nothing behind when it is closed."""
+    """Later migrations of a file run, too, and a second connection leaves no files behind when it is closed."""
     folder, path = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
     with opened(path, folder, factory=Odd, isolation_level="EXCLUSIVE") as connection:
         connection.execute("INSERT INTO parent (name) VALUES ('x')")
@@ -129,7 +129,7 @@ def test_pending_migrations_run_without_the_options(tmp_path: Path) -> None:
 
 
 def test_setup_is_called_with_the_application_s_connection(place: str, folder: Path) -> None:
-    """The setup function registers what the application needs on the connection that it gets."""
+    """The setup function registers what the application needs on the connection that it receives."""
 
     def setup(connection: sqlite3.Connection) -> None:
         connection.create_function("three", 0, lambda: 3)
@@ -154,7 +154,7 @@ def test_setup_is_called_with_the_application_s_connection(place: str, folder: P
 def test_other_options_are_refused(
     tmp_path: Path, folder: Path, open_it: Callable[..., sqlite3.Connection], option: dict[str, object], message: str
 ) -> None:
-    """An option that there isn't, or that is not the application's to set, is refused before a file is made."""
+    """An unknown option, or one that the application must not set, is refused before a file is created."""
     with pytest.raises(UsageError, match=message):
         open_it(tmp_path / "a.db", migrations=folder, **option)
     assert not (tmp_path / "a.db").exists()
@@ -162,7 +162,7 @@ def test_other_options_are_refused(
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 has it")
 def test_autocommit_needs_a_newer_python(tmp_path: Path, folder: Path) -> None:
-    """An older Python is named as the reason."""
+    """On an older Python, the error names the version as the reason."""
     with pytest.raises(UsageError, match=r"autocommit requires Python 3\.12"):
         open_database(tmp_path / "a.db", migrations=folder, autocommit=False)
     assert not (tmp_path / "a.db").exists()
@@ -171,7 +171,7 @@ def test_autocommit_needs_a_newer_python(tmp_path: Path, folder: Path) -> None:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="needs Python 3.12")
 @pytest.mark.parametrize("autocommit", [True, False, -1])
 def test_autocommit_is_the_application_s(place: str, folder: Path, autocommit: Any) -> None:  # noqa: ANN401
-    """The PRAGMAs are set before the connection's first transaction, and closing ends its last."""
+    """The PRAGMAs are set before the connection's first transaction, and closing the connection ends its last one."""
     with opened(place, folder, autocommit=autocommit) as connection:
         if sys.version_info >= (3, 12):  # for the type checker
             assert connection.autocommit == autocommit
@@ -183,7 +183,7 @@ def test_autocommit_is_the_application_s(place: str, folder: Path, autocommit: A
 
 
 def test_the_daemon_s_database_takes_them(tmp_path: Path) -> None:
-    """The functions bound to the daemon's schema pass them on."""
+    """The functions bound to the daemon's schema pass the options on."""
     for open_it in (waiaas.open_database, waiaas.connect):
         connection = open_it(tmp_path / "d.db", isolation_level=None, cached_statements=10)
         assert connection.isolation_level is None

@@ -1,4 +1,4 @@
-"""A unique key or index names exactly the rows that it refuses."""
+"""The rows that violate a new unique key or index are named exactly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, live INTEGER, n INTEGER)
 
 
 def copied(columns: str) -> str:
-    """Return a rebuild of the table as the templates write it."""
+    """Return a rebuild of the table, written as the templates write it."""
     return (
         f"CREATE TABLE _waiaas_new_t ({columns});\n"
         "INSERT INTO _waiaas_new_t (id, name, live, n)\nSELECT id, name, live, n FROM t;\n"
@@ -54,7 +54,7 @@ def copied(columns: str) -> str:
     ],
 )
 def test_duplicates_are_named(tmp_path: Path, sql: str, rows: str | None) -> None:
-    """NULL is never a duplicate."""
+    """Rows with equal keys are named, except keys with NULL, which are never duplicates."""
     folder = write_folder(tmp_path / "m", {"0001_t.sql": f"{T}\n"}, record=False)
     open_database(tmp_path / "app.db", migrations=folder).close()
     with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
@@ -81,7 +81,7 @@ COPIED = (
 )
 @pytest.mark.parametrize("sql", ["CREATE UNIQUE INDEX i ON t (name);", COPIED])
 def test_rows_without_a_key_are_named_by_their_rowid(tmp_path: Path, key: str, sql: str) -> None:
-    """A primary key of a table with rowids may be NULL, which names no row."""
+    """If a primary key is NULL, which a table with rowids allows, the row is named by its rowid."""
     folder = write_folder(
         tmp_path / "m", {"0001_t.sql": f"CREATE TABLE t ({key.replace('j', 'j, name', 1)});\n"}, record=False
     )

@@ -33,13 +33,13 @@ def run(words: list[str], database: Path, folder: Path) -> subprocess.CompletedP
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with two more migrations than the database has run."""
+    """Make a folder with two more migrations than the database has run."""
     return write_folder(tmp_path / "m", FAMILY)
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """A database that has run the first migration."""
+    """Make a database that has run the first migration."""
     first = write_folder(tmp_path / "first", {"0001_parents.sql": FAMILY["0001_parents.sql"]})
     close_database(open_database(tmp_path / "app.db", migrations=first))
     return tmp_path / "app.db"
@@ -56,7 +56,7 @@ def execute(database: Path, *statements: str) -> None:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version"])
 def test_endless_views_are_refused(database: Path, folder: Path, name: str, words: list[str]) -> None:
-    """They are never read."""
+    """A view with the name of yoyo's table is never read."""
     execute(database, f"DROP TABLE {name}", f"CREATE VIEW {name} {ENDLESS} {VIEWS[name]}")
 
     done = run(words, database, folder)
@@ -68,7 +68,7 @@ def test_endless_views_are_refused(database: Path, folder: Path, name: str, word
 
 @pytest.mark.parametrize("name", ["_yoyo_log", "yoyo_lock"])
 def test_endless_logs_and_locks_are_refused(database: Path, folder: Path, name: str) -> None:
-    """Only a run needs them: it is refused, and nothing is changed."""
+    """Only a run needs these tables: it is refused, and nothing is changed."""
     execute(database, f"DROP TABLE IF EXISTS {name}", f"CREATE VIEW {name} {ENDLESS} {VIEWS[name]}")
 
     done = run(["apply"], database, folder)
@@ -82,7 +82,7 @@ def test_endless_logs_and_locks_are_refused(database: Path, folder: Path, name: 
 
 @pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version"])
 def test_an_endless_view_does_not_hang_opening(database: Path, folder: Path, name: str) -> None:
-    """The application gets an error."""
+    """The application gets an error instead."""
     execute(database, f"DROP TABLE {name}", f"CREATE VIEW {name} {ENDLESS} {VIEWS[name]}")
     code = "import sys\nfrom waiaas_migrate import open_database\nopen_database(sys.argv[1], migrations=sys.argv[2])"
     assert "is not the table that yoyo makes" in run_python(code, database, folder).stderr.splitlines()[-1]
@@ -91,7 +91,7 @@ def test_an_endless_view_does_not_hang_opening(database: Path, folder: Path, nam
 @pytest.mark.parametrize("column", ["migration_hash", "migration_id", "applied_at_utc"])
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_missing_column_is_refused(database: Path, folder: Path, column: str, words: list[str]) -> None:
-    """Nobody knows which migrations have run, and trying again does not help."""
+    """Without that column nobody knows which migrations have run, and trying again doesn't help."""
     execute(database, f"ALTER TABLE _yoyo_migration RENAME COLUMN {column} TO other")
 
     done = run(words, database, folder)
@@ -111,7 +111,7 @@ def test_a_missing_column_is_refused(database: Path, folder: Path, column: str, 
     ],
 )
 def test_other_tables_are_refused(database: Path, folder: Path, columns: str) -> None:
-    """Yoyo makes no tables like these."""
+    """Tables that differ from those that yoyo makes are refused."""
     execute(database, "DROP TABLE _yoyo_migration", f"CREATE TABLE _yoyo_migration ({columns}")
     with pytest.raises(DatabaseRefused, match="its _yoyo_migration is not the table that yoyo makes"):
         open_database(database, migrations=folder)
@@ -119,7 +119,7 @@ def test_other_tables_are_refused(database: Path, folder: Path, columns: str) ->
 
 @pytest.mark.parametrize("name", ["_yoyo_migration", "_yoyo_version", "YOYO_lock"])
 def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> None:
-    """Its module decides what happens if one is read."""
+    """A virtual table is refused, since its module decides what happens when it is read."""
     execute(database, f"DROP TABLE IF EXISTS {name}", f"CREATE VIRTUAL TABLE {name} USING fts5 (migration_hash)")
     done = run(["status"], database, folder)
     assert done.returncode == 3
@@ -127,7 +127,7 @@ def test_virtual_tables_are_refused(database: Path, folder: Path, name: str) -> 
 
 
 def test_a_view_in_place_of_the_runners_table_is_refused(database: Path, folder: Path) -> None:
-    """The message names who makes the table."""
+    """The message says which tool makes a table of that name."""
     name = "_yoyo_migration_text"
     execute(database, f"DROP TABLE {name}", f"CREATE VIEW {name} AS SELECT 1 AS migration_hash")
     done = run(["status"], database, folder)
@@ -150,7 +150,7 @@ def test_a_copy_without_its_index_is_read(database: Path, folder: Path, columns:
 
 
 def test_ctrl_c_ends_a_query_that_only_reads(database: Path) -> None:
-    """A query that would never end can be interrupted."""
+    """Ctrl-C ends a read query that would never end."""
     code = """
 import sqlite3, sys
 from waiaas_migrate.sqlite.database.connection import open_read_only

@@ -1,4 +1,4 @@
-"""Fleets: any executor, outcomes in order, failures kept apart, Ctrl-C, and a killed process."""
+"""Fleets: any executor, outcomes in order, separate failures, Ctrl-C, and a killed process."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_any_executor(tmp_path: Path, executor: type) -> None:
 
 
 def test_own_threads(tmp_path: Path) -> None:
-    """Without an executor, threads do the work; repeating a run does what is left."""
+    """Without an executor, threads do the work; repeating a run does the remaining work."""
     folder = write_folder(tmp_path / "m", FAMILY)
     names = fleet_of(tmp_path, 20)
     assert all(outcome.result for outcome in apply_to_all(names[:10], folder))
@@ -90,7 +90,7 @@ def test_own_threads(tmp_path: Path) -> None:
 
 
 def test_outcomes_survive_pickling(tmp_path: Path) -> None:
-    """Outcomes are plain values: unpickled, they are equal."""
+    """Outcomes are plain values that are equal after pickling."""
     folder = write_folder(tmp_path / "m", FAMILY)
     outcomes = list(apply_to_all([str(tmp_path / "a.db"), ""], folder))
     assert pickle.loads(pickle.dumps(outcomes)) == outcomes  # noqa: S301 — of our own making
@@ -98,7 +98,7 @@ def test_outcomes_survive_pickling(tmp_path: Path) -> None:
 
 
 def test_a_broken_folder_is_one_error(tmp_path: Path) -> None:
-    """An unusable migrations folder is an error of the call, not of each database, every time."""
+    """An unusable migrations folder is an error of the call, every time, and not of each database."""
     for _ in range(2):
         with pytest.raises(MigrationsError):
             apply_to_all([str(tmp_path / "a.db")], tmp_path / "nowhere")
@@ -117,7 +117,7 @@ def test_each_call_reads_the_folder_again(tmp_path: Path) -> None:
 
 
 def test_stop_on_failure() -> None:
-    """Nothing starts after a failure; what had started is finished."""
+    """Nothing starts after a failure; work that had started is finished."""
 
     def work(name: str) -> str:
         if name == "bad":
@@ -151,7 +151,7 @@ def test_closing_the_iterator_stops_the_rest() -> None:
 
 
 def test_a_killed_worker_process(tmp_path: Path) -> None:
-    """A broken pool is reported for each database it had, and the call ends."""
+    """Each database of a broken pool is reported, and the call ends."""
     with processes() as pool:
         outcomes = list(each(eval, ["__import__('os')._exit(3)"] * 2, Fleet(executor=pool)))
         outcomes += each(eval, ["__import__('os')._exit(3)"], Fleet(executor=pool))
@@ -160,7 +160,7 @@ def test_a_killed_worker_process(tmp_path: Path) -> None:
 
 
 def test_a_result_that_cannot_be_pickled(tmp_path: Path) -> None:
-    """It is a failure of its own database only."""
+    """A result that can't be pickled is a failure of its own database only."""
     (tmp_path / "a").touch()
     with processes() as pool:
         outcomes = list(each(open, [str(tmp_path / "a"), str(tmp_path / "b")], Fleet(executor=pool)))
@@ -208,7 +208,7 @@ def test_a_cluster(tmp_path: Path) -> None:
 
 
 def test_a_single_name_is_refused_before_anything_is_done(tmp_path: Path) -> None:
-    """A single name is wrong use: its letters would be created as databases."""
+    """A single name is refused: each of its letters would be created as a database."""
     with chdir(tmp_path), pytest.raises(UsageError, match=r"'a\.db' is one database\. Give a list of them\."):
         apply_to_all("a.db", tmp_path)
     assert not list(tmp_path.iterdir())
@@ -230,7 +230,7 @@ def test_a_single_name_is_refused_before_anything_is_done(tmp_path: Path) -> Non
 def test_every_function_refuses_a_single_name(
     tmp_path: Path, begin: Callable[[Project, object], object], one: object
 ) -> None:
-    """The call itself refuses it, before an outcome is requested."""
+    """The call itself refuses a single name, before an outcome is requested."""
     project = find_project(tmp_path)
     write_folder(project.migrations, FAMILY)
     with chdir(tmp_path), pytest.raises(UsageError, match=r"is one database\. Give a list of them\."):

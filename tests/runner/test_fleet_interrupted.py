@@ -1,4 +1,4 @@
-"""A fleet that is interrupted or killed: each database is reported, and is before or after."""
+"""After an interrupted or killed fleet, each database is reported, and is as before or as after."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ outcomes_of(1)
 
 
 def test_ctrl_c_starts_nothing_new() -> None:
-    """After Ctrl-C in the middle of the work every database is reported, and none is started."""
+    """After Ctrl-C during the work, every database is reported, and no further one is started."""
     done = run_python(
         """
 import os, signal, threading
@@ -157,7 +157,7 @@ def test_ctrl_c_rolls_back_running_migrations(tmp_path: Path) -> None:
 
 
 def state(path: Path) -> str:
-    """Return ``before`` or ``after`` for a sound database that is completely the one or the other."""
+    """Return ``before`` or ``after`` for an undamaged database that is completely in that state."""
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     applied = [name for (name,) in rows(path, "SELECT migration_id FROM _yoyo_migration ORDER BY 1")]
     there = rows(path, "SELECT count(*) FROM sqlite_master WHERE name = 'slow'") == [(1,)]
@@ -166,7 +166,7 @@ def state(path: Path) -> str:
 
 
 def test_a_killed_fleet(tmp_path: Path) -> None:
-    """After SIGKILL each database is before or after, and the next run finishes the rest."""
+    """After SIGKILL each database is as before or as after, and the next run finishes the others."""
     paths = make_fleet(tmp_path, 60)
     code = """
 import sys

@@ -1,4 +1,4 @@
-"""Foreign keys during a run: they are off, new violations fail, and old ones are left alone."""
+"""Foreign keys are off during a run. New violations fail, and old ones are left alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 
 @pytest.fixture(params=["DELETE", "WAL"])
 def connection(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a new file, in either journal mode."""
+    """Connect to a new file, in either journal mode."""
     with closing(connect_file(tmp_path / "a.db")) as connection:
         connection.execute(f"PRAGMA journal_mode = {request.param}")
         yield connection
@@ -83,7 +83,7 @@ def test_foreign_keys_are_off_while_migrations_run_and_back_afterwards(
     ids=["parent gone", "one for another", "another value", "two that swap", "mismatch"],
 )
 def test_a_new_violation_fails_and_is_named(connection: sqlite3.Connection, folder: Path, sql: str, words: str) -> None:
-    """A new violation fails even if an old one went, so that their number stays the same."""
+    """A new violation fails even if an old one was removed, so that the count stays the same."""
     apply(connection, folder)
     add_family(connection)
     before = list(connection.iterdump())
@@ -100,7 +100,10 @@ ODD = "CREATE TABLE odd (x REFERENCES parent (name), y REFERENCES parent (id)); 
 
 
 def test_a_mismatch_that_is_announced_passes(connection: sqlite3.Connection, folder: Path) -> None:
-    """It is reported, even if a later migration renames the table; later runs report it as an old one."""
+    """An announced mismatch is reported, even if a later migration renames the table.
+
+    Later runs report it as an old one.
+    """
     apply(connection, folder)
     add_family(connection)
     rename = "-- depends: 0004_odd\nALTER TABLE odd RENAME TO even;\n"
@@ -136,7 +139,7 @@ def test_an_announcement_excuses_nothing_else(
 
 
 def test_a_mismatch_outside_transactions_and_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """An announced one passes; a rollback that adds one must announce it in its own file."""
+    """An announced mismatch passes; a rollback that adds one must announce it in its own file."""
     apply(connection, folder)
     write_folder(folder, {"0004_odd.sql": "-- transactional: false\n" + ANNOUNCED + ODD.partition(" INSERT")[0]})
     assert "0004_odd added foreign keys" in "".join(apply(connection, folder).notices)
@@ -179,7 +182,7 @@ REBUILD_CHILD = (
     ids=["other names", "other rowids", "swapped names", "another type and no rowid"],
 )
 def test_an_old_orphan_is_recognized(connection: sqlite3.Connection, folder: Path, sql: str, words: str) -> None:
-    """It is the same row with the same missing parent, whatever its table, column and rowid are now."""
+    """An old orphan is recognized by its row and missing parent. Its table, column and rowid may have changed."""
     apply(connection, write_folder(folder, OTHER))
     add_family(connection)
     write_folder(folder, {"0005_change.sql": f"-- depends: 0004_other\n{sql}"})
@@ -187,7 +190,7 @@ def test_an_old_orphan_is_recognized(connection: sqlite3.Connection, folder: Pat
 
 
 def test_an_old_orphan_that_goes_excuses_no_other(connection: sqlite3.Connection, folder: Path) -> None:
-    """A new orphan of another table is a new violation, even if an old orphan with the same value is gone."""
+    """A new orphan in another table is a violation, even if an old orphan with the same value was removed."""
     apply(connection, write_folder(folder, OTHER))
     add_family(connection)
     sql = "DELETE FROM child WHERE parent_id = 99; INSERT INTO other VALUES (7, 99);"
@@ -197,7 +200,7 @@ def test_an_old_orphan_that_goes_excuses_no_other(connection: sqlite3.Connection
 
 
 def test_an_old_orphan_that_goes_with_a_rebuild_excuses_no_other(connection: sqlite3.Connection, folder: Path) -> None:
-    """Also if its table has no rowids any more."""
+    """The same holds if the rebuilt table has no rowids any more."""
     apply(connection, write_folder(folder, OTHER))
     add_family(connection)
     sql = f"UPDATE child SET parent_id = 98 WHERE id = 3; {REBUILD_CHILD}"
@@ -207,7 +210,7 @@ def test_an_old_orphan_that_goes_with_a_rebuild_excuses_no_other(connection: sql
 
 
 def test_an_old_mismatch_is_left_alone(connection: sqlite3.Connection, folder: Path) -> None:
-    """SQLite refuses to check such a table; that does not stop the run, nor hide other violations."""
+    """SQLite refuses to check such a table; this neither stops the run nor hides other violations."""
     apply(connection, folder)
     odd = "-- depends: 0003_age\nCREATE TABLE odd (x REFERENCES parent (name));\n"
     write_folder(folder, {"0004_odd.sql": odd})
@@ -228,7 +231,7 @@ def test_an_old_mismatch_is_left_alone(connection: sqlite3.Connection, folder: P
 
 
 def compare(one: str, other: str) -> int:
-    """Compare without case, for all letters; SQLite's own NOCASE knows only the English ones."""
+    """Compare without case, for all letters; SQLite's own NOCASE knows only ASCII letters."""
     return (one.casefold() > other.casefold()) - (one.casefold() < other.casefold())
 
 
@@ -250,7 +253,7 @@ def test_collations_of_the_connection_decide(connection: sqlite3.Connection, tmp
 
 
 def test_collations_of_a_migration_in_python_decide(tmp_path: Path) -> None:
-    """It may register a collation, also for later migrations if each has its own transaction."""
+    """A Python migration may register a collation, also for later migrations with their own transactions."""
     first = "CREATE TABLE p (n TEXT COLLATE NOCASE PRIMARY KEY); CREATE TABLE c (n REFERENCES p (n));"
     first += "INSERT INTO p VALUES ('\u00c9'), ('b'); INSERT INTO c VALUES ('\u00e9'), ('nobody');"
     python = f"from yoyo import step\n__depends__ = {{'1'}}\n{inspect.getsource(compare)}"
@@ -270,7 +273,7 @@ def test_collations_of_a_migration_in_python_decide(tmp_path: Path) -> None:
 
 
 def test_a_parent_that_is_no_longer_unique_is_noticed() -> None:
-    """Even if the effects don't say that a foreign key can break."""
+    """The mismatch is found even if the recorded effects don't say that a foreign key can break."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
         memory.executescript(
             "CREATE TABLE parent (id INTEGER PRIMARY KEY, name); CREATE UNIQUE INDEX parent_name ON parent (name);"
@@ -284,7 +287,7 @@ def test_a_parent_that_is_no_longer_unique_is_noticed() -> None:
 
 
 def test_a_run_that_drops_what_made_parents_unique_fails(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """Although no row changed."""
+    """Dropping the parent's unique index fails, although no row changed."""
     files = {
         "1.sql": "CREATE TABLE p (a); CREATE UNIQUE INDEX p_a ON p (a); CREATE TABLE c (a REFERENCES p (a));",
         "2.sql": "-- depends: 1\nDROP INDEX p_a;",
@@ -298,7 +301,7 @@ def test_a_run_that_drops_what_made_parents_unique_fails(connection: sqlite3.Con
 
 
 def test_rows_are_not_read_if_none_changed(connection: sqlite3.Connection, folder: Path) -> None:
-    """Old orphans are not even looked for, whatever their number."""
+    """If no row changed, old orphans are not even looked for, whatever their number."""
     apply_pending(connection, read_folder(folder))
     connection.executescript("PRAGMA foreign_keys = OFF; INSERT INTO child VALUES (1, 99);")
     write_folder(folder, {"0004_note.sql": "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"})
@@ -308,7 +311,7 @@ def test_rows_are_not_read_if_none_changed(connection: sqlite3.Connection, folde
 
 
 def test_rows_of_other_tables_are_not_read(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """A rebuild looks only at foreign keys of and to its table, once before and once after, and runs once."""
+    """A rebuild checks only the foreign keys of its table and to its table: once before, once after."""
     numbered = {"type": "integer", "primary_key": True}
     tables: dict[str, Any] = {
         "parent": {"columns": {"id": numbered, "x": {"type": "integer", "default": 1}}},
@@ -394,7 +397,7 @@ def test_old_orphans_cost_no_statement_each(kind: str) -> None:
 def test_an_old_orphan_whose_key_is_not_utf_8_is_left_alone(
     connection: sqlite3.Connection, tmp_path: Path, kind: str, sql: str
 ) -> None:
-    """It is not damage, and does not stop a migration."""
+    """Such an orphan doesn't count as damage, and doesn't stop a migration."""
     orphaned(connection, kind, 3)
     first = {"0001_first.sql": "CREATE TABLE first (x);\n"}
     connection.execute("CREATE TABLE first (x)")
@@ -409,7 +412,7 @@ def test_an_old_orphan_whose_key_is_not_utf_8_is_left_alone(
 
 
 def test_an_orphan_that_becomes_another_is_new(connection: sqlite3.Connection, tmp_path: Path) -> None:
-    """Bytes that are not UTF-8 are compared exactly."""
+    """Keys that are not UTF-8 are compared byte by byte."""
     orphaned(connection, "plain", 3)
     connection.execute("CREATE TABLE _yoyo_migration (id VARCHAR(191) NOT NULL PRIMARY KEY, ctime TIMESTAMP)")
     connection.execute("INSERT INTO _yoyo_migration VALUES ('0001_first', '2015-01-01 00:00:00')")

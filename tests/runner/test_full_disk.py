@@ -1,4 +1,4 @@
-"""A full disk, or a file that can't grow: the database is exactly before or exactly after."""
+"""On a full disk, or with a file that can't grow, the database is exactly as before or as after."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make(folder: Path, mode: str, rows: int = 60) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_every_limit_on_the_number_of_pages(tmp_path: Path, mode: str) -> None:
-    """The first limit that suffices gives the database after, every smaller one that before."""
+    """The first limit that suffices gives the database as after; every smaller one, as before."""
     path, migrations = make(tmp_path, mode)
     before = dump(path)
     folder = read_folder(migrations)
@@ -79,7 +79,7 @@ def test_every_limit_on_the_number_of_pages(tmp_path: Path, mode: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can mount a file system")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_every_size_of_a_disk(tmp_path: Path, mode: str) -> None:
-    """Whether a statement or the COMMIT fills the disk, the exit status is the same."""
+    """The exit status is the same whether a statement or the COMMIT fills the disk."""
     path, migrations = make(tmp_path / "from", mode)
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -129,7 +129,7 @@ for line in sys.stdin:
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_every_limit_on_the_size_of_files(tmp_path: Path, mode: str) -> None:
-    """The limit holds for the journal and the WAL, too."""
+    """The limit also applies to the journal and the WAL."""
     path, migrations = make(tmp_path, mode)
     before, content = dump(path), path.read_bytes()
     command = [sys.executable, "-c", LIMITED, str(migrations)]
@@ -158,7 +158,7 @@ def test_every_limit_on_the_size_of_files(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_disk_that_fails_after_the_commit(tmp_path: Path, faults: FaultInjector) -> None:
-    """The switch to WAL fails when all is committed; the message doesn't say that nothing was changed."""
+    """The switch to WAL fails after the commit, so the message doesn't say that nothing was changed."""
     folder = write_folder(tmp_path / "m", FAMILY)
     (place := tmp_path / "data").mkdir()
     command = ["apply", str(place / "a.db"), "--migrations", str(folder)]

@@ -20,13 +20,13 @@ ROWS = "SELECT migration_id FROM _yoyo_migration_text JOIN _yoyo_migration USING
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three migrations."""
+    """Make a folder of three migrations."""
     return write_folder(tmp_path / "m", FAMILY)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The path of a new database."""
+    """Return the path of a new database."""
     return tmp_path / "app.db"
 
 
@@ -50,7 +50,7 @@ def test_a_row_holds_the_text_and_the_place_in_the_chain(path: Path, folder: Pat
 
 
 def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
-    """A row without yoyo's record would be of no use."""
+    """Rolling back deletes the row together with yoyo's record."""
     apply(str(path), folder)
     rollback(str(path), folder, Extent(to=FAMILY_IDS[0]))
     assert rows(path) == [(FAMILY_IDS[0],)]
@@ -58,7 +58,7 @@ def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
 
 
 def test_a_failed_run_leaves_no_row(path: Path, folder: Path) -> None:
-    """The row shares the transaction of the migration."""
+    """The row is written in the migration's transaction."""
     (folder / "manifest.json").unlink()
     (folder / "0009_wrong.sql").write_text("INSERT INTO nowhere VALUES (1);\n")
     with pytest.raises(ApplyError):
@@ -67,7 +67,7 @@ def test_a_failed_run_leaves_no_row(path: Path, folder: Path) -> None:
 
 
 def test_the_yoyo_command_writes_and_deletes_rows_through_the_plugin(path: Path, folder: Path) -> None:
-    """It runs migrations with the files at hand, as the runner does."""
+    """With the plugin, yoyo's command has the files at hand, as the runner does."""
     run_yoyo("apply", path, folder, scheme="waiaas")
     assert rows(path) == [(name,) for name in FAMILY_IDS]
     run_yoyo("rollback", path, folder, "-r", FAMILY_IDS[-1], scheme="waiaas")
@@ -75,13 +75,13 @@ def test_the_yoyo_command_writes_and_deletes_rows_through_the_plugin(path: Path,
 
 
 def test_marking_with_yoyo_writes_no_row(path: Path, folder: Path) -> None:
-    """Nobody knows what was run before somebody marked it."""
+    """`yoyo mark` writes no row, since nobody knows which text was run before."""
     run_yoyo("mark", path, folder, scheme="waiaas")
     assert rows(path, "SELECT name FROM sqlite_master WHERE name = '_yoyo_migration_text'") == []
 
 
 def test_a_row_that_plain_yoyo_outdated_does_not_count(path: Path, folder: Path) -> None:
-    """Plain yoyo may roll a migration back, and apply another text under its name."""
+    """Plain yoyo may roll a migration back and apply another text under its name. The old row then doesn't count."""
     apply(str(path), folder)
     run_yoyo("reapply", path, folder, "-r", FAMILY_IDS[-1])
     with closing(sqlite3.connect(path)) as connection:
@@ -101,7 +101,7 @@ def test_rows_that_cannot_be_read(path: Path, folder: Path) -> None:
 
 
 def test_only_the_last_rollbacks_are_kept(path: Path, tmp_path: Path) -> None:
-    """A database doesn't collect the rollbacks of its whole history."""
+    """A database doesn't keep the rollback texts of its whole history."""
     folder = tmp_path / "many"
     for number in range(1, 13):
         sql = {f"{number:04}_t.sql": f"CREATE TABLE t{number} (a);\n"}

@@ -1,6 +1,6 @@
-"""A database in use: some processes write, another migrates it back and forth, and all check what they see.
+"""A database in use: some processes write, another migrates it back and forth, and all check what they read.
 
-Whatever was committed is there in the end. ``WAIAAS_SECONDS`` says for how long; the default is for every day.
+Every committed row is there in the end. ``WAIAAS_SECONDS`` sets the duration; the default is short.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ print(*failed)
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_no_committed_row_is_lost(tmp_path: Path, mode: str) -> None:
-    """No process fails, and none sees the schema of one moment with the records of another."""
+    """No process fails, and none reads a schema that doesn't match the records."""
     pragmas = [Pragma(name="journal_mode", value=mode), Pragma(name="busy_timeout", value=30_000)]
     folder, path = write_folder(tmp_path / "migrations", FILES, pragmas=pragmas), tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))

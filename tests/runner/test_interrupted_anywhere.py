@@ -75,7 +75,7 @@ for number in range(total * 3 // 4, total, 13):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
 def test_the_message_is_true(tmp_path: Path) -> None:
-    """It names committed migrations, or says how to find out; it never denies what was done."""
+    """The message names committed migrations, or says how to find out; it never denies a commit."""
     folder = write_folder(tmp_path / "m", FAMILY)
     done = run_python(INTERRUPTING, tmp_path, folder)
     points = [line.partition(" ")[::2] for line in done.stdout.splitlines() if line[:2] in ("0 ", "3 ")]
@@ -118,7 +118,7 @@ def prepare(database: Path, folder: Path, command: str) -> None:
 
 @pytest.mark.parametrize(("command", "step"), [("apply new", 2), ("apply", 3), ("rollback", 3)])
 def test_the_message_is_true_at_file_operations(tmp_path: Path, faults: FaultInjector, command: str, step: int) -> None:
-    """Ctrl-C at a file operation, such as within the switch to WAL, after all is committed."""
+    """The message is also true after Ctrl-C at a file operation, such as the switch to WAL after the commit."""
     number, end = 1, 1
     while number <= end:
         folder, place = tmp_path / f"m{number}", tmp_path / str(number)
@@ -138,7 +138,7 @@ def test_the_message_is_true_at_file_operations(tmp_path: Path, faults: FaultInj
 
 
 def test_a_database_that_cannot_be_read_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message claims nothing about it, and says how to find out."""
+    """The message claims nothing about the database, and says how to find out."""
     database = tmp_path / "a.db"
     other = sqlite3.connect(database, isolation_level=None, timeout=0)
 

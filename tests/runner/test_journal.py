@@ -38,7 +38,7 @@ def test_schema_yaml_cannot_turn_the_journal_off(tmp_path: Path, mode: str) -> N
 
 
 def test_schema_yaml_cannot_set_the_schema_version(tmp_path: Path) -> None:
-    """Set on every connection, it would hide schema changes from the others."""
+    """If every connection set it, schema changes would be hidden from other connections."""
     text = SCHEMA.format(mode="WAL").replace("journal_mode: WAL", "schema_version: 7")
     (tmp_path / "schema.yaml").write_text(text, encoding="utf-8")
     done = run(tmp_path, "generate")
@@ -47,7 +47,7 @@ def test_schema_yaml_cannot_set_the_schema_version(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["WAL", "wal", "DELETE", "truncate", "Persist"])
 def test_safe_journal_modes_are_set(tmp_path: Path, mode: str) -> None:
-    """On a new file and on one at head."""
+    """Safe journal modes are set on a new file and on one at head."""
     (tmp_path / "schema.yaml").write_text(SCHEMA.format(mode=mode), encoding="utf-8")
     assert run(tmp_path, "generate").status == 0
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_safe_journal_modes_are_set(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", [*UNSAFE, 0])
 def test_a_manifest_cannot_turn_the_journal_off(tmp_path: Path, folder: Path, mode: str | int) -> None:
-    """No file is made, and every command reports the same error."""
+    """No file is created, and every command reports the same error."""
     manifest = folder / "manifest.json"
     content = json.loads(manifest.read_text(encoding="utf-8"))
     content["pragmas"]["journal_mode"] = mode
@@ -94,7 +94,7 @@ def test_a_callers_connection_without_a_journal_is_refused(tmp_path: Path, folde
 
 @pytest.mark.parametrize("place", [":memory:", "file::memory:?cache=shared", "file:/journal?vfs=memdb", ""])
 def test_a_database_in_memory_keeps_its_journal_in_memory(folder: Path, place: str) -> None:
-    """But it must have one, or nothing could be rolled back."""
+    """A database in memory may have a journal in memory, but not none, or nothing could be rolled back."""
     with closing(sqlite3.connect(place, uri=True)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         with pytest.raises(UsageError, match="journal_mode off"):
@@ -119,7 +119,7 @@ def test_a_database_in_memory_keeps_its_journal_in_memory(folder: Path, place: s
 def test_a_migration_cannot_turn_the_journal_off(
     tmp_path: Path, folder: Path, statement: str, head: str, tool: str
 ) -> None:
-    """SQLite would allow it before the first write; the run is rolled back."""
+    """SQLite would allow it before the first write, so the run is rolled back."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     text = f"{head}-- depends: 0003_age\n{statement};\nCREATE TABLE x (y);\nINSERT INTO nowhere VALUES (1);\n"
@@ -142,7 +142,7 @@ def test_a_migration_cannot_turn_the_journal_off(
 
 
 def test_a_python_migration_cannot_turn_the_journal_off(tmp_path: Path, folder: Path) -> None:
-    """Whichever method executes the statement."""
+    """A Python migration can't turn the journal off with any method."""
     path = tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     code = "from yoyo import step\n__depends__ = {'0003_age'}\nstep(lambda c: c.execute('PRAGMA journal_mode = OFF'))\n"
@@ -152,7 +152,7 @@ def test_a_python_migration_cannot_turn_the_journal_off(tmp_path: Path, folder: 
 
 
 def test_a_migration_outside_transactions_may_set_a_safe_mode(tmp_path: Path, folder: Path) -> None:
-    """Changing the page size needs DELETE for a moment."""
+    """To change the page size, a migration sets the journal mode DELETE temporarily."""
     text = "-- transactional: false\n-- depends: 0003_age\nPRAGMA journal_mode = DELETE;\nVACUUM;\n"
     write_folder(folder, {"0004_vacuum.sql": text})
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as connection:

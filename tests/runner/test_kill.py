@@ -1,6 +1,6 @@
-"""SIGKILL at any instant of a run: the database is exactly before or exactly after, and the next open finishes.
+"""After SIGKILL at any moment of a run, the database is exactly as before or as after, and the next open finishes.
 
-``WAIAAS_KILLS`` sets how often each mode is tried; the default is for every day.
+``WAIAAS_KILLS`` sets how often each mode is tried; the default is low.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ for line in sys.stdin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The catalog, yoyo's records and the rows, which differ before and after."""
+    """The catalog, yoyo's records and the rows, all of which differ before and after the run."""
 
     catalog: str
     applied: tuple[str, ...]
@@ -113,7 +113,7 @@ def make_project(folder: Path, mode: str) -> Path:
 
 @contextmanager
 def killer(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start the process that kills."""
+    """Start the process that kills the others."""
     command = [sys.executable, "-c", KILLER, str(folder / "migrations")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -142,7 +142,7 @@ def fresh(folder: Path) -> Path:
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux")
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_killed_run_is_before_or_after(tmp_path: Path, mode: str) -> None:
-    """The file is sound and in one of two states, and the next opening completes the run."""
+    """The file is undamaged and in one of two states, and the next opening completes the run."""
     folder = make_project(tmp_path, mode)
     before = state_of(folder / "old.db")
     chance = random.Random(5)

@@ -1,4 +1,4 @@
-"""The lock file beside a database: who waits for it, for how long, and what is left of it."""
+"""The lock file beside a database: which processes wait for it, how long, and when it is deleted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def locked(database: Path) -> sqlite3.Connection:
 
 @pytest.mark.parametrize("transactional", [True, False])
 def test_migrations_of_another_file_are_not_waited_for(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
-    """A plain writer blocks this one, so the busy timeout counts."""
+    """A plain writer blocks this process, so it waits only for the busy timeout."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=BRIEF)
     with (
         migrating(tmp_path / "a.db", tmp_path / "waiting", transactional=transactional),
@@ -91,7 +91,7 @@ def test_migrations_outside_transactions_of_two_files(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("flock") is None, reason="there is no such command here")
 @pytest.mark.parametrize("what", ["folder", "database"])
 def test_a_flock_on_the_folder_or_the_database_is_harmless(tmp_path: Path, what: str) -> None:
-    """``flock FOLDER waiaas-migrate apply`` is how people make deployments wait for each other."""
+    """People use ``flock FOLDER waiaas-migrate apply`` to make deployments wait for each other."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
     database = tmp_path / "app.db"
     database.touch()
@@ -110,7 +110,7 @@ def test_a_flock_on_the_folder_or_the_database_is_harmless(tmp_path: Path, what:
 
 @pytest.mark.skipif(shutil.which("flock") is None, reason="there is no such command here")
 def test_a_lock_of_something_else_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    """``flock app.db-migrating waiaas-migrate apply`` fails after the busy timeout; it would wait for itself."""
+    """``flock app.db-migrating waiaas-migrate apply`` would wait for itself, so it fails after the busy timeout."""
     folder = write_folder(tmp_path / "m", {**FAMILY, **VACUUM}, pragmas=BRIEF)
     database = tmp_path / "app.db"
     command = [sys.executable, "-m", "waiaas_migrate", "apply", str(database), "--migrations", str(folder)]
@@ -145,7 +145,7 @@ steps = [step(fork)]
 
 @pytest.mark.parametrize("transactional", [True, False])
 def test_the_lock_does_not_outlive_a_run_in_a_forked_child(tmp_path: Path, transactional: bool) -> None:  # noqa: FBT001
-    """A child that continues doesn't hold it."""
+    """A forked child that outlives the run doesn't hold the lock."""
     folder = write_folder(tmp_path / "m", {"0001_fork.py": FORKING % transactional}, pragmas=BRIEF)
     database = tmp_path / "app.db"
     assert run_python(OPEN, database, folder).returncode == 0
@@ -158,7 +158,7 @@ def test_the_lock_does_not_outlive_a_run_in_a_forked_child(tmp_path: Path, trans
 
 
 def test_a_killed_parents_child_does_not_keep_the_lock(tmp_path: Path) -> None:
-    """The child closed it after the fork."""
+    """The child closed the lock file after the fork."""
     code = """
 import os, sys, time
 from waiaas_migrate.runner.migrating_lock import MigratingLock
@@ -185,7 +185,7 @@ os.kill(os.getpid(), 9)
 
 
 def test_a_forked_child_does_not_release_its_parents_lock(tmp_path: Path) -> None:
-    """Releasing in the child closes and deletes nothing of the parent's."""
+    """A release in the child neither closes nor deletes the parent's lock file."""
     database = tmp_path / "app.db"
     database.touch()
     lock = MigratingLock(str(database))
@@ -201,7 +201,7 @@ def test_a_forked_child_does_not_release_its_parents_lock(tmp_path: Path) -> Non
 
 
 def test_a_migration_that_opens_its_own_database_fails(tmp_path: Path) -> None:
-    """Its thread would wait for itself."""
+    """Such a migration fails, since its thread would wait for itself."""
     text = f"""
 from yoyo import step
 from waiaas_migrate import open_database
@@ -218,7 +218,7 @@ steps = [step(lambda _: open_database({str(tmp_path / "app.db")!r}, migrations={
 
 
 def test_two_processes_with_a_migration_outside_transactions(tmp_path: Path) -> None:
-    """The second waits for longer than the busy timeout, and finds nothing to do."""
+    """The second process waits for longer than the busy timeout, and then finds nothing to do."""
     database, folder = tmp_path / "app.db", tmp_path / "m"
     with migrating(database, folder, transactional=False) as first:
         command = [sys.executable, "-c", OPEN, str(database), str(folder)]
@@ -234,7 +234,7 @@ def test_two_processes_with_a_migration_outside_transactions(tmp_path: Path) -> 
 
 
 def test_the_lock_file_of_a_killed_run_is_used_again(tmp_path: Path) -> None:
-    """It isn't locked any more, and is deleted in the end."""
+    """A killed run's lock file isn't locked any more. The next run uses it and deletes it."""
     with migrating(tmp_path / "app.db", tmp_path / "m", transactional=False) as run:
         assert (tmp_path / f"app.db{LOCK_SUFFIX}").exists()
         run.kill()
@@ -250,7 +250,7 @@ def test_the_lock_file_of_a_killed_run_is_used_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("mode", "lock_mode"), [(0o644, 0o600), (0o664, 0o660), (0o600, 0o600), (0o666, 0o666)])
 def test_only_users_who_may_write_the_database_can_open_it(tmp_path: Path, mode: int, lock_mode: int) -> None:
-    """Whoever can open a file can lock it."""
+    """Only users who may write the database can open the lock file, since whoever opens a file can lock it."""
     database = tmp_path / "app.db"
     database.touch()
     database.chmod(mode)
@@ -262,7 +262,7 @@ def test_only_users_who_may_write_the_database_can_open_it(tmp_path: Path, mode:
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "link"])
 def test_something_else_with_that_name_stays(tmp_path: Path, what: str) -> None:
-    """It may be a trap: a link would make another file, and a pipe would block."""
+    """A link or pipe with the lock file's name is refused: a link could create another file, and a pipe would block."""
     place = tmp_path / f"app.db{LOCK_SUFFIX}"
     if what == "folder":
         place.mkdir()

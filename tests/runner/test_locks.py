@@ -59,7 +59,7 @@ def opened(database: str, folder: str) -> None:
 
 
 def in_a_fleet(database: str, folder: str) -> None:
-    """Apply to the database as one of many."""
+    """Apply migrations to the database as one of many."""
     list(apply_to_all([database], folder))
 
 
@@ -85,7 +85,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def elsewhere(code: str, database: Path) -> str:
-    """Return what another process prints that has the database open as ``there``."""
+    """Return the output of another process, which has the database open as ``there``."""
     program = f"import sqlite3, sys\nthere = sqlite3.connect(sys.argv[1], timeout=0)\n{code}\nthere.close()\n"
     done = subprocess.run([sys.executable, "-c", program, str(database)], capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -102,7 +102,7 @@ except sqlite3.OperationalError as error:
 
 @pytest.mark.parametrize("doing", DOINGS)
 def test_a_wal_stays_while_a_connection_is_open(tmp_path: Path, folder: Path, doing: Doing) -> None:
-    """Otherwise the next process to close the database removes the WAL, with everything written later."""
+    """If it didn't, the next process to close the database would remove the WAL, with everything written later."""
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as ours:
         ours.execute("PRAGMA journal_mode = WAL")
@@ -116,7 +116,7 @@ def test_a_wal_stays_while_a_connection_is_open(tmp_path: Path, folder: Path, do
 
 @pytest.mark.parametrize("doing", DOINGS)
 def test_a_writer_keeps_its_lock(tmp_path: Path, folder: Path, doing: Doing) -> None:
-    """Otherwise two connections would write at once."""
+    """If it didn't, two connections could write at once."""
     path = tmp_path / "a.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as ours:
         ours.execute("PRAGMA journal_mode = DELETE")

@@ -1,4 +1,4 @@
-"""Open, connect, push and close as an application does, on real files and in real processes."""
+"""Open, connect, push and close on real files and in real processes, as an application does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def memory() -> Iterator[sqlite3.Connection]:
-    """Connect to a database in memory, as a caller does."""
+    """Connect to a database in memory."""
     with closing(sqlite3.connect(":memory:")) as connection:
         yield connection
 
@@ -58,7 +58,7 @@ def test_opening_a_new_file_applies_migrations_and_pragmas(path: Path, folder: P
 def test_paths_uris_and_urls_are_opened(
     tmp_path: Path, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opening again finds the same file."""
+    """A path, URI or URL opens the same file again."""
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
         connection = open_database(name, migrations=folder)
@@ -71,14 +71,14 @@ def test_paths_uris_and_urls_are_opened(
 
 
 def test_a_database_in_memory_is_migrated(folder: Path) -> None:
-    """An application's tests need this."""
+    """A database in memory is migrated, for an application's tests."""
     connection = open_database(":memory:", migrations=folder)
     assert tables(connection) == {"parent", "child"}
     close_database(connection)
 
 
 def test_connecting_only_sets_pragmas(path: Path, folder: Path) -> None:
-    """No table is made."""
+    """``connect`` creates no table."""
     connection = connect(path, migrations=folder)
     assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
     assert connection.execute("SELECT * FROM sqlite_master").fetchall() == []
@@ -89,7 +89,7 @@ def test_connecting_only_sets_pragmas(path: Path, folder: Path) -> None:
 def test_the_declared_busy_timeout_holds_from_the_first_lock(
     path: Path, tmp_path: Path, opening: Callable[..., object]
 ) -> None:
-    """It holds before the PRAGMA is set, too."""
+    """The declared busy timeout applies even before the PRAGMA is set."""
     folder = write_folder(tmp_path / "m", FAMILY, pragmas=[Pragma(name="busy_timeout", value=200)])
     close_database(open_database(path, migrations=folder))
     more = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);\n"}
@@ -121,7 +121,7 @@ def test_a_folder_without_a_manifest_is_applied(path: Path, tmp_path: Path) -> N
 
 
 def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
-    """A misspelled path is an error before a file is made."""
+    """A misspelled path is an error before a file is created."""
     for action in (open_database, connect):
         with pytest.raises(MigrationsError, match="no such folder"):
             action(tmp_path / "a.db", migrations=tmp_path / "missing")
@@ -159,7 +159,7 @@ def test_a_failing_open_closes_its_connection(tmp_path: Path, folder: Path) -> N
 
 
 def test_a_refused_database_stays_the_same_to_the_byte(path: Path, folder: Path, tmp_path: Path) -> None:
-    """Old code doesn't even switch a newer database to WAL."""
+    """Old code refuses a newer database without changing a byte, not even its journal mode."""
     plain = write_folder(tmp_path / "plain", FAMILY, pragmas=())
     close_database(open_database(path, migrations=plain))
     before = path.read_bytes()
@@ -178,7 +178,7 @@ def test_a_refused_database_stays_the_same_to_the_byte(path: Path, folder: Path,
 def test_pushing_keeps_the_callers_settings(
     memory: sqlite3.Connection, folder: Path, isolation: str | None, foreign_keys: int
 ) -> None:
-    """They are the same after a run, whether or not something was applied."""
+    """The settings are the same after a run, whether or not something was applied."""
     memory.isolation_level = isolation  # type: ignore[assignment]  # typeshed knows the names of levels alone
     memory.row_factory = sqlite3.Row
     memory.text_factory = bytes
@@ -221,7 +221,7 @@ def test_records_of_an_attached_database_are_ignored(path: Path, folder: Path, t
 
 
 def test_an_authorizer_that_forbids_a_run_is_named(path: Path, folder: Path) -> None:
-    """The error says more than SQLite's."""
+    """The error names the authorizer, unlike SQLite's own message."""
     with closing(sqlite3.connect(path)) as connection:
         connection.set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
         with pytest.raises(UsageError, match="authorizer"):
@@ -241,7 +241,7 @@ def test_a_failing_push_keeps_the_callers_settings(memory: sqlite3.Connection, t
 
 
 def test_pushing_within_a_transaction_is_refused(memory: sqlite3.Connection, folder: Path) -> None:
-    """Also if nothing is pending: it is a mistake either way."""
+    """An open transaction is refused even if nothing is pending, since the call is a mistake either way."""
     for _ in range(2):
         memory.execute("BEGIN")
         with pytest.raises(UsageError):
@@ -255,7 +255,7 @@ def test_pushing_within_a_transaction_is_refused(memory: sqlite3.Connection, fol
 
 
 def test_closing_empties_the_wal(path: Path, folder: Path) -> None:
-    """Everything is in the file, queries raise, and closing twice is harmless."""
+    """After closing, everything is in the file, queries raise, and a second close does nothing."""
     connection = open_database(path, migrations=folder)
     connection.execute("INSERT INTO parent (id) VALUES (1)")
     connection.commit()
@@ -269,7 +269,7 @@ def test_closing_empties_the_wal(path: Path, folder: Path) -> None:
 
 
 def test_closing_rolls_back_uncommitted_changes(path: Path, folder: Path) -> None:
-    """SQLite does so too; the WAL is emptied nevertheless."""
+    """Uncommitted changes are rolled back, as SQLite does by itself, and the WAL is still emptied."""
     connection = open_database(path, migrations=folder)
     connection.execute("INSERT INTO parent (id) VALUES (1)")
     close_database(connection)
@@ -279,7 +279,7 @@ def test_closing_rolls_back_uncommitted_changes(path: Path, folder: Path) -> Non
 
 
 def test_closing_beside_a_reader_does_not_fail(path: Path, folder: Path) -> None:
-    """The WAL stays with a reader that hasn't finished, and closing doesn't wait for it."""
+    """If a reader hasn't finished, its WAL stays, and closing doesn't wait for it."""
     connection = open_database(path, migrations=folder)
     connection.executemany("INSERT INTO parent (id) VALUES (?)", [(1,), (2,)])
     connection.commit()
@@ -322,7 +322,7 @@ def open_at_once(path: Path, folder: Path, count: int) -> list[str]:
 
 
 def test_processes_that_open_at_once_apply_once(path: Path, folder: Path, tmp_path: Path) -> None:
-    """With a new file, and an old one with pending migrations, no process fails, and each migration runs once."""
+    """No process fails, and each migration runs once, on a new file and on an old one with pending migrations."""
     assert open_at_once(path, folder, 6) == ["3\n"] * 6
     write_folder(folder, {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);"})
     assert open_at_once(path, folder, 6) == ["4\n"] * 6
@@ -347,7 +347,7 @@ def test_opening_at_head_loads_only_the_standard_library(path: Path, folder: Pat
 
 @pytest.fixture(params=["runner", "plain yoyo", "runner, then another chain"])
 def at_head(request: pytest.FixtureRequest, path: Path, folder: Path) -> Path:
-    """A database at head that the runner or plain yoyo migrated, or that ran the same texts of another manifest."""
+    """Return a database at head, migrated by the runner, by plain yoyo, or with the same texts of another manifest."""
     if request.param == "plain yoyo":
         run_yoyo("apply", path, folder)
         with closing(sqlite3.connect(path)) as connection:
@@ -361,12 +361,12 @@ def at_head(request: pytest.FixtureRequest, path: Path, folder: Path) -> Path:
 
 
 def test_opening_at_head_needs_no_yoyo(at_head: Path, folder: Path) -> None:
-    """The record of texts, the catalog's fingerprint, or the texts in the folder decide."""
+    """The record of texts, the catalog's fingerprint, or the texts in the folder prove that the database is at head."""
     assert run_python(LOADED, at_head, folder).stdout == "[]\n"
 
 
 def test_opening_the_daemons_database_loads_only_the_standard_library(path: Path) -> None:
-    """The functions that are bound to the shipped schema load nothing more."""
+    """The functions that are bound to the shipped schema load nothing else."""
     code = LOADED.replace("open_database, close_database", "waiaas").replace(", migrations=sys.argv[2]", "")
     code = code.replace("close_database(open_database", "waiaas.close_database(waiaas.open_database")
     assert run_python(code, path).stdout == "['sqlparse', 'yoyo']\n"
@@ -374,7 +374,7 @@ def test_opening_the_daemons_database_loads_only_the_standard_library(path: Path
 
 
 def test_opening_at_head_writes_nothing_and_takes_no_lock(at_head: Path, path: Path, folder: Path) -> None:
-    """It succeeds while another connection writes, and the file stays the same."""
+    """Opening succeeds while another connection writes, and the file stays the same."""
     assert at_head == path
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("BEGIN IMMEDIATE")
@@ -386,7 +386,7 @@ def test_opening_at_head_writes_nothing_and_takes_no_lock(at_head: Path, path: P
 
 
 def test_notices_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An application that opens a database finds the notices of the run in the log, as warnings."""
+    """The notices of a run are logged as warnings for the application."""
     folder, path = write_folder(tmp_path / "migrations", FAMILY), tmp_path / "a.db"
     close_database(open_database(path, migrations=folder))
     with closing(sqlite3.connect(path)) as connection:

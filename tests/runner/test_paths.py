@@ -26,7 +26,7 @@ NAMES = ["a b?#%.db", "100%25.db", "what?mode=ro", "#.db", "file", "ü — 数.d
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make an empty folder the current one."""
+    """Make an empty folder the current folder."""
     (tmp_path / "place").mkdir()
     monkeypatch.chdir(tmp_path / "place")
     return tmp_path / "place"
@@ -41,7 +41,7 @@ def open_and_close(path: str | Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_character_stands_for_itself(place: Path, folder: Path, name: str) -> None:
-    """A relative path, an absolute one and a Path make one file of exactly that name, and nothing beside it."""
+    """A relative path, an absolute path and a Path create one file of exactly that name, and no other."""
     for path in (name, str(place / name), Path(name), place / name):
         open_and_close(path, folder)
         with closing(open_read_only(path)) as connection:
@@ -50,7 +50,7 @@ def test_every_character_stands_for_itself(place: Path, folder: Path, name: str)
 
 
 def test_links_are_followed(place: Path, folder: Path) -> None:
-    """To an existing file or a new one; the WAL is beside the file, where others look for it."""
+    """Links to existing and new files are followed; the WAL is beside the target, where other programs look for it."""
     (place / "deep").mkdir()
     (place / "link.db").symlink_to(place / "deep" / "real.db")
     for _ in range(2):
@@ -66,7 +66,7 @@ def test_links_are_followed(place: Path, folder: Path) -> None:
 
 
 def test_a_link_in_a_circle_is_refused(place: Path, folder: Path) -> None:
-    """The error says why."""
+    """The error names the circular link as the reason."""
     (place / "a.db").symlink_to("b.db")
     (place / "b.db").symlink_to("a.db")
     with pytest.raises(DatabaseFileError):
@@ -75,7 +75,7 @@ def test_a_link_in_a_circle_is_refused(place: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "text", "missing folder", "file for a folder"])
 def test_other_files_are_refused(place: Path, folder: Path, kind: str) -> None:
-    """They stay as they are."""
+    """Files that are not databases stay as they are."""
     path = place / "x"
     match kind:
         case "folder":
@@ -96,7 +96,7 @@ def test_other_files_are_refused(place: Path, folder: Path, kind: str) -> None:
 
 
 def test_a_read_only_file_is_refused(shared: Path, folder: Path) -> None:
-    """It can be read, not migrated; reading it makes no WAL that its owner can't write to."""
+    """A read-only file can be read but not migrated; reading creates no WAL that its owner can't write to."""
     path = shared / "a.db"
     open_and_close(path, folder)
     path.chmod(0o444)
@@ -121,7 +121,10 @@ def readable() -> Iterator[Path]:
 def test_a_read_only_database_at_head_is_opened_on_request(
     shared: Path, readable: Path, mode: str, rights: tuple[int, int]
 ) -> None:
-    """With mode=ro, or immutable=1 where a WAL can't be made; messages say so, and nothing is written."""
+    """A read-only database is opened with mode=ro, or with immutable=1 if a WAL can't be created.
+
+    Messages say so, and nothing is written.
+    """
     pragmas = (Pragma(name="journal_mode", value=mode), *PRAGMAS[1:])
     folder = write_folder(readable / "m", FAMILY, pragmas=pragmas)
     path = shared / "a.db"
@@ -165,7 +168,7 @@ def files_of(folder: Path) -> dict[str, tuple[int, int, int]]:
 @pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
 @pytest.mark.parametrize("left", [(), ("-wal", "-shm")], ids=["closed", "killed"])
 def test_only_the_owner_makes_files_by_reading(shared: Path, folder: Path, left: tuple[str, ...]) -> None:
-    """Another user who may write makes none, so none is left if that process is killed."""
+    """Other users who may write create no files, so none is left if their process is killed."""
     path = shared / "a.db"
     open_and_close(path, folder)
     if left:
@@ -187,7 +190,7 @@ def test_only_the_owner_makes_files_by_reading(shared: Path, folder: Path, left:
 
 @pytest.mark.skipif(not IS_ROOT, reason="another user can only be taken on by root")
 def test_another_user_makes_no_index_of_a_wal(shared: Path, folder: Path) -> None:
-    """A WAL without its index, as a copy may have, is for the owner to open; the error says so."""
+    """A WAL without its index, as a copy may have, can only be opened by the owner; the error says so."""
     path = shared / "a.db"
     open_and_close(path, folder)
     code = "import os, sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('INSERT INTO parent (id) VALUES (1)')"
@@ -204,7 +207,7 @@ def test_another_user_makes_no_index_of_a_wal(shared: Path, folder: Path) -> Non
 
 
 def test_a_new_file_in_a_read_only_folder_is_refused(shared: Path, folder: Path) -> None:
-    """An existing one can be read."""
+    """In a read-only folder, existing files can be read, but new ones are refused."""
     path = shared / "a.db"
     open_and_close(path, folder)
     path.chmod(0o666)
@@ -222,7 +225,7 @@ def test_a_new_file_in_a_read_only_folder_is_refused(shared: Path, folder: Path)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's here")
 def test_a_full_disk_does_not_prevent_reading(place: Path, folder: Path) -> None:
-    """A WAL's files can't be made, but the file can be read."""
+    """On a full disk, the WAL's files can't be created, but the file can be read."""
     open_and_close("a.db", folder)
     code = (
         "import resource, signal, sys\nfrom waiaas_migrate.sqlite.database.connection import open_read_only\n"
@@ -234,7 +237,7 @@ def test_a_full_disk_does_not_prevent_reading(place: Path, folder: Path) -> None
 
 
 def test_a_database_in_memory(place: Path, folder: Path) -> None:
-    """By its name and by a URI; no file is made."""
+    """A database in memory opens by its name and by a URI, and no file is created."""
     for name in (":memory:", "file::memory:", "file:x?mode=memory"):
         open_and_close(name, folder)
     assert list(place.iterdir()) == []
@@ -259,14 +262,14 @@ def test_uris_are_opened_as_sqlite_does(place: Path, folder: Path) -> None:
     ],
 )
 def test_invalid_names_are_refused(place: Path, folder: Path, name: str) -> None:
-    """Before a file is made."""
+    """Invalid names are refused before a file is created."""
     with pytest.raises(UsageError):
         open_database(name, migrations=folder)
     assert list(place.iterdir()) == []
 
 
 def test_a_link_into_a_missing_folder(place: Path, folder: Path) -> None:
-    """The error names the folder of its target."""
+    """The error names the missing folder of the link's target."""
     (place / "link.db").symlink_to(place / "none" / "a.db")
     with pytest.raises(DatabaseFileError, match=f"the folder {place / 'none'} does not exist"):
         open_database("link.db", migrations=folder)
@@ -274,7 +277,7 @@ def test_a_link_into_a_missing_folder(place: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("opening", [connect_file, open_read_only])
 def test_errors_of_the_system_are_reported(shared: Path, opening: Callable[[Path], sqlite3.Connection]) -> None:
-    """A name that is too long, and a folder without permissions."""
+    """A name that is too long, and a folder without permissions, are reported."""
     with pytest.raises(DatabaseFileError, match=r"xxx\.db: cannot be .*too long"):
         opening(shared / f"{'x' * 300}.db")
     (shared / "closed").mkdir(mode=0o600)
@@ -284,7 +287,7 @@ def test_errors_of_the_system_are_reported(shared: Path, opening: Callable[[Path
 
 @pytest.mark.parametrize("name", ["a.db/", "sqlite:///a.db/", "file:a.db/"])
 def test_a_path_with_a_slash_at_its_end_is_refused(place: Path, folder: Path, name: str) -> None:
-    """It can only be a folder."""
+    """A path with a slash at its end is refused, since it can only be a folder."""
     open_and_close("a.db", folder)
     for opening in (connect_file, open_read_only):
         with pytest.raises(DatabaseFileError, match="is a folder"):
@@ -294,7 +297,7 @@ def test_a_path_with_a_slash_at_its_end_is_refused(place: Path, folder: Path, na
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
 def test_a_name_that_is_not_utf_8(place: Path, folder: Path) -> None:
-    """It is opened, backed up and reported like any other."""
+    """A file whose name is not UTF-8 is opened, backed up and reported like any other."""
     name = os.fsdecode(b"bad\xff.db")
     for path in (name, os.fsencode(name)):
         open_and_close(path, folder)  # type: ignore[arg-type]  # as os.listdir gives them
@@ -317,7 +320,7 @@ def test_reading_respects_the_vfs_of_a_uri(place: Path, folder: Path) -> None:
 
 
 def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(place: Path, folder: Path) -> None:
-    """SQLite by itself would make -shm and -wal, and leave them."""
+    """Unlike SQLite by itself, reading leaves no -shm or -wal file."""
     open_and_close("a.db", folder)
     before = (place / "a.db").stat()
     with closing(open_read_only("a.db")) as connection:
@@ -329,7 +332,7 @@ def test_reading_a_database_in_wal_mode_leaves_nothing_beside_it(place: Path, fo
 
 
 def test_reading_sees_the_wal_of_a_writer(place: Path, folder: Path) -> None:
-    """Before the writer moves it into the file."""
+    """Rows are read from the WAL before the writer moves them into the file."""
     writer = open_database("a.db", migrations=folder)
     writer.execute("INSERT INTO parent (id) VALUES (1)")
     writer.commit()
@@ -340,7 +343,7 @@ def test_reading_sees_the_wal_of_a_writer(place: Path, folder: Path) -> None:
 
 
 def test_reading_sees_the_wal_of_a_killed_process(place: Path, folder: Path) -> None:
-    """It stays for the next writer."""
+    """A killed process's WAL is read, and stays for the next writer."""
     writer = open_database("a.db", migrations=folder)
     writer.execute("INSERT INTO parent (id) VALUES (1)")
     writer.commit()
@@ -377,7 +380,7 @@ def half_written(path: Path, folder: Path) -> Path:
 def test_reading_rolls_back_a_half_written_file(
     place: Path, folder: Path, opening: Callable[[Path], sqlite3.Connection]
 ) -> None:
-    """A hot journal isn't ignored, as it would be in an immutable file."""
+    """A hot journal isn't ignored, as it would be for an immutable file."""
     path = half_written(place / "a.db", folder)
     with closing(opening(path)) as recovered:
         assert recovered.execute("SELECT count(*) FROM parent").fetchone() == (1,)
@@ -385,7 +388,7 @@ def test_reading_rolls_back_a_half_written_file(
 
 
 def test_only_users_who_may_write_can_read_a_half_written_file(shared: Path, folder: Path) -> None:
-    """Others get an error, and never see uncommitted data."""
+    """Other users get an error, and never see uncommitted data."""
     path = half_written(shared / "a.db", folder)
     for file in shared.iterdir():
         file.chmod(0o444)

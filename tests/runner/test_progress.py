@@ -1,4 +1,4 @@
-"""Progress on a terminal, silence elsewhere, and Ctrl-C: real processes, a real terminal, real signals."""
+"""Progress on a terminal, silence elsewhere, and Ctrl-C, with real processes, terminals and signals."""
 
 from __future__ import annotations
 
@@ -60,19 +60,19 @@ def make_database(folder: Path, mode: str = "DELETE", rows: int = ROWS) -> Path:
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line as a process of its own."""
+    """Return the command line that runs the tool in its own process."""
     return [sys.executable, "-m", "waiaas_migrate", *arguments]
 
 
 def environment(columns: int = 120) -> dict[str, str]:
-    """Return its environment variables."""
+    """Return the environment variables of the command."""
     return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", "COLUMNS": str(columns)}
 
 
 def on_a_terminal(
     folder: Path, *arguments: str, interrupt_at: str | None = None, columns: int = 120
 ) -> tuple[int, str]:
-    """Run the command on a terminal; press Ctrl-C once it shows a text; return its status and output."""
+    """Run the command on a terminal, press Ctrl-C once it shows a text, and return its status and output."""
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(folder)
@@ -105,14 +105,14 @@ def test_progress_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_progress_on_a_narrow_terminal(tmp_path: Path) -> None:
-    """Long descriptions are cut short, the numbers aren't."""
+    """Long descriptions are cut short, but the numbers are not."""
     make_database(tmp_path)
     _, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at=f" of {ROWS:,} rows", columns=80)
     assert re.search(rf"0002_slow 2/3: INSERT INTO [^\r\n]*… [\d,]+ of {ROWS:,} rows", shown)
 
 
 def test_a_generated_rebuild_runs_on_a_terminal(tmp_path: Path) -> None:
-    """Its guard calls ``changes()``, which measuring progress must not change."""
+    """A rebuild's guard calls ``changes()``, which must not be affected by measuring progress."""
     columns: dict[str, Any] = {"id": {"type": "integer", "primary_key": True}, "a": "text"}
     write_schema(tmp_path, {"tables": {"t": {"columns": columns}}})
     generate(tmp_path)
@@ -136,7 +136,7 @@ def test_a_generated_rebuild_runs_on_a_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_a_listener_changes_no_result(tmp_path: Path, statement: str) -> None:
-    """``changes()`` returns the same: in a statement, through a view, and through a trigger."""
+    """``changes()`` returns the same with a listener: in a statement, through a view, and through a trigger."""
     sql = (
         "CREATE TABLE big (id INTEGER PRIMARY KEY);\nCREATE TABLE log (n);\nCREATE TABLE watched (id);\n"
         "CREATE VIEW counted AS SELECT changes() AS n;\n"
@@ -176,7 +176,7 @@ def test_no_progress_in_a_pipe(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
-    """It ends the running statement; all is rolled back, the command says so, and exits with 130."""
+    """Ctrl-C ends the running statement, everything is rolled back, and the command says so and exits with 130."""
     database = make_database(tmp_path, mode)
     before = dump(database)
     status, shown = on_a_terminal(tmp_path, "apply", "app.db", interrupt_at="0002_slow 2/3")
@@ -186,7 +186,7 @@ def test_ctrl_c_on_a_terminal(tmp_path: Path, mode: str) -> None:
 
 
 def test_a_signal_without_a_terminal(tmp_path: Path) -> None:
-    """SIGINT does the same; the message names migrations that stay committed."""
+    """SIGINT has the same effect without a terminal; the message names migrations that stay committed."""
     make_database(tmp_path)
     folder = tmp_path / "migrations"
     (folder / "manifest.json").unlink()
@@ -219,7 +219,7 @@ def until(condition: object) -> None:
 
 
 def test_a_stop_request_ends_a_statement(tmp_path: Path) -> None:
-    """A fleet sets one after Ctrl-C."""
+    """A stop request, which a fleet makes after Ctrl-C, ends the running statement."""
     database = make_database(tmp_path)
     before, stop = dump(database), Flag()
 
@@ -243,7 +243,7 @@ def collecting(found: list[Progress]) -> Listener:
 
 
 def test_progress_of_a_backup(tmp_path: Path) -> None:
-    """A slow copy reports its pages; a stop request ends it, and nothing is left of it."""
+    """A slow copy reports its pages; a stop request ends it and leaves no file."""
     database = make_database(tmp_path)
     with closing(sqlite3.connect(database)) as connection:
         told: list[Progress] = []
@@ -272,7 +272,7 @@ def test_progress_of_a_backup(tmp_path: Path) -> None:
     ],
 )
 def test_the_row_count_is_about_right(statement: str) -> None:
-    """Wherever a statement is, the count grows up to the rows of its table, and not further."""
+    """For every kind of statement, the count grows up to the rows of its table, and no further."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute("CREATE TABLE big (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
         connection.execute("CREATE TABLE other (id INTEGER PRIMARY KEY, a TEXT, b INTEGER)")
@@ -298,7 +298,7 @@ def test_the_row_count_is_about_right(statement: str) -> None:
 
 
 def test_progress_says_when_a_backup_is_checked(tmp_path: Path) -> None:
-    """The count of pages doesn't stand still at its end."""
+    """The progress doesn't stop at the last page while the backup is checked."""
     told: list[Progress] = []
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         monitor = Monitor(connection, collecting(told))

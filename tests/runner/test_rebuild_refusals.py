@@ -1,4 +1,4 @@
-"""Manual changes of the schema before a run: tables that it rebuilds are refused, others may differ."""
+"""Manual schema changes before a run: a changed table is not rebuilt, but other objects may differ."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ WAYS = pytest.mark.parametrize("way", [by_command, by_application, by_yoyo])
 
 
 def prepared(tmp_path: Path, by_hand: str, files: dict[str, str]) -> tuple[Path, Path]:
-    """Make a database with rows and a manual change, and its folder, in which ``files`` are pending."""
+    """Make a database with rows and a manual change, and a folder in which ``files`` are pending."""
     folder, database = write_folder(tmp_path / "m", FAMILY), tmp_path / "a.db"
     close_database(open_database(database, migrations=folder))
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -130,7 +130,7 @@ def test_a_migration_that_leaves_a_manual_change_alone_is_applied(
     ],
 )
 def test_objects_that_are_not_rebuilt_may_differ(tmp_path: Path, way: Way, by_hand: str) -> None:
-    """Another tool's table, an index on another table, or a view."""
+    """Another tool's table, an index on another table, or a view may differ."""
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": REBUILD})
     if "VIEW" in by_hand:  # its table is missing until the new one gets the name
         assert "own" in by_command(database, folder) or ids(database)[-1] == "0004_it"
@@ -141,7 +141,7 @@ def test_objects_that_are_not_rebuilt_may_differ(tmp_path: Path, way: Way, by_ha
 
 
 def test_a_table_of_another_tool_does_not_stop_a_migration_of_unknown_effects(tmp_path: Path) -> None:
-    """Everything that the migrations made is as they made it."""
+    """Everything that the migrations created is unchanged, so the migration runs."""
     by_hand = "CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)"
     database, folder = prepared(tmp_path, by_hand, {"0004_it.sql": PENDING["unclear"]})
     assert by_command(database, folder) == ""
@@ -149,7 +149,7 @@ def test_a_table_of_another_tool_does_not_stop_a_migration_of_unknown_effects(tm
 
 @WAYS
 def test_a_table_with_another_spelling_is_rebuilt(tmp_path: Path, way: Way) -> None:
-    """It means the same as what the migrations make."""
+    """A table that means the same as the migrations' is rebuilt."""
     database, folder = prepared(tmp_path, "SELECT 1", {"0004_it.sql": REBUILD})
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(
@@ -161,13 +161,13 @@ def test_a_table_with_another_spelling_is_rebuilt(tmp_path: Path, way: Way) -> N
 
 
 def test_no_verify_compares_nothing(tmp_path: Path) -> None:
-    """Manual changes are lost then; hand-written SQL has no guards."""
+    """With ``--no-verify``, manual changes are lost, since hand-written SQL has no guards."""
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", {"0004_it.sql": REBUILD})
     assert apply_to(str(database), folder, options=RunOptions(verify=False)).applied == ("0004_it",)
 
 
 def test_a_whole_run_is_checked_first(tmp_path: Path) -> None:
-    """The rebuild comes second, in its own transaction; the migration before it is not applied either."""
+    """The rebuild is the second migration, in its own transaction; the first one isn't applied either."""
     files = {
         "0004_more.sql": HARMLESS["another table"],
         "0005_it.sql": REBUILD.replace("0003_age", "0004_more"),
@@ -181,7 +181,7 @@ def test_a_whole_run_is_checked_first(tmp_path: Path) -> None:
 def test_a_dry_run_refuses_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says the same as ``apply``."""
+    """``--dry-run`` prints the same refusal as ``apply``."""
     database, folder = prepared(tmp_path, "CREATE INDEX own ON parent (name)", {"0004_it.sql": REBUILD})
     monkeypatch.chdir(tmp_path)
     assert main(["apply", str(database), "--dry-run", "--migrations", str(folder)]) == 3

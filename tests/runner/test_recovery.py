@@ -1,4 +1,4 @@
-"""After plain yoyo was killed, and after somebody made by hand what a migration makes."""
+"""Recovery after plain yoyo was killed, or after somebody made a migration's objects by hand."""
 
 from __future__ import annotations
 
@@ -95,7 +95,10 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("at", FAMILY_IDS)
 @pytest.mark.parametrize("when", ["committed", "logged"])
 def test_an_unrecorded_migration_is_recorded(tmp_path: Path, folder: Path, at: str, when: str) -> None:
-    """If the schema is exactly the one that it makes; the lock row is removed, and the run continues."""
+    """If the schema is exactly what the migration makes, the migration is recorded.
+
+    The lock row is removed, and the run continues.
+    """
     path = tmp_path / "a.db"
     crash(path, folder, at, when)
     with closing(connect_file(path)) as connection:
@@ -109,7 +112,7 @@ def test_an_unrecorded_migration_is_recorded(tmp_path: Path, folder: Path, at: s
 
 
 def test_a_migration_that_only_changes_the_schema_is_recorded(path: Path, folder: Path) -> None:
-    """Triggers, views and generated columns change no row."""
+    """A migration of triggers, views and generated columns is recorded, since it changes no row."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     crash(path, folder, "0004_next")
     close_database(open_database(path, migrations=folder))
@@ -125,7 +128,7 @@ def test_a_migration_that_only_changes_the_schema_is_recorded(path: Path, folder
 def test_a_migration_of_rows_is_neither_recorded_nor_run_twice(
     path: Path, folder: Path, files: dict[str, str], when: str
 ) -> None:
-    """The error says what to do, and ``adopt`` is enough."""
+    """The error says what to do, and one ``adopt`` is enough."""
     write_folder(folder, files)
     crash(path, folder, "0004_next", when)
     before = dump(path)
@@ -148,7 +151,7 @@ def test_a_migration_of_rows_is_neither_recorded_nor_run_twice(
 @pytest.mark.parametrize("files", CHANGING_ROWS, ids=["column", "index", "table"])
 @pytest.mark.parametrize("tool", ["runner", "plugin"])
 def test_a_migration_that_had_not_begun_is_run(path: Path, folder: Path, files: dict[str, str], tool: str) -> None:
-    """The schema is still the one before it."""
+    """If the schema is still as before the migration, the migration is run."""
     write_folder(folder, files)
     crash(path, folder, "0004_next", "before")
     if tool == "runner":
@@ -160,7 +163,7 @@ def test_a_migration_that_had_not_begun_is_run(path: Path, folder: Path, files: 
 
 
 def test_break_lock_lets_a_migration_of_rows_run(path: Path, folder: Path) -> None:
-    """Its schema proves nothing, so it is refused until the lock row is deleted."""
+    """The schema doesn't show whether the migration has run, so it is refused until the lock row is deleted."""
     write_folder(folder, {"0004_next.sql": ROWS})
     crash(path, folder, "0004_next", "before")
     with pytest.raises(DatabaseRefused, match="yoyo break-lock"):
@@ -182,7 +185,7 @@ def test_the_plugin_records_an_unrecorded_migration(path: Path, folder: Path) ->
 
 
 def test_an_uncertain_case_is_an_error(tmp_path: Path, folder: Path) -> None:
-    """An index was made by hand, too: the error says what to do."""
+    """If somebody also made an index by hand, the error says what to do."""
     path = tmp_path / "a.db"
     crash(path, folder, "0002_children")
     with closing(connect_file(path)) as connection:
@@ -244,7 +247,7 @@ def test_a_migration_with_if_not_exists_runs(  # noqa: PLR0913, PLR0917 — the 
 
 
 def test_a_migration_that_only_changes_rows_is_run(path: Path, folder: Path) -> None:
-    """It leaves the schema unchanged, so the schema proves nothing."""
+    """Such a migration leaves the schema unchanged, so the schema doesn't show whether it has run."""
     write_folder(folder, {"0004_next.sql": ROWS})
     close_database(open_database(path, migrations=folder))
     assert rows(path, "SELECT age FROM parent") == [(31,)]
@@ -294,7 +297,7 @@ def test_other_objects_with_the_names_of_yoyos_tables_are_refused(path: Path, fo
 
 @pytest.mark.parametrize("column", ["type", "name", "sql"])
 def test_a_blob_in_the_catalog_is_damage(path: Path, folder: Path, column: str) -> None:
-    """SQLite itself reads it as text."""
+    """A blob in the catalog is reported as damage, although SQLite reads it as text."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA writable_schema = ON")
@@ -305,7 +308,7 @@ def test_a_blob_in_the_catalog_is_damage(path: Path, folder: Path, column: str) 
 
 
 def test_a_version_that_only_looks_like_a_number(path: Path, folder: Path) -> None:
-    """A superscript is a digit to Python, but not a number."""
+    """A superscript is a digit to Python, but it isn't read as a version."""
     write_folder(folder, {"0004_next.sql": SCHEMA_ONLY})
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE _yoyo_version SET version = '\N{SUPERSCRIPT TWO}'")
@@ -314,7 +317,7 @@ def test_a_version_that_only_looks_like_a_number(path: Path, folder: Path) -> No
 
 @pytest.mark.parametrize(("old", "new"), [("0001_parents", "\\ud800"), ("5000", '"\N{SUPERSCRIPT TWO}"')])
 def test_a_manifest_with_broken_text_or_an_invalid_number(path: Path, folder: Path, old: str, new: str) -> None:
-    """Both are reported like other errors in a manifest."""
+    """Broken text and invalid numbers are reported like other errors in a manifest."""
     manifest = folder / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     for command in ("apply", "drift"):

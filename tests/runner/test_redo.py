@@ -1,4 +1,4 @@
-"""``apply --redo``: a database follows migrations that were changed, renamed or deleted after it ran them."""
+"""``apply --redo`` brings a database up to date with migrations that were changed after it ran them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.faults import Fault, FaultInjector
+from tests.support.folders import record_folder
 from tests.support.projects import Run, edit, execute, held_by_another_process, rows, run
 from waiaas_migrate import DatabaseRefused, Loss, redo
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.catalog import read_catalog
+from waiaas_migrate.sqlite.database.pragmas import Pragma
 
 START = "version: 1\ntables:\n  t: {columns: {id: {type: integer, primary_key: true}, a: text}}\n"
 
@@ -29,7 +31,7 @@ def declare(folder: Path, columns: str) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with two migrations, the second of which adds ``b``, and a database that ran both and has a row."""
+    """Make a project whose second migration adds ``b``, and a database with a row that ran both."""
     declare(tmp_path, "a: text")
     assert run(tmp_path, "generate").status == 0
     declare(tmp_path, "a: text, b: text")
@@ -40,10 +42,19 @@ def project(tmp_path: Path) -> Path:
 
 
 def amend(folder: Path, columns: str, *arguments: str) -> None:
-    """Replace the last migration by one that leads to these columns."""
+    """Replace the last migration with one that leads to these columns."""
     declare(folder, columns)
     done = run(folder, "generate", "--amend", *arguments)
     assert done.status == 0, done.err
+
+
+def add_vacuum(folder: Path, sql: str) -> None:
+    """Delete the last migration, and add one with the statements ``sql`` that runs outside transactions."""
+    amend(folder, "a: text")
+    assert run(folder, "new", "-m", "vacuum").status == 0
+    vacuum = folder / "migrations" / "0002_vacuum.sql"
+    vacuum.write_text(f"-- transactional: false\n{vacuum.read_text(encoding='utf-8')}{sql}", encoding="utf-8")
+    assert run(folder, "record").status == 0
 
 
 def redone(folder: Path, *arguments: str) -> Run:
@@ -52,18 +63,18 @@ def redone(folder: Path, *arguments: str) -> Run:
 
 
 def columns(database: Path) -> list[str]:
-    """The columns of the table."""
+    """Return the columns of the table."""
     return [str(name) for (name,) in rows(database, "SELECT name FROM pragma_table_info('t')")]
 
 
 def applied(database: Path) -> list[str]:
-    """The recorded migrations."""
+    """Return the recorded migrations."""
     with closing(sqlite3.connect(database)) as connection:
         return [row.id for row in read_applied(connection) or ()]
 
 
 def state(database: Path) -> tuple[object, ...]:
-    """The user's objects and rows, and the recorded migrations."""
+    """Return the user's objects and rows, and the recorded migrations."""
     with closing(sqlite3.connect(database)) as connection:
         return (
             frozenset((row.kind, row.name, row.sql) for row in read_catalog(connection)),
@@ -73,7 +84,7 @@ def state(database: Path) -> tuple[object, ...]:
 
 
 def backups(folder: Path) -> list[str]:
-    """The names of the backups."""
+    """Return the names of the backups."""
     return [path.name for path in folder.glob("app.db.backup-*")]
 
 
@@ -93,7 +104,7 @@ def test_an_amended_migration(project: Path, name: str) -> None:
 
 
 def test_an_undone_migration(project: Path) -> None:
-    """It is rolled back, and nothing is applied."""
+    """A deleted migration is rolled back, and nothing is applied."""
     amend(project, "a: text")
     done = redone(project)
     assert (done.status, done.out) == (0, "rolled back 0002_more\n"), done.err
@@ -102,7 +113,7 @@ def test_an_undone_migration(project: Path) -> None:
 
 
 def test_only_pending_migrations(project: Path) -> None:
-    """If the database ran nothing else, it is plain ``apply``: without a backup, and without --yes."""
+    """If nothing needs to be rolled back, ``--redo`` works like plain ``apply``: without a backup and without --yes."""
     declare(project, "a: text, b: text, c: text")
     assert run(project, "generate", "-m", "c").status == 0
     assert redone(project).out == "applied 0003_c\n"
@@ -130,7 +141,7 @@ def test_later_migrations_are_redone_too(project: Path) -> None:
 
 
 def test_losses_must_be_confirmed(project: Path) -> None:
-    """Values in a column that is rolled back are counted, and nothing happens without --yes or a yes."""
+    """The values in a rolled back column are counted, and nothing happens without --yes or an answer of yes."""
     execute(project / "app.db", "UPDATE t SET b = 'mine'")
     amend(project, "a: text, c: text", "-m", "more")
     before = state(project / "app.db")
@@ -147,7 +158,7 @@ def test_losses_must_be_confirmed(project: Path) -> None:
 
 
 def test_data_that_comes_after_the_question(project: Path) -> None:
-    """What has data only by then is asked about, too."""
+    """If another table or column has data after the answer, the question is repeated."""
     amend(project, "a: text, b: text, e: text", "-m", "more")
     assert redone(project).status == 0
     amend(project, "a: text, c: text", "-m", "more")
@@ -165,7 +176,7 @@ def test_data_that_comes_after_the_question(project: Path) -> None:
 
 
 def test_an_unknown_rollback(project: Path) -> None:
-    """A database keeps only the last rollbacks in SQL, and without one nothing is changed."""
+    """A database keeps only the last rollback texts. If one is needed that it no longer has, nothing is changed."""
     execute(project / "app.db", "UPDATE _yoyo_migration_text SET rollback = NULL")
     amend(project, "a: text, c: text", "-m", "more")
     before = state(project / "app.db")
@@ -175,7 +186,7 @@ def test_an_unknown_rollback(project: Path) -> None:
 
 
 def test_an_adopted_migration(project: Path) -> None:
-    """What was adopted and never ran is not rolled back."""
+    """A migration that was adopted, and so never ran, is not rolled back."""
     execute(project / "app.db", "UPDATE _yoyo_migration_text SET was_adopted = 1")
     amend(project, "a: text, c: text", "-m", "more")
     before = state(project / "app.db")
@@ -203,15 +214,57 @@ def test_a_failure_changes_nothing(project: Path, change: str, said: str) -> Non
     done = redone(project, "--yes")
     assert (done.status, said in done.err) == (3, True), done.err
     assert state(project / "app.db") == before
+    assert names_the_backup(project, done.err)
+    assert restored(project, done.err) == before
+
+
+def names_the_backup(folder: Path, message: str) -> bool:
+    """Whether the message ends with the only backup and the command that restores it."""
+    database, (backup,) = folder / "app.db", backups(folder)
+    command = f"waiaas-migrate restore {database} {folder / backup}"
+    return message.endswith(f" A backup from before the run is in {folder / backup}. To restore it, run `{command}`.\n")
+
+
+def restored(folder: Path, message: str) -> tuple[object, ...]:
+    """The state after the restore command in the message."""
+    program, *arguments = message.rpartition("run `")[2].partition("`")[0].split()
+    done = run(folder, *arguments)
+    assert (program, done.status) == ("waiaas-migrate", 0), done.err
+    return state(folder / "app.db")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("INSERT INTO t (id) VALUES (2)", "failed outside a transaction"),
+        ("ALTER TABLE t ADD COLUMN mine", "Nothing else was changed."),
+    ],
+    ids=["it fails", "it is refused"],
+)
+def test_a_failure_after_the_rollback_was_committed(project: Path, change: str, said: str) -> None:
+    """The message names the backup, and doesn't claim that nothing was changed."""
+    add_vacuum(project, "VACUUM;\nINSERT INTO t VALUES (2, 'x');\n")
+    execute(project / "app.db", change)
+    before = state(project / "app.db")
+    done = redone(project, "--yes")
+    assert (done.status, "b" in columns(project / "app.db")) == (3, False), done.err
+    assert said in done.err
+    assert names_the_backup(project, done.err)
+    assert restored(project, done.err) == before
+
+
+def test_a_pragma_that_fails_after_the_run(project: Path) -> None:
+    """The migrations are committed by then, so the message names them and the backup."""
+    amend(project, "a: text, c: text", "-m", "more")
+    record_folder(project / "migrations", pragmas=[Pragma(name="no_such", value=1)])
+    done = redone(project, "--yes")
+    assert (done.status, "Committed before that, and kept: 0002_more." in done.err) == (3, True), done.err
+    assert names_the_backup(project, done.err)
 
 
 def test_a_migration_outside_transactions(project: Path) -> None:
     """If the first pending migration can't run in a transaction, the rollback is committed before it."""
-    amend(project, "a: text")
-    assert run(project, "new", "-m", "vacuum").status == 0
-    vacuum = project / "migrations" / "0002_vacuum.sql"
-    vacuum.write_text(f"-- transactional: false\n{vacuum.read_text(encoding='utf-8')}VACUUM;\n", encoding="utf-8")
-    assert run(project, "record").status == 0
+    add_vacuum(project, "VACUUM;\n")
     done = redone(project)
     assert (done.status, done.out) == (0, "rolled back 0002_more\napplied 0002_vacuum\n"), done.err
     assert columns(project / "app.db") == ["id", "a"]
@@ -219,7 +272,7 @@ def test_a_migration_outside_transactions(project: Path) -> None:
 
 @pytest.mark.parametrize("name", ["more", "other"])
 def test_a_locked_database(project: Path, name: str) -> None:
-    """Without the write lock nothing is done, and nothing is said to be done."""
+    """Without the write lock, nothing is changed, and nothing is reported as done."""
     (project / "schema.yaml").write_text(
         "pragmas: {busy_timeout: 100}\n" + START.replace("a: text", "a: text, c: text")
     )
@@ -245,7 +298,7 @@ def test_manual_changes_stay(project: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["other.db"]])
 def test_options_that_contradict_it(project: Path, arguments: list[str]) -> None:
-    """It takes one database and no --dry-run; --yes means nothing without it."""
+    """``--redo`` takes one database and no --dry-run; --yes is refused without it."""
     assert redone(project, *arguments).status == 2
     assert run(project, "apply", "--yes", "app.db").status == 2
 
@@ -255,7 +308,7 @@ FAULTS = [fault for fault in Fault if fault is not Fault.TORN] if "ALL_FAULTS" i
 
 
 def test_a_kill_at_every_operation(project: Path, tmp_path: Path, faults: FaultInjector) -> None:
-    """The database is as before or as after, and the next run finishes."""
+    """After a kill, the database is as before or as after, and the next run finishes."""
     amend(project, "a: text, c: text", "-m", "more")
     base = tmp_path / "base"
     shutil.copytree(project, base, ignore=shutil.ignore_patterns("base"))

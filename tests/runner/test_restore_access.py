@@ -55,7 +55,7 @@ def restored(database: Path) -> Run:
 
 
 def test_the_access_list_and_attributes_stay(database: Path) -> None:
-    """The restored file has those of the replaced file."""
+    """The restored file has the access list and attributes of the replaced file."""
     before = database.stat()
     names = {name: os.getxattr(database, name) for name in os.listxattr(database)}
     assert "Note:" not in restored(database).err
@@ -75,7 +75,7 @@ def test_the_folder_gives_nobody_access(database: Path) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
 def test_owner_and_group_stay(database: Path) -> None:
-    """They stay if another user restores."""
+    """Owner and group stay if another user restores."""
     os.chown(database, 12345, 54321)
     restored(database)
     assert (database.stat().st_uid, database.stat().st_gid) == (12345, 54321)

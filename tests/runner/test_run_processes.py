@@ -1,4 +1,4 @@
-"""Processes that run at once, wait, are killed, or fill the disk."""
+"""Processes that run at the same time, wait, are killed, or fill the disk."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LONG = (
 
 @pytest.mark.parametrize("mode", ["DELETE", "WAL"])
 def test_a_killed_run_leaves_the_database_before_or_after(path: Path, folder: Path, mode: str) -> None:
-    """Whenever the process is killed, the next run finds all or nothing, and completes."""
+    """Whenever the process is killed, the next run finds the database as before or as after, and completes it."""
     chance = random.Random(7)
     with closing(connect_file(path)) as connection:
         connection.execute(f"PRAGMA journal_mode = {mode}")
@@ -98,7 +98,7 @@ def test_two_processes_apply_once(path: Path, folder: Path) -> None:
 
 
 def test_a_run_waits_for_a_writer(path: Path, folder: Path) -> None:
-    """A writing application delays the run and doesn't fail it."""
+    """A writing application delays the run, but doesn't make it fail."""
     with closing(sqlite3.connect(path, check_same_thread=False)) as writer, closing(connect_file(path)) as connection:
         writer.execute("BEGIN IMMEDIATE")
         timer = threading.Timer(0.3, writer.rollback)
@@ -108,7 +108,7 @@ def test_a_run_waits_for_a_writer(path: Path, folder: Path) -> None:
 
 
 def test_a_full_disk_leaves_the_database_before_or_after(path: Path, folder: Path) -> None:
-    """At every size at which the file can't grow further, nothing in between remains."""
+    """At whatever size the file can't grow further, the database is as before or as after."""
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         before = list(connection.iterdump())

@@ -1,4 +1,4 @@
-"""The schema is compared with what the migrations make before COMMIT: by text or, if that differs, by meaning."""
+"""Before COMMIT, the schema is compared with what the migrations make: by text or, if that differs, by meaning."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);", "0004_m
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The path of the database."""
+    """Return the path of the database."""
     return tmp_path / "a.db"
 
 
 @pytest.fixture
 def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file at head."""
+    """Connect to a file at head."""
     with closing(connect_file(path)) as connection:
         apply_pending(connection, read_folder(folder))
         yield connection
@@ -48,7 +48,7 @@ def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file of another application, with three migrations marked as applied and one pending."""
+    """Connect to a file of another application, with three migrations marked as applied and one pending."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(ADOPTED)
     run_yoyo("mark", path, folder)
@@ -58,7 +58,7 @@ def adopted(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """A table existed, and is not what the migration makes: the error names it, unless verify is off."""
+    """An existing table differs from what the migration makes. The error names it, unless verify is off."""
     connection.execute("CREATE TABLE more (y)")
     write_folder(folder, {**MORE, "0004_more.sql": "-- depends: 0003_age\nCREATE TABLE IF NOT EXISTS more (x);"})
     before = list(connection.iterdump())
@@ -69,7 +69,7 @@ def test_a_schema_that_is_not_the_recorded_one_is_rolled_back(connection: sqlite
 
 
 def test_another_spelling_is_not_a_difference(adopted: sqlite3.Connection, folder: Path) -> None:
-    """Tables with another spelling mean the same; real differences are reported and left alone."""
+    """Tables with another spelling mean the same. Real differences are reported and left alone."""
     assert apply_pending(adopted, read_folder(folder)).applied == ("0004_more",)
     assert roll_back(adopted, read_folder(folder)).rolled_back == ("0004_more",)
     assert adopted.execute("SELECT * FROM parent, child").fetchall() == [(1, "a", 2, 1, 1)]
@@ -120,7 +120,7 @@ print(apply_to(sys.argv[1], Path(sys.argv[2]), options=RunOptions(verify=False))
 
 
 def test_a_fingerprint_of_another_sqlite_is_not_a_difference(path: Path, folder: Path) -> None:
-    """The migrations, run in memory by this SQLite, make the same catalog."""
+    """If the fingerprint comes from another SQLite, the migrations are replayed in memory, with the same result."""
     manifest = folder / MANIFEST
     text = re.sub(r'"fingerprint": "sha256:\w+"', '"fingerprint": "sha256:0"', manifest.read_text(encoding="utf-8"))
     manifest.write_text(text, encoding="utf-8")
@@ -129,7 +129,7 @@ def test_a_fingerprint_of_another_sqlite_is_not_a_difference(path: Path, folder:
 
 
 def test_objects_of_hooks_are_not_a_difference(connection: sqlite3.Connection, folder: Path) -> None:
-    """The view that a hook made exists when the next run compares, and the hook makes it again."""
+    """A hook's view exists when the next run compares, and the hook creates it again."""
     hook = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT name FROM parent;\n"
     (folder / "post-apply.sql").write_text(hook, encoding="utf-8")
     for files in (MORE, {"0005_yet.sql": "-- depends: 0004_more\nCREATE TABLE yet (x);"}):
@@ -142,7 +142,10 @@ HOOKS = "DROP VIEW IF EXISTS seen;\nCREATE VIEW seen AS SELECT {} FROM {};\n"
 
 
 def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before is not a difference, forward or back, even in runs that stop before head; all else is."""
+    """Objects that the hook made before its edit are not a difference.
+
+    This applies forward and back, even to runs that stop before head. Other objects are differences.
+    """
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -165,7 +168,7 @@ def test_a_hook_that_was_edited_since(connection: sqlite3.Connection, folder: Pa
 
 
 def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it made before, and drops itself, is no reason to refuse the database."""
+    """Objects that the hook made before, and now drops itself, are no reason to refuse the database."""
     hook = folder / "post-apply.sql"
     hook.write_text(HOOKS.format("name", "parent"), encoding="utf-8")
     write_folder(folder, MORE)
@@ -178,7 +181,7 @@ def test_a_hook_that_makes_something_else_now(connection: sqlite3.Connection, fo
 
 
 def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """A table that only this database has is a difference, even if hooks need it."""
+    """A table that exists only in this database is a difference, even if hooks need it."""
     (folder / "post-apply.sql").write_text("INSERT INTO by_hand VALUES (1);\n", encoding="utf-8")
     connection.execute("CREATE TABLE by_hand (x)")
     write_folder(folder, MORE)
@@ -196,7 +199,7 @@ def test_a_hook_that_cannot_be_replayed_excuses_nothing(connection: sqlite3.Conn
     ids=["too much", "nothing", "something else"],
 )
 def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder: Path, back: str, said: str) -> None:
-    """It is refused, names the differences, and changes nothing, unless verify is off."""
+    """A rollback that leads to another schema is refused, unless verify is off. The error names the differences."""
     more = {"0004_more.sql": "CREATE TABLE more (x);\nCREATE INDEX more_x ON more (x);", "0004_more.rollback.sql": back}
     write_folder(folder, more)
     apply_pending(connection, read_folder(folder))
@@ -210,7 +213,7 @@ def test_a_rollback_that_leads_elsewhere(connection: sqlite3.Connection, folder:
 
 
 def test_a_rollback_from_the_command_line(tmp_path: Path) -> None:
-    """A manual change of the table that loses a column is kept and reported."""
+    """A rollback keeps and reports a manual change to the table that loses a column."""
     generated_project(tmp_path)
     edit(tmp_path / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(tmp_path, "generate", "-m", "author").status == 0

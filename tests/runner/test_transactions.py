@@ -57,7 +57,7 @@ def applied_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 
 class Interrupted(sqlite3.Connection):
-    """A connection on which Ctrl-C comes as soon as a script is done."""
+    """A connection on which Ctrl-C arrives as soon as a script has run."""
 
     def executescript(self, script: str, /) -> sqlite3.Cursor:
         """Run ``script``, then raise."""
@@ -66,7 +66,7 @@ class Interrupted(sqlite3.Connection):
 
 
 def test_ctrl_c_right_after_begin(tmp_path: Path) -> None:
-    """No transaction is left open, and the settings are reset."""
+    """After Ctrl-C, no transaction is left open, and the settings are reset."""
     with closing(sqlite3.connect(tmp_path / "a.db", factory=Interrupted)) as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         with pytest.raises(KeyboardInterrupt), write_transaction(connection):
@@ -80,7 +80,7 @@ def test_ctrl_c_right_after_begin(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sqlite3 has no autocommit yet")
 def test_an_autocommit_connection_commits(tmp_path: Path, folder: Path) -> None:
-    """Others see the migrations, though ``commit()`` does nothing with ``autocommit=True``."""
+    """The migrations are committed although ``commit()`` does nothing with ``autocommit=True``."""
     settings: dict[str, Any] = {"autocommit": True}
     with closing(sqlite3.connect(tmp_path / "a.db", **settings)) as connection:
         assert apply_pending(connection, read_folder(folder)).applied == FAMILY_IDS
@@ -105,7 +105,10 @@ def test_an_open_transaction_is_not_committed(connection: sqlite3.Connection) ->
 def test_what_a_failing_migration_leaves(
     connection: sqlite3.Connection, folder: Path, transaction: Transaction, kept: tuple[str, ...]
 ) -> None:
-    """With one transaction nothing; with one each the migrations before it, which the error names."""
+    """With one transaction for all, nothing stays.
+
+    With one for each, the migrations before the failing one stay, and the error names them.
+    """
     add(folder, BAD)
     with pytest.raises(ApplyError, match="0004_bad failed and was rolled back") as caught:
         apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
@@ -136,14 +139,14 @@ def test_a_reader_blocks_the_second_commit(tmp_path: Path, connection: sqlite3.C
 def test_both_ways_apply_every_migration(
     connection: sqlite3.Connection, folder: Path, transaction: Transaction
 ) -> None:
-    """The results are the same."""
+    """One transaction for all migrations gives the same result as one for each."""
     result = apply_pending(connection, read_folder(folder), RunOptions(transaction=transaction))
     assert result == ApplyResult(applied=FAMILY_IDS)
     assert applied_ids(connection) == FAMILY_IDS
 
 
 def test_each_migration_is_verified_by_itself(connection: sqlite3.Connection, folder: Path) -> None:
-    """A schema that differs is found after the migration that makes it differ."""
+    """A schema difference is found right after the migration that causes it."""
     more = "CREATE TABLE more (x);\nDROP INDEX IF EXISTS by_hand;"
     write_folder(folder, {"0004_more.sql": more, "0005_most.sql": "CREATE TABLE IF NOT EXISTS most (x);"})
     first = write_folder(folder.parent / "first", FAMILY)
@@ -156,7 +159,7 @@ def test_each_migration_is_verified_by_itself(connection: sqlite3.Connection, fo
 
 
 def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path) -> None:
-    """However the run was split; outside a transaction if they ask for that."""
+    """Hooks run once at the end, however the run was split, and outside a transaction if they ask for that."""
     add(folder, VACUUM)
     hook = "INSERT INTO parent (name) VALUES ('hook');\n"
     add(folder, {"post-apply.sql": hook, "post-apply-late.sql": "-- transactional: false\nVACUUM;\n" + hook})
@@ -171,7 +174,7 @@ def test_hooks_run_once_at_the_end(connection: sqlite3.Connection, folder: Path)
 def test_a_migration_outside_transactions_splits_the_run(
     connection: sqlite3.Connection, folder: Path, kind: str
 ) -> None:
-    """Migrations before it are committed first; it runs and is recorded by itself; then the rest follows."""
+    """Migrations before it are committed first; then it runs and is recorded by itself; then the others follow."""
     files = dict(VACUUM)
     if kind == "python":
         del files["0004_vacuum.sql"]
@@ -191,7 +194,7 @@ def test_a_migration_outside_transactions_splits_the_run(
 
 
 def test_failing_before_the_split_leaves_nothing(connection: sqlite3.Connection, folder: Path) -> None:
-    """The first transaction is rolled back as any other."""
+    """If the first transaction fails, it is rolled back like any other."""
     add(folder, {**VACUUM, "0003_z.sql": "-- depends: 0003_age\nSELECT absent;\n"})
     with pytest.raises(ApplyError) as caught:
         apply_pending(connection, read_folder(folder))
@@ -200,7 +203,10 @@ def test_failing_before_the_split_leaves_nothing(connection: sqlite3.Connection,
 
 
 def test_failing_at_the_split_says_what_remains(connection: sqlite3.Connection, folder: Path) -> None:
-    """Its effects stay but aren't recorded; the error names the migrations kept; it can run again."""
+    """The failed migration's effects stay but aren't recorded.
+
+    The error names the committed migrations, and it can run again.
+    """
     add(folder, VACUUM)
     half = "-- depends: 0003_age\n-- transactional: false\nCREATE TABLE IF NOT EXISTS half (x);\nSELECT absent;\n"
     add(folder, {"0004_vacuum.sql": half})
@@ -215,7 +221,7 @@ def test_failing_at_the_split_says_what_remains(connection: sqlite3.Connection, 
 
 
 def test_failing_after_the_split_keeps_committed_migrations(connection: sqlite3.Connection, folder: Path) -> None:
-    """Only the last transaction is rolled back."""
+    """If the last transaction fails, only that one is rolled back."""
     add(folder, {**VACUUM, "0006_bad.sql": "-- depends: 0005_last\nSELECT absent;\n"})
     with pytest.raises(ApplyError) as caught:
         apply_pending(connection, read_folder(folder))
@@ -225,7 +231,10 @@ def test_failing_after_the_split_keeps_committed_migrations(connection: sqlite3.
 
 
 def test_a_transaction_of_a_migration_that_fails(connection: sqlite3.Connection, folder: Path) -> None:
-    """A failure between its BEGIN and COMMIT undoes the transaction; resetting the PRAGMAs doesn't commit it."""
+    """A failure between the migration's BEGIN and COMMIT undoes that transaction.
+
+    Resetting the PRAGMAs doesn't commit it.
+    """
     apply_pending(connection, read_folder(folder))
     text = "BEGIN;\nCREATE TABLE half (x);\nINSERT INTO absent VALUES (1);\nCOMMIT;\n"
     add(folder, {"0004_half.sql": f"-- depends: 0003_age\n-- transactional: false\n{text}"})
@@ -238,7 +247,7 @@ def test_a_transaction_of_a_migration_that_fails(connection: sqlite3.Connection,
 
 
 def test_it_may_begin_and_commit_transactions(connection: sqlite3.Connection, folder: Path) -> None:
-    """It must end them."""
+    """A migration outside transactions may begin transactions, but must end them."""
     own = "-- depends: 0003_age\n-- transactional: false\nBEGIN;\nCREATE TABLE own (x);\nCOMMIT;\n"
     add(folder, {"0004_own.sql": own})
     assert apply_pending(connection, read_folder(folder)).applied[-1] == "0004_own"
@@ -250,7 +259,7 @@ def test_it_may_begin_and_commit_transactions(connection: sqlite3.Connection, fo
 
 
 def test_new_violations_outside_transactions_are_an_error(connection: sqlite3.Connection, folder: Path) -> None:
-    """They can't be rolled back, and the error says so."""
+    """Such violations can't be rolled back, and the error says so."""
     apply_pending(connection, read_folder(folder))
     connection.executescript("INSERT INTO parent (id) VALUES (1); INSERT INTO child VALUES (1, 1);")
     add(folder, {"0004_lose.sql": "-- depends: 0003_age\n-- transactional: false\nDELETE FROM parent;\n"})
@@ -260,7 +269,7 @@ def test_new_violations_outside_transactions_are_an_error(connection: sqlite3.Co
 
 
 def test_it_is_not_rolled_back(connection: sqlite3.Connection, folder: Path) -> None:
-    """A rollback that fails halfway couldn't be undone, so nothing is rolled back."""
+    """A migration outside transactions is not rolled back, since a rollback that fails halfway couldn't be undone."""
     add(folder, {**VACUUM, "0004_vacuum.rollback.sql": "VACUUM;", "0005_last.rollback.sql": "DROP TABLE last;"})
     apply_pending(connection, read_folder(folder))
     assert roll_back(connection, read_folder(folder)).rolled_back == ("0005_last",)
@@ -276,7 +285,7 @@ close_database(open_database(sys.argv[1], migrations=sys.argv[2]))
 
 
 def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
-    """SQLite's write lock can't exclude them; the lock file does."""
+    """SQLite's write lock can't keep processes apart there; the lock file does."""
     once = "-- depends: 0003_age\n-- transactional: false\nVACUUM;\nCREATE TABLE once (x);\n"
     write_folder(folder, {"0004_once.sql": once, "0005_last.sql": VACUUM["0005_last.sql"].replace("vacuum", "once")})
     command = [sys.executable, "-c", AT_ONCE, str(tmp_path / "b.db"), str(folder)]
@@ -288,7 +297,7 @@ def test_processes_at_once_run_it_once(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_run_sends_events(connection: sqlite3.Connection, folder: Path) -> None:
-    """One for each migration and statement, with its number and the total, and one for each commit."""
+    """Each migration and statement sends an event with its number and the total; each commit sends one, too."""
     events: list[Event] = []
     apply_pending(connection, read_folder(folder), RunOptions(listener=events.append))
     line = "CREATE INDEX child_parent ON child (parent_id);"
@@ -299,7 +308,7 @@ def test_a_run_sends_events(connection: sqlite3.Connection, folder: Path) -> Non
 
 
 def test_a_listener_can_end_a_run(connection: sqlite3.Connection, folder: Path) -> None:
-    """What it raises reaches the caller, and the run is rolled back."""
+    """An exception in the listener reaches the caller, and the run is rolled back."""
 
     def stop(event: Event) -> None:
         if event == MigrationFinished(migration="0002_children"):
@@ -316,7 +325,7 @@ def test_a_listener_can_end_a_run(connection: sqlite3.Connection, folder: Path) 
 
 @pytest.mark.parametrize("state", ["tables", "ahead", "edited", "missing", "unlisted"])
 def test_a_refused_file_stays_the_same(tmp_path: Path, folder: Path, state: str) -> None:
-    """To the byte, and nothing is left beside it."""
+    """A refused file keeps every byte, and nothing is left beside it."""
     path = tmp_path / "b.db"
     if state == "tables":
         with closing(sqlite3.connect(path)) as connection:

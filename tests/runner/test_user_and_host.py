@@ -1,4 +1,4 @@
-"""The user and the host in yoyo's log: looked up while nobody waits, and recorded whatever their names."""
+"""The user and host in yoyo's log are looked up without a lock, and recorded whatever their names are."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ YOYO = (
     ],
 )
 def test_others_can_write_during_a_lookup(tmp_path: Path, code: str) -> None:
-    """A slow resolver delays only the migration."""
+    """A slow resolver delays only the migration, not other writers."""
     folder = write_folder(tmp_path / "migrations", FAMILY)
     database = tmp_path / "app.db"
 
@@ -71,7 +71,7 @@ def test_others_can_write_during_a_lookup(tmp_path: Path, code: str) -> None:
 
 
 def test_others_can_write_during_a_lookup_for_a_rollback(tmp_path: Path) -> None:
-    """Rolling back records names too."""
+    """The same applies to rollbacks, which also record names."""
     folder = write_folder(tmp_path / "migrations", FAMILY)
     database = tmp_path / "app.db"
     assert run_python(WITH_RESOLVER.format(OPENED), database, folder).returncode == 0
@@ -82,7 +82,7 @@ def test_others_can_write_during_a_lookup_for_a_rollback(tmp_path: Path) -> None
 
 
 def test_others_can_write_during_a_lookup_for_hooks_and_outside_transactions(tmp_path: Path) -> None:
-    """Migrations outside transactions, and hooks, record names as well."""
+    """The same applies to migrations outside transactions, and to hooks."""
     files = {
         **FAMILY,
         "0004_vacuum.sql": "-- transactional: false\n-- depends: 0003_age\nVACUUM;\n",

@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["file", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new database in a file, or in memory."""
+    """Return the name of a new database in a file, or in memory."""
     return str(tmp_path / "a.db") if request.param == "file" else ":memory:"
 
 

@@ -87,7 +87,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    """SQLAlchemy's own engine of a database in memory with the table."""
+    """Return a plain SQLAlchemy engine for a database in memory with the table."""
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
     yield engine
@@ -95,18 +95,18 @@ def engine() -> Iterator[Engine]:
 
 
 def thing(**values: object) -> Thing:
-    """A thing that is as it should be, but for ``values``."""
+    """Return a valid thing, except for ``values``."""
     return Thing(**{"made_at": NOON, "is_open": True, "color": Color.RED, **values})
 
 
 def stored(engine: Engine, column: str) -> tuple[str, object]:
-    """The type and value of a column's only value, as SQLite has it."""
+    """Return the type and value of a column's only value, as SQLite stores it."""
     with engine.connect() as connection:
         return tuple(connection.execute(text(f"SELECT typeof({column}), {column} FROM things")).one())
 
 
 def there_and_back(engine: Engine, **value: object) -> tuple[tuple[str, object], object]:
-    """Store a value in a column; return what SQLite has, and what a new session reads."""
+    """Store a value in a column; return what SQLite stores, and what a new session reads."""
     (column,) = value
     with Session(engine) as session, session.begin():
         session.add(thing(**value))
@@ -318,7 +318,7 @@ def test_only_enums_and_lists_are_taken() -> None:
 
 
 def test_enums_are_told_apart_in_the_statement_cache(engine: Engine) -> None:
-    """Two statements that differ only in their enum are two statements to SQLAlchemy's cache."""
+    """Two statements that differ only in their enum have different entries in SQLAlchemy's cache."""
     statements = [select(type_coerce("red", EnumText(allowed))) for allowed in (Color, ["red"], ["red", "green"])]
     keys = {statement._generate_cache_key().key for statement in statements}  # type: ignore[union-attr]
     assert len(keys) == 3

@@ -57,13 +57,13 @@ Make = Callable[..., Engine]
 
 
 def pragma(engine: Engine, name: str) -> object:
-    """The value of a PRAGMA on a pooled connection."""
+    """Return the value of a PRAGMA on a pooled connection."""
     with engine.connect() as connection:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
 def run(work: Callable[[], Awaitable[object]]) -> None:
-    """Run a coroutine in an event loop of its own."""
+    """Run a coroutine in its own event loop."""
 
     async def main() -> None:
         await work()
@@ -72,7 +72,7 @@ def run(work: Callable[[], Awaitable[object]]) -> None:
 
 
 def test_an_engine_migrates_at_once(tmp_path: Path, folder: Path, engines: Make) -> None:
-    """Pending migrations are applied before the engine is there, in a file with mode 0600."""
+    """Pending migrations are applied when the engine is created, in a file with mode 0600."""
     engine = engines(tmp_path / "a.db", migrations=folder)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
         assert tables(connection) == {"parent", "child"}
@@ -102,7 +102,7 @@ def test_every_pooled_connection_has_the_pragmas(place: str, folder: Path, engin
 def test_later_connections_find_the_same_file(
     tmp_path: Path, folder: Path, engines: Make, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A path, URI or URL means the file that it meant at first, even if the process has left its folder since."""
+    """A path, URI or URL keeps naming the same file, even if the process changes its current folder."""
     monkeypatch.chdir(tmp_path)
     engine = engines(name, migrations=folder.name, poolclass=NullPool)
     if not name.startswith("file:"):  # SQLite reads the URI again
@@ -116,7 +116,7 @@ def test_later_connections_find_the_same_file(
 
 
 def test_threads_lose_no_update(place: str, folder: Path, engines: Make) -> None:
-    """Threads that read a value and then write it lose none of each other's updates, and none meets a lock."""
+    """Threads that read a value and then write it overwrite no other thread's update, and get no lock errors."""
     engine = engines(place, migrations=folder)
     with engine.begin() as connection:
         connection.execute(ONE)
@@ -133,7 +133,7 @@ def test_threads_lose_no_update(place: str, folder: Path, engines: Make) -> None
 
 
 def test_tasks_lose_no_update(place: str, folder: Path) -> None:
-    """The same, for tasks of an event loop."""
+    """Tasks of an event loop overwrite no other task's update either."""
 
     async def main() -> None:
         engine = create_async_engine(place, migrations=folder)
@@ -169,7 +169,7 @@ for _ in range(10):
 
 
 def test_processes_that_start_together_migrate_once(tmp_path: Path, folder: Path, engines: Make) -> None:
-    """Of several processes that make an engine for an old database, one migrates; all of them then work on it."""
+    """Of several processes that create an engine for an old database, one migrates it, and all then work on it."""
     earlier = write_folder(
         tmp_path / "earlier", {name: sql for name, sql in FAMILY.items() if not name.startswith("0003")}
     )
@@ -197,7 +197,7 @@ def test_the_size_of_a_pool_is_ignored_in_memory(folder: Path, engines: Make) ->
 
 
 def test_threads_share_a_database_in_memory(folder: Path, engines: Make) -> None:
-    """Another thread finds the rows of a database in memory; one that would wait for itself gets an error."""
+    """Another thread finds the rows of a database in memory; a thread that would wait for itself gets an error."""
     engine = engines(":memory:", migrations=folder, pool_timeout=0.01)
     with engine.begin() as connection:
         connection.execute(ONE)
@@ -254,7 +254,7 @@ def test_wrong_use_is_refused_at_once(
     error: type[MigrateError],
     message: str,
 ) -> None:
-    """An argument that can't be used is an error before a file is made."""
+    """An invalid argument is an error before a file is created."""
     with pytest.raises(error, match=message):
         make(**{"path": tmp_path / "a.db", "migrations": folder, **options})
     assert not (tmp_path / "a.db").exists()
@@ -275,7 +275,7 @@ def test_errors_of_migrating_appear_at_once(tmp_path: Path, folder: Path, make: 
 
 
 def test_a_wrong_begin_is_refused_later_too(tmp_path: Path, folder: Path, engines: Make) -> None:
-    """A wrong execution option is an error, and not a transaction of another kind."""
+    """An invalid execution option is an error, and not a transaction of another kind."""
     engine = engines(tmp_path / "a.db", migrations=folder)
     with pytest.raises(UsageError, match="unknown value"), engine.execution_options(begin="now").begin():
         pass
@@ -298,7 +298,7 @@ def test_options_are_those_of_sqlalchemy(tmp_path: Path, folder: Path, engines: 
 
 
 def test_json_has_no_nan(tmp_path: Path, folder: Path, engines: Make) -> None:
-    """NaN, which is no JSON, is refused, since SQLite and other programs could not read it."""
+    """NaN is refused, since it isn't valid JSON and SQLite couldn't read it."""
     engine = engines(tmp_path / "a.db", migrations=folder)
     with engine.connect() as connection:
         assert connection.scalar(select(literal({"a": 1}, JSON))) == {"a": 1}

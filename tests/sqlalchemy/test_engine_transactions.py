@@ -1,4 +1,4 @@
-"""How the transactions of an engine begin, and what they hold."""
+"""How an engine's transactions begin, and what they contain."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(tmp_path: Path, project: Path) -> Iterator[Engine]:
-    """The engine of a migrated database."""
+    """Return the engine of a migrated database."""
     engine = create_engine(tmp_path / "a.db", migrations=project / "migrations")
     yield engine
     engine.dispose()
@@ -120,7 +120,7 @@ def test_create_all_makes_an_equal_schema(tmp_path: Path, project: Path) -> None
 
 
 def alembic_finds(engine: Engine, metadata: MetaData = Base.metadata) -> list[str]:
-    """The kinds of differences that Alembic finds between the database and the classes."""
+    """Return the kinds of differences that Alembic finds between the database and the classes."""
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True, "include_name": include_name}
         context = MigrationContext.configure(connection, opts=options)
@@ -150,7 +150,7 @@ def test_alembic_finds_changes(engine: Engine) -> None:
 
 
 def test_only_bookkeeping_is_left_out() -> None:
-    """The tables of the record are left out, with their indexes; the application's are not."""
+    """The tables that record migrations are left out, with their indexes; the application's are not."""
     kept = [
         name
         for name in ("items", "_yoyo_log", "yoyo_lock", "_yoyo_migration_text", "_yoyo", "yoyo")
@@ -163,6 +163,6 @@ def test_only_bookkeeping_is_left_out() -> None:
 
 
 def test_columns_may_be_core_s() -> None:
-    """The types serve in Table objects, too, and keep their Python types."""
+    """The types also work in Table objects, and keep their Python types."""
     column: Column[Color] = Column("color", EnumText(Color))
     assert isinstance(column.type, EnumText)

@@ -41,4 +41,4 @@ from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 def test_lists_are_recognized(sql: str, values: tuple[str | int, ...] | None, *, nullable: bool) -> None:
     """Only a column among strings and whole numbers counts, with or without IS NULL, as a list or joined by OR."""
     expected = None if values is None else AllowedValues(column="a", values=values, nullable=nullable)
-    assert allowed_values(ddl.expression(sql)) == expected
+    assert allowed_values(ddl.read_expression(sql)) == expected

@@ -1,4 +1,4 @@
-"""Broken input gives an error that says so, never a traceback, a crash or a hang."""
+"""Broken input gives a clear error, never a traceback, a crash or a hang."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.reading import ddl, ddl_table
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
-from waiaas_migrate.sqlite.reading.spelling import tidied
+from waiaas_migrate.sqlite.reading.spelling import tidy_whitespace
 
 RENDERER = Renderer()
 RANDOM = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -41,14 +41,14 @@ def read_everyhow(sql: str) -> None:
     """Read ``sql`` as every kind of statement; the only error allowed is SqlError."""
     for reader in (
         tokenize,
-        tidied,
-        ddl.expression,
+        tidy_whitespace,
+        ddl.read_expression,
         ddl.is_bare,
-        ddl_table.table,
-        lambda text: ddl.index(text, ["a", "b"]),
-        lambda text: ddl.view("v", text),
-        lambda text: ddl.trigger("r", text),
-        lambda text: ddl.virtual_table("s", text),
+        ddl_table.read_table,
+        lambda text: ddl.read_index(text, ["a", "b"]),
+        lambda text: ddl.read_view("v", text),
+        lambda text: ddl.read_trigger("r", text),
+        lambda text: ddl.read_virtual_table("s", text),
     ):
         with contextlib.suppress(SqlError):
             reader(sql)
@@ -135,12 +135,12 @@ DEEP = (
 
 @pytest.mark.parametrize("size", [60, 390, 2000])
 def test_deep_and_long_expressions_end(size: int) -> None:
-    """Deep nesting and great length don't crash or hang the parser."""
+    """Deep nesting and great length neither crash nor hang the parser."""
     code = (
         "import sys\nfrom waiaas_migrate.sqlite.reading import ddl\n"
         "from waiaas_migrate.sqlite.reading.grammar import SqlError\nN = int(sys.argv[1])\n"
         "for shape in sys.argv[2:]:\n    print(shape, flush=True)\n"
-        "    try:\n        ddl.expression(eval(shape))\n    except SqlError as error:\n        print(error)\n"
+        "    try:\n        ddl.read_expression(eval(shape))\n    except SqlError as error:\n        print(error)\n"
     )
     run = run_python(code, size, *DEEP)
     assert run.returncode == 0, (run.stdout[-200:], run.stderr[-300:])
@@ -151,10 +151,10 @@ def test_depth_does_not_depend_on_the_caller() -> None:
     sql = "a" + " + a" * 380
 
     def deep_in_calls(depth: int) -> str:
-        return ddl.expression(sql).key if depth == 0 else deep_in_calls(depth - 1)
+        return ddl.read_expression(sql).key if depth == 0 else deep_in_calls(depth - 1)
 
     key = deep_in_calls(400)
-    assert ddl.expression(sql + " ").key == key
+    assert ddl.read_expression(sql + " ").key == key
     assert key.startswith("{")
 
 
@@ -162,7 +162,7 @@ def test_depth_does_not_depend_on_the_caller() -> None:
 def test_long_statements_do_not_hang(part: str) -> None:
     """Thousands of columns, constraints or comments are all read."""
     sql = "CREATE TABLE t (a" + "".join(part % at if "%" in part else part for at in range(20_000)) + "\n)"
-    assert len(ddl_table.table(sql).columns) == (20_001 if part == ", b%d" else 1)
+    assert len(ddl_table.read_table(sql).columns) == (20_001 if part == ", b%d" else 1)
 
 
 @settings(RANDOM, max_examples=15)

@@ -20,13 +20,13 @@ from waiaas_migrate.schema.model import (
     Schema,
     Table,
 )
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 def read(*statements: str) -> Schema:
     """Return the schema that ``statements`` make."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         for statement in statements:
             execute(connection, statement)
         return introspect(connection)
@@ -40,7 +40,7 @@ def read_table(statement: str) -> Table:
 
 def read_catalog_row(kind: str, name: str, sql: str) -> Schema:
     """Return the schema of a database whose catalog has a row that this SQLite would not write."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         row = (kind, name, name, 0, sql)
         connection.execute(
@@ -190,13 +190,16 @@ def test_asc_is_written_only_with_an_expression() -> None:
 
 
 def test_table_options_are_read() -> None:
-    """STRICT and WITHOUT ROWID, in either order."""
+    """STRICT and WITHOUT ROWID are read in either order."""
     table = read_table("CREATE TABLE t (a INT PRIMARY KEY) WITHOUT ROWID, STRICT")
     assert (table.strict, table.without_rowid) == (True, True)
 
 
 def test_comments_stay_with_what_they_describe() -> None:
-    """A comment after something describes it, one on its own line describes what follows; others are left out."""
+    """A comment after an item describes that item; one on its own line describes the next.
+
+    Other comments are left out.
+    """
     table = read_table(
         "CREATE TABLE t ( -- All of them\n"
         "  a TEXT, -- the first\n"
@@ -247,7 +250,7 @@ def test_a_virtual_table_without_its_module_is_read() -> None:
 
 def test_shadow_tables_are_known_without_the_module() -> None:
     """The shadow tables of SQLite's own modules are known even if the module is missing."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         connection.execute("CREATE TABLE 'search_content'(docid INTEGER PRIMARY KEY, 'c0a')")
         connection.execute("CREATE TABLE search_other (a)")
         connection.execute("PRAGMA writable_schema = ON")
@@ -276,7 +279,7 @@ def test_sqlites_own_tables_are_left_out() -> None:
 
 def test_a_schema_is_read_without_the_applications_functions() -> None:
     """A schema is read without the application's collations and functions."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         for statement in (
             "CREATE TABLE t (a COLLATE app UNIQUE CHECK (app_valid(a)), b AS (app_key(a)) STORED)",
             "CREATE INDEX i ON t (app_key(a), a COLLATE other) WHERE app_valid(a)",

@@ -1,4 +1,4 @@
-"""Every schema comes back unchanged from SQLite, and from schema.yaml."""
+"""Every schema stays unchanged when it is read back from SQLite and from schema.yaml."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 RENDERER = Renderer()
@@ -35,7 +35,7 @@ def catalog_of(schema: Schema) -> tuple[CatalogRow, ...]:
 
 def made_of(statements: list[str]) -> Schema:
     """Return the schema that ``statements`` make."""
-    with closing(memory()) as connection:
+    with closing(open_memory()) as connection:
         for statement in statements:
             execute(connection, statement)
         return introspect(connection)

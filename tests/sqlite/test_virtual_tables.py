@@ -68,7 +68,10 @@ def test_shadow_tables_are_those_that_the_module_made(connection: sqlite3.Connec
 
 
 def test_the_stat_table_that_fts3_makes_later_is_its_own(connection: sqlite3.Connection) -> None:
-    """An FTS3 table makes ``_stat`` only if it merges automatically; an ordinary table of that name stays one."""
+    """An FTS3 table creates ``_stat`` only if it merges automatically.
+
+    Otherwise, a table of that name is an ordinary one.
+    """
     connection.executescript(
         "CREATE VIRTUAL TABLE a USING fts3(x); INSERT INTO a (a) VALUES ('automerge=8');"
         "CREATE VIRTUAL TABLE b USING fts3(x); CREATE TABLE b_stat (mine);"
@@ -124,7 +127,7 @@ def test_tables_of_a_known_extension_belong_to_it(tmp_path: Path) -> None:
     execute(tmp_path / "a.db", "CREATE TABLE v_chunks_mine (x)", "CREATE TABLE v_vector_chunks (x)")
     _declare_unloaded(tmp_path / "a.db", "v", "vec0", *VEC0)
     with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
-        schema = introspect(connection, others=OtherTools())
+        schema = introspect(connection, other_tools=OtherTools())
     assert [table.name for table in schema.tables] == ["v_chunks_mine", "v_vector_chunks"]
     assert [table.name for table in schema.virtual_tables] == ["v"]
 

@@ -1,7 +1,7 @@
-"""Do what the pages of the documentation say, with the programs of this checkout.
+"""Follow the pages of the documentation with the programs of this checkout.
 
-``python -m tests.support.pages PAGE FOLDER`` does what PAGE says with the programs in FOLDER, as an installed wheel has
-them, in an empty folder.
+``python -m tests.support.pages PAGE FOLDER`` follows PAGE in an empty folder with the programs in FOLDER, such as those
+of an installed wheel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOCS = CHECKOUT / "docs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block: its language, the file that it speaks of, and what it holds."""
+    """A fenced block: its language, the file that it is about, and its text."""
 
     language: str
     file: str
@@ -30,16 +30,17 @@ class Block:
 
 
 def blocks(text: str) -> list[Block]:
-    """The fenced blocks of a page that have a language, in order."""
+    """Return the fenced blocks of a page that have a language, in order."""
     found = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return [Block(language=language, file=file, text=content) for language, file, content in found]
 
 
 def run_blocks(folder: Path, text: str, programs: Path | None = None) -> None:
-    """Do what the blocks of a page say, in ``folder``, with the ``programs`` of another environment if given.
+    """Follow the blocks of a page in ``folder``, with the ``programs`` of another environment if given.
 
-    ``diff FILE`` edits a file, ``sql FILE`` is what a file must hold, ``sh`` and ``python`` are run, ``output`` is what
-    the last of them printed, and any other with a file is written to it. ``sh 1`` must exit with 1.
+    ``diff FILE`` edits a file. ``sql FILE`` is the expected content of a file. ``sh`` and ``python`` are run, and
+    ``output`` is the expected output of the last one. Any other block with a file is written to it. ``sh 1`` must exit
+    with 1.
     """
     printed = ""
     python = sys.executable if programs is None else str(programs / "python")
@@ -64,7 +65,7 @@ def run_blocks(folder: Path, text: str, programs: Path | None = None) -> None:
 
 
 def apply_diff(path: Path, diff: str) -> None:
-    """Replace what the lines with a blank or a minus say by what those with a blank or a plus say, hunk by hunk."""
+    """Replace the lines that begin with a blank or a minus by those that begin with a blank or a plus, hunk by hunk."""
     text = path.read_text(encoding="utf-8")
     for hunk in diff.split("@@\n"):
         lines = hunk.splitlines(keepends=True)
@@ -76,7 +77,7 @@ def apply_diff(path: Path, diff: str) -> None:
 
 
 def readme_project(folder: Path) -> Path:
-    """Make the project of the README's section "Start a project", up to its first migration."""
+    """Follow the README's section "Start a project", up to its first migration."""
     folder.mkdir()
     start = README.read_text(encoding="utf-8").partition("\n## Start a project\n")[2]
     run_blocks(folder, start.partition("\n4. ")[0])
@@ -84,7 +85,7 @@ def readme_project(folder: Path) -> Path:
 
 
 def run_command(folder: Path, *command: str, programs: Path | None = None, status: int = 0) -> str:
-    """Run a command with this environment's programs first, or those in ``programs``, and give what it prints."""
+    """Run a command with this environment's programs first, or those in ``programs``, and return its output."""
     done = subprocess.run(
         list(command),
         cwd=folder,
@@ -99,14 +100,14 @@ def run_command(folder: Path, *command: str, programs: Path | None = None, statu
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a command in ``folder``: this checkout and its programs come first."""
+    """Return the environment of a command in ``folder``: this checkout and its programs come first."""
     programs = (commands(folder.parent / "bin"), Path(sys.executable).parent, os.environ["PATH"])
     path = os.pathsep.join(map(str, programs))
     return {**os.environ, "PATH": path, "PYTHONPATH": str(CHECKOUT), "PYTHONWARNINGS": "ignore"}
 
 
 def commands(folder: Path) -> Path:
-    """A folder with ``waiaas-migrate`` and ``yoyo`` in it, of this checkout and interpreter."""
+    """Return a folder with ``waiaas-migrate`` and ``yoyo`` of this checkout and interpreter."""
     if not folder.exists():
         folder.mkdir()
         for name, module in (("waiaas-migrate", "waiaas_migrate"), ("yoyo", "yoyo")):

@@ -1,4 +1,4 @@
-"""Write the reference pages, docs/cli.md, docs/api.md, docs/findings.md and docs/lint, from what the package says of itself.
+"""Write the reference pages, docs/cli.md, docs/api.md, docs/findings.md and docs/lint, from the package's own texts.
 
 Run ``python -m tests.support.reference_pages`` in the checkout after a change to commands, public names or findings.
 """
@@ -164,7 +164,7 @@ def item(option: click.Option) -> str:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """A help text as Markdown; what click is told not to wrap is code."""
+    """Return a help text as Markdown; paragraphs that click must not wrap become code."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if paragraph.startswith("\b\n"):
             title, *lines = paragraph.removeprefix("\b\n").splitlines()
@@ -174,7 +174,7 @@ def paragraphs(text: str) -> Iterator[str]:
 
 
 def spelling(option: click.Option) -> str:
-    """An option as it is written on the command line."""
+    """Return an option as it is written on the command line."""
     value = "" if option.is_flag else f" {option.metavar or option.name}"
     return ", ".join(f"`{name}{value if name == option.opts[-1] else ''}`" for name in option.opts)
 
@@ -290,7 +290,7 @@ def default(value: object) -> str:
 
 
 def first_line(value: object) -> str:
-    """The first line of a docstring, as Markdown."""
+    """Return the first line of a docstring, as Markdown."""
     return re.sub(
         r":\w+:`~?([^`]+)`|``", lambda found: f"`{found[1]}`" if found[1] else "`", str(inspect.getdoc(value))
     ).splitlines()[0]

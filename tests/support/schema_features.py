@@ -21,7 +21,7 @@ from waiaas_migrate.schema.model import (
 )
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import is_reserved
-from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 
 _CONFLICT_OWNERS = ("NOT NULL", "PRIMARY KEY", "UNIQUE")
 
@@ -143,7 +143,7 @@ def _of_column(column: Column) -> Iterator[str]:
     if column.not_null is not None:
         yield from _of_constraint("NOT NULL", column.not_null.name, column.not_null.on_conflict)
     if column.default is not None:
-        tokens = significant(tokenize(column.default.sql))
+        tokens = without_comments(tokenize(column.default.sql))
         default = tokens[0].text if len(tokens) == 1 else column.default.sql
         yield from (f"DEFAULT {kind}" for kind, texts in DEFAULTS.items() if default in texts)
     yield from ("column collation",) * (column.collation is not None)

@@ -25,7 +25,7 @@ from waiaas_migrate.schema.model import (
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import is_reserved, quote_name
 from waiaas_migrate.sqlite.reading import ddl
-from waiaas_migrate.sqlite.reading.grammar import Kind, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without_comments
 
 _SPACES = (" ", "\n", "\t", "  \r\n ", "/* it's, ( ; */", "/**/", ' -- say "no", )\n', "\f ")
 #: Words that may be a name, and mean something else in other quotes: type names, and WITHOUT ROWID.
@@ -37,7 +37,7 @@ def respelt(sql: str, names: frozenset[str], rng: random.Random) -> str:
     """Return a CREATE statement in other quotes and other case, with comments and white space anywhere."""
     pieces: list[str] = []
     previous = Token(Kind.SYMBOL, "(")
-    for token in significant(tokenize(sql)):
+    for token in without_comments(tokenize(sql)):
         follows_default = previous.word == "DEFAULT"
         pieces.append(_space(previous, token, rng))
         pieces.append(token.text if follows_default else _token(token, names, rng))
@@ -168,7 +168,7 @@ def _column_changes(table: Table) -> Iterator[tuple[Table, str]]:
             conflict = Conflict.FAIL if column.not_null.on_conflict is not Conflict.FAIL else None
             others.append(replace(column, not_null=replace(column.not_null, on_conflict=conflict)))
         if column.generated is None:
-            others.append(replace(column, default=ddl.expression("'Changed'")))
+            others.append(replace(column, default=ddl.read_expression("'Changed'")))
         else:
             others.append(replace(column, generated=replace(column.generated, stored=not column.generated.stored)))
         for other in others:
@@ -185,7 +185,7 @@ def _keeps_rowid(table: Table, old: Column, new: Column) -> bool:
 
 def _check_changes(table: Table) -> Iterator[tuple[Table, str]]:
     first = quote_name(table.columns[0].name)
-    check = Check(expression=ddl.expression(f"{first} <> 'Changed'"))
+    check = Check(expression=ddl.read_expression(f"{first} <> 'Changed'"))
     yield replace(table, checks=(*table.checks, check)), "<> 'Changed'"
     for at, old in enumerate(table.checks):
         rest = (*table.checks[:at], *table.checks[at + 1 :])
@@ -229,7 +229,7 @@ def _index_changes(table: Table) -> Iterator[tuple[Table, str]]:
     for at, index in enumerate(table.indexes):
         rest = (*table.indexes[:at], *table.indexes[at + 1 :])
         first = index.parts[0]
-        where = ddl.expression(f"{quote_name(table.columns[0].name)} = 'Changed'")
+        where = ddl.read_expression(f"{quote_name(table.columns[0].name)} = 'Changed'")
         for other in (
             replace(index, unique=not index.unique),
             replace(index, parts=(replace(first, descending=not first.descending), *index.parts[1:])),

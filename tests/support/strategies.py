@@ -146,7 +146,7 @@ class _Place:
     plain: tuple[str, ...]
 
     def expression(self, template: str, first: str, second: str) -> SqlText:
-        return ddl.expression(template.format(a=quote_name(first), b=quote_name(second)), self.columns)
+        return ddl.read_expression(template.format(a=quote_name(first), b=quote_name(second)), self.columns)
 
 
 def _one(draw: st.DrawFn, among: Sequence[T]) -> T:
@@ -169,8 +169,8 @@ def _maybe(draw: st.DrawFn, among: Sequence[T], times: int = 2) -> T | None:
 def default_text(sql: str) -> SqlText:
     """Return a default; a word that is not a literal is a string."""
     is_string = sql in DEFAULTS["bare word"]
-    meant = ddl.expression("'" + sql.strip('"[]`') + "'" if is_string else sql)
-    return SqlText(sql=ddl.expression(sql).sql, key=meant.key)
+    meant = ddl.read_expression("'" + sql.strip('"[]`') + "'" if is_string else sql)
+    return SqlText(sql=ddl.read_expression(sql).sql, key=meant.key)
 
 
 def _expression(draw: st.DrawFn, templates: Sequence[str], place: _Place, *, plain: bool = False) -> SqlText:
@@ -337,7 +337,7 @@ def _view(draw: st.DrawFn, name: str, table: Table, known: frozenset[str]) -> Vi
         cases=", ".join(f"CASE t.{quote_name(column)} WHEN 1 THEN 'END' ELSE 0 END" for column in columns),
     )
     listed = f" ({', '.join(f'c{at}' for at in range(len(columns)))})" if draw(_BOOLEANS) else ""
-    return ddl.view(name, f"CREATE VIEW {quote_name(name)}{listed} AS {select}", known)
+    return ddl.read_view(name, f"CREATE VIEW {quote_name(name)}{listed} AS {select}", known)
 
 
 def _trigger(draw: st.DrawFn, name: str, target: Table | View, table: Table, known: frozenset[str]) -> Trigger:
@@ -354,7 +354,7 @@ def _trigger(draw: st.DrawFn, name: str, target: Table | View, table: Table, kno
         f"CREATE TRIGGER {quote_name(name)} {_one(draw, times)}{event} ON {quote_name(target.name)}{each}{when} "
         f"BEGIN\n  {body}\nEND"
     )
-    return ddl.trigger(name, sql, known)
+    return ddl.read_trigger(name, sql, known)
 
 
 _MODULES = (
@@ -369,7 +369,7 @@ def _virtual_tables(draw: st.DrawFn) -> tuple[VirtualTable, ...]:
     chosen = _some(draw, _MODULES, 2) if draw(_BOOLEANS) else []
     names_of = ("full text Index", "virtual_table_2")
     return tuple(
-        ddl.virtual_table(name, f"CREATE VIRTUAL TABLE {quote_name(name)} USING {module}")
+        ddl.read_virtual_table(name, f"CREATE VIRTUAL TABLE {quote_name(name)} USING {module}")
         for name, module in zip(names_of, chosen, strict=False)
     )
 

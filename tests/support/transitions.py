@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def left_to_do(database: Path, wanted: Schema) -> list[str]:
 def without_yoyo_tables(schema: Schema) -> Schema:
     """Return ``schema`` without yoyo's own tables."""
     kept = tuple(t for t in schema.tables if not t.name.startswith(("_yoyo", "yoyo")))
-    return Schema(tables=kept, views=schema.views, triggers=schema.triggers, virtual_tables=schema.virtual_tables)
+    return replace(schema, tables=kept)
 
 
 def schema_of(database: Path) -> Schema:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from waiaas_migrate.errors import Problem
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.planning.plan import leaving_views
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_dependencies
-from waiaas_migrate.sqlite.reading.quoted_strings import as_names
+from waiaas_migrate.sqlite.reading.quoted_strings import quote_as_names
 
 _NO_SUCH = re.compile(r"no such (?P<kind>column|table): (?P<name>.+)", re.DOTALL)
 _SEES = "A backfill sees the tables as they were before the migration, under their new names."
@@ -37,7 +37,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     leaving = {fold(view.name): view.name for view in leaving_views(transition)}
     for table, column in _filled_columns(transition):
         # Otherwise SQLite would read a misspelled name in double quotes as a string, and write the string to every row.
-        sql = as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
+        sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)
         except sqlite3.Error as error:
@@ -88,5 +88,5 @@ def _cycle_problems(transition: Transition) -> Iterator[Problem]:
 
 
 def _problem(table: Table, column: Column, what: str, fix: str) -> Problem:
-    path = functools.reduce(join, ("tables", table.name, "columns", column.name, "backfill"))
+    path = functools.reduce(append_key, ("tables", table.name, "columns", column.name, "backfill"))
     return Problem(file="", path=path, what=what, fix=fix)

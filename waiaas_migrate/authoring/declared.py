@@ -16,10 +16,10 @@ from waiaas_migrate.errors import Problem, ProofError, SchemaFileError, Template
 from waiaas_migrate.files.migration_dir.statements import split_statements
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, load_schema
-from waiaas_migrate.files.schema_file.locate import located
+from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.schema_file.quoted_words import quoted_word_problems
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
@@ -27,10 +27,10 @@ from waiaas_migrate.schema.hints import with_hints, without_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, execute, open_memory
 from waiaas_migrate.sqlite.planning.actions import Action, CreateIndex, CreateStatement, CreateTable, Drop
 from waiaas_migrate.sqlite.planning.plan import creation
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,15 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
     existing = _sql_in(like) if like is not None else frozenset[str]()
     known = {} if renderer.is_customized else _known(statements, existing)
     if like is not None and existing == {statement.sql for statement in statements}:
-        built, strings = introspect_quoted(like, known)
+        built, strings = introspect_with_strings(like, known)
     else:
         updated = _updated_copy(like, statements, renderer) if like is not None else None
         try:
             database = updated or _built(statements, file=str(project.schema))
         except SchemaFileError as error:
-            raise SchemaFileError(located(error.problems, project.schema, root=project.root)) from None
+            raise SchemaFileError(locate_problems(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
-            built, strings = introspect_quoted(connection, known)
+            built, strings = introspect_with_strings(connection, known)
     # To SQLite, a word in double quotes that matches no column is a string.
     if strings and (
         problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
@@ -93,7 +93,7 @@ def _refuse_incomplete(written: Schema, built: Schema, customized: Project | Non
         return
     listed = "; ".join([*missing, *map(describe, differences)])
     if customized is None:
-        what = f"The templates do not build what schema.yaml declares. Still missing: {listed}."
+        what = f"The plan and its templates do not build what schema.yaml declares. Still missing: {listed}."
         raise ProofError(f"{what} This is a fault of waiaas-migrate, not of your schema.")
     what = f"these templates do not build what schema.yaml declares. Still missing: {listed}."
     raise TemplateError([Problem(file=str(customized.templates), what=what, fix="Correct or delete your templates.")])
@@ -119,7 +119,7 @@ class _Statement:
 def _statements(schema: Schema, renderer: Renderer) -> tuple[_Statement, ...]:
     """Return the statements that create ``schema``, made by the same steps and templates as a first migration."""
     groups = (("views", schema.views), ("triggers", schema.triggers), ("virtual_tables", schema.virtual_tables))
-    paths = {one.statement.sql: join(key, one.name) for key, objects in groups for one in objects}
+    paths = {one.statement.sql: append_key(key, one.name) for key, objects in groups for one in objects}
     return tuple(
         _Statement(description=step.words, path=_key_path(action, paths), action=action, sql=sql)
         for step in creation(schema, renderer.clause)
@@ -135,9 +135,9 @@ def _key_path(action: Action, paths: Mapping[str, str]) -> str:
     """
     match action:
         case CreateTable(table=table):
-            return join("tables", table.name)
+            return append_key("tables", table.name)
         case CreateIndex(table=name, index=index):
-            return reduce(join, ("tables", name, "indexes", index.name))
+            return reduce(append_key, ("tables", name, "indexes", index.name))
         case CreateStatement(statement=statement):
             return paths.get(statement.sql, "")
         case _:
@@ -176,7 +176,7 @@ def _updated_copy(
     from scratch and reports errors.
     """
     wanted = {statement.sql for statement in statements}
-    connection = copy(like)
+    connection = copy_database(like)
     try:
         obsolete = [row for row in read_catalog(connection) if row.sql not in wanted]
         for row in sorted(obsolete, key=lambda row: row.kind == "table"):  # DROP TABLE drops indexes, too
@@ -203,7 +203,7 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
 
 
 def _built(statements: Iterable[_Statement], *, file: str) -> sqlite3.Connection:
-    connection = memory()
+    connection = open_memory()
     problems: list[Problem] = []
     for statement in statements:
         try:

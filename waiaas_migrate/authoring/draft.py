@@ -22,7 +22,7 @@ from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.hazards.lost_data import swapped_names
 from waiaas_migrate.schema.hints import rollback_target
-from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.planning.effects import Cost, Effects
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_effects import effects_of
@@ -82,7 +82,7 @@ def draft(
         return renderer.migration(replace(head, remarks=tuple(map(hazard_remark, hazards))), forward)
 
     path, sql = Path(f"{name}.sql"), render()
-    with closing(copy(before)) as after:
+    with closing(copy_database(before)) as after:
         run_new(after, new_migration(path, depends=depends, sql=sql, rollback=""))
         broken, stale = tuple(newly_broken_objects(before, after, transition)), stale_indexes(before, after, transition)
         if broken or stale:

@@ -16,7 +16,7 @@ from waiaas_migrate.runner.replay import Replay, run_in_memory
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
@@ -50,8 +50,8 @@ def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]
                 what = f"{migration.id} has no rollback. To be able to roll it back, write {file}."
                 yield FaultyRollback(migration, RollbackFault.MISSING, what)
                 continue
-            before = copy(replayed.run(migrations[:number]).connection)
-            after = copy(replayed.run(migrations[: number + 1]).connection)
+            before = copy_database(replayed.run(migrations[:number]).connection)
+            after = copy_database(replayed.run(migrations[: number + 1]).connection)
             with closing(before), closing(after):
                 try:
                     run_in_memory(after, migration, "rollback")

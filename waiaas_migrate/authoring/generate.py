@@ -30,9 +30,9 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
-from waiaas_migrate.files.schema_file.locate import located, placed
+from waiaas_migrate.files.schema_file.locate import locate_hazards, locate_problems
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
@@ -178,7 +178,7 @@ def plan_transition(
     if not result.changes:
         head = fingerprint(read_catalog(before))
         return Plan(result=result, manifest=replace(manifest, migrations=chain(migrations, facts), fingerprint=head))
-    result = replace(result, hazards=placed(hazards_of(transition), project.schema, root=project.root))
+    result = replace(result, hazards=locate_hazards(hazards_of(transition), project.schema, root=project.root))
     if refused := _refused(result.hazards, request.allowed):
         return Plan(result=replace(result, refused=refused))
     with _custom_templates_mentioned(project, renderer):
@@ -232,12 +232,14 @@ def transition_to_declared(
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
-    problems = tuple(Problem(file="", path=reduce(join, hint.keys, ""), what=hint.what) for hint in renames.impossible)
+    problems = tuple(
+        Problem(file="", path=reduce(append_key, hint.keys, ""), what=hint.what) for hint in renames.impossible
+    )
     if not problems:
         transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
         problems = transition.problems
     if problems:
-        raise SchemaFileError(located(problems, project.schema, root=project.root))
+        raise SchemaFileError(locate_problems(problems, project.schema, root=project.root))
     return transition
 
 

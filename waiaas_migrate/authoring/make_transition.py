@@ -20,12 +20,12 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, execute, transaction
+from waiaas_migrate.sqlite.database.memory import copy_database, execute, transaction
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.broken import culprit_of, not_compiling
-from waiaas_migrate.sqlite.reading.introspect import Known, introspect_quoted
+from waiaas_migrate.sqlite.reading.broken import culprit_of, names_that_block_renames
+from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 _TEXT_INDEX = (
@@ -50,16 +50,16 @@ def make_transition(
     Raises:
         UnsupportedError: SQLite can't do one of the ``renames``.
     """
-    start, strings = introspect_quoted(database, known)
+    start, strings = introspect_with_strings(database, known)
     transition = Transition(
         start=start, old=start, new=new, changes=(), write=renderer.clause, renames=renames, options=options
     )
     transition = replace(transition, known=known or {}, strings=strings)
     if not renames.tables and not renames.columns:
         return _completed(database, transition)
-    with closing(copy(database)) as scratch:
+    with closing(copy_database(database)) as scratch:
         set_aside = _rename_all(scratch, start, renames, renderer)
-        old, strings = introspect_quoted(scratch, known)
+        old, strings = introspect_with_strings(scratch, known)
         return _completed(scratch, replace(transition, old=old, strings=strings, set_aside=set_aside))
 
 
@@ -75,7 +75,9 @@ def _completed(database: sqlite3.Connection, transition: Transition) -> Transiti
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
     """Do ``renames`` in ``scratch``; return the folded names of the views and triggers to drop before them."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
-    set_aside = not_compiling(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
+    set_aside = names_that_block_renames(scratch) | {
+        fold(view.name) for view in start.views if fold(view.name) in taken
+    }
     kept = replace(
         start,
         views=tuple(view for view in start.views if fold(view.name) not in taken),
@@ -110,8 +112,8 @@ def _blocking_drops(database: sqlite3.Connection, old: Schema, changes: Iterable
     """Return the views and triggers that don't compile, if a column is dropped: they make DROP COLUMN fail."""
     if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
-    with closing(copy(database)) as scratch:
-        return not_compiling(scratch)
+    with closing(copy_database(database)) as scratch:
+        return names_that_block_renames(scratch)
 
 
 def _capturing_strings(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:

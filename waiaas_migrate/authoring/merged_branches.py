@@ -58,7 +58,7 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
     with TemporaryDirectory() as temporary:
         folders = Path(temporary) / "main", Path(temporary) / "own"
         main, own = (
-            _read(project, commit, folder) for commit, folder in zip((merge.main, merge.own), folders, strict=True)
+            _read(project, commit, folder) for commit, folder in zip((merge.main, merge.branch), folders, strict=True)
         )
         if own.manifest.ids[: len(shared)] != shared:
             what = "your branch changed, squashed or deleted migrations that both branches had."

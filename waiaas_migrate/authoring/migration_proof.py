@@ -14,7 +14,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.database.memory import empty
+from waiaas_migrate.sqlite.database.memory import delete_rows
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.introspect import introspect
@@ -42,7 +42,7 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
         run_new(before, migration, "rollback")
     except MigrationsError:
         # A rollback may refuse rows that earlier migrations inserted, but without rows it must restore the schema.
-        empty(before, (table.name for table in transition.new.tables))
+        delete_rows(before, (table.name for table in transition.new.tables))
         run_new(before, migration, "rollback")
     what = f"{migration.id}.rollback.sql does not restore the schema from before the migration"
     _expect(introspect(before, known), transition.start, what, column_order=True)

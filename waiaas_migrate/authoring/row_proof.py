@@ -13,7 +13,7 @@ from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_name
-from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -31,7 +31,7 @@ def changed_rows(before: sqlite3.Connection, transition: Transition, migration: 
     """
     tables = _tables_within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = list(_kept_columns(transition, tables))
-    with closing(copy(before)) as database, suppress(ApplyError):
+    with closing(copy_database(before)) as database, suppress(ApplyError):
         insert_sample_rows(database, tables)
         wanted = [_rows_of(database, *columns) for columns, _ in kept]
         run_in_memory(database, migration)

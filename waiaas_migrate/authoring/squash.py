@@ -31,7 +31,7 @@ from waiaas_migrate.runner.replay import replay, run_in_memory
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
@@ -113,8 +113,12 @@ def _count_to_replace(migrations: Sequence[MigrationFile], to: str | None) -> in
         hint = f"Did you mean {close[0]}?" if close else "Name a migration of the folder without its ending."
         raise UsageError(f"--to {to}: no such migration. {hint}")
     end = len(ids) if to is None else ids.index(to) + 1
-    if end < 2:
-        raise UsageError("Nothing to squash: there is only one migration. Squashing makes one of several.")
+    if len(ids) == 1:
+        raise UsageError(f"Nothing to squash: {ids[0]} is the only migration. Squashing replaces two or more by one.")
+    if end == 1:
+        raise UsageError(
+            f"--to {to}: is the first migration. Name a later one, so that two or more are replaced by one."
+        )
     return end
 
 
@@ -160,7 +164,7 @@ def _prove(
             raise _refused(new, f"the migrations make different rows each time they run: {', '.join(changing)}.")
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
         raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
-    with closing(memory()) as after:
+    with closing(open_memory()) as after:
         try:
             run_in_memory(after, new)
         except ApplyError as error:
@@ -183,7 +187,7 @@ def _differences(before: Connection, after: Connection) -> list[str]:
 
 def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Connection, after: Connection) -> None:
     """Prove that the later migrations do the same to sample rows in both databases."""
-    with closing(copy(before)) as old_copy, closing(copy(after)) as new_copy:
+    with closing(copy_database(before)) as old_copy, closing(copy_database(after)) as new_copy:
         databases = (old_copy, new_copy)
         for database in databases:
             insert_sample_rows(database, introspect(database).tables)

@@ -14,7 +14,7 @@ from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.statements import code_of, split_statements
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_comments
 
 
 def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | None) -> None:
@@ -53,7 +53,7 @@ def first_misread(content: str) -> str | None:
 def _tokens(statement: str) -> Sequence[str]:
     """Return the tokens of a statement, without comments and the semicolon at its end."""
     try:
-        tokens = [token.text for token in significant(tokenize(statement))]
+        tokens = [token.text for token in without_comments(tokenize(statement))]
     except SqlError:
         return [statement]
     return tokens[:-1] if tokens[-1:] == [";"] else tokens

@@ -1,4 +1,4 @@
-"""The command line: each command is one library call and a printer."""
+"""The command line. Each command calls one function of the library, and prints the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What shells complete: files, hazard codes, and the names of migrations."""
+"""Let shells complete file names, hazard codes, and the names of migrations."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from collections.abc import Callable, Iterable
 import click
 from click.shell_completion import CompletionItem
 
-Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+#: A function that click calls for completions; its last argument is the beginning of the word.
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 def add_completions(command: click.Command) -> None:
-    """Complete the values of a command's arguments and options by their kinds, which their metavars name."""
+    """Let shells complete the values of the command's arguments and options.
+
+    The metavar of a parameter, such as FILE, names the kind of its values.
+    """
     for parameter in command.params:
         kind = (parameter.metavar or parameter.name or "").strip("[].").upper()
-        complete = _COMPLETIONS.get(kind)
-        if complete is not None:
-            # What the parameter of the same name does in a decorator.
-            parameter._custom_shell_complete = complete  # noqa: SLF001
+        if kind in _COMPLETERS:
+            # click sets this attribute from `shell_complete` of a decorator, and has no setter.
+            parameter._custom_shell_complete = _COMPLETERS[kind]  # noqa: SLF001
 
 
-def _codes(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_hazard_codes(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     from waiaas_migrate.schema.hazards.hazard import STOPPING
 
     return _matching([*STOPPING, "all"], incomplete)
 
 
-def _migrations(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_migrations(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from waiaas_migrate.cli.options import current_folder
     from waiaas_migrate.errors import MigrateError
     from waiaas_migrate.files.project import find_project
@@ -43,9 +48,9 @@ def _matching(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(word) for word in sorted(words) if word.startswith(incomplete)]
 
 
-_COMPLETIONS: dict[str, Complete] = {
+_COMPLETERS: dict[str, Completer] = {
     **dict.fromkeys(("FILE", "DATABASE", "SOURCE", "BACKUP", "A", "B"), click.Path().shell_complete),
     "FOLDER": click.Path(file_okay=False).shell_complete,
-    "CODE": _codes,
-    **dict.fromkeys(("ID", "MIGRATION"), _migrations),
+    "CODE": _complete_hazard_codes,
+    **dict.fromkeys(("ID", "MIGRATION"), _complete_migrations),
 }

@@ -1,4 +1,4 @@
-"""Ask before data is deleted."""
+"""Ask the user before a rollback deletes data."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli.output import warn
+from waiaas_migrate.errors import DatabaseRefused
 
 if TYPE_CHECKING:
     from waiaas_migrate.runner.losses import Loss
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Return whether the user wants a rollback to delete this.
+    """Show what a rollback would delete, and ask the user to agree; return whether it may delete the data.
 
-    Any answer but ``y`` and ``yes`` means no. Without a terminal, nobody is asked, and the answer is no.
+    With ``yes``, the function agrees without asking. Without a terminal, it can't ask, and returns false.
+
+    Raises:
+        DatabaseRefused: the user gave any answer but ``y`` or ``yes``.
     """
-    if yes:
-        return True
-    if sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
-        return False
+    if yes or sys.stdin is None or not sys.stdin.isatty():  # None in a process without a console
+        return yes
     lines = "\n".join(f"  {loss}" for loss in losses)
     warn(f"{database}: the rollback deletes\n{lines}\nRoll back?")
     click.echo("[y/N] ", err=True, nl=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise DatabaseRefused(f"{database}: nothing was changed.")
+    return True

@@ -62,23 +62,23 @@ def _line(found: Estimate) -> str:
     backup = "A backup will be made first." if found.backup else "No backup will be made."
     size = f"Size {byte_count(found.bytes)}" if found.bytes else "New file"
     need = f"; needs up to {byte_count(found.bytes_to_write)} more" if found.bytes_to_write else ""
-    room = f"{size}{need}; {byte_count(found.free)} free."
+    space = f"{size}{need}; {byte_count(found.free)} free."
     if found.is_short_of_room:
         missing = byte_count(found.bytes_to_write - found.free)
-        room += f" Free up to {missing} first: if the disk fills up, the run fails and changes nothing."
-    return f"{len(found.migrations)} pending. {backup} {room}"
+        space += f" Free up to {missing} first: if the disk fills up, the run fails and changes nothing."
+    return f"{len(found.migrations)} pending. {backup} {space}"
 
 
 def _row(found: Estimate) -> dict[str, object]:
     migrations = [
         {
-            "id": one.id,
-            "kind": one.kind,
-            "may_lose": one.may_lose,
-            "tables": None if one.tables is None else [_table_row(table) for table in one.tables],
-            "hazards": [str(hazard) for hazard in one.hazards],
+            "id": migration.id,
+            "kind": migration.kind,
+            "may_lose": migration.may_lose,
+            "tables": None if migration.tables is None else [_table_row(table) for table in migration.tables],
+            "hazards": [str(hazard) for hazard in migration.hazards],
         }
-        for one in found.migrations
+        for migration in found.migrations
     ]
     computed = {"bytes_to_write": found.bytes_to_write, "is_short_of_room": found.is_short_of_room}
     return {**asdict(found), "migrations": migrations, **computed}

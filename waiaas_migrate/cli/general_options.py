@@ -8,14 +8,17 @@ import click
 
 from waiaas_migrate.cli.output import Verbosity, set_verbosity
 
-#: Set by the shell while it asks for completions.
+#: The environment variable that shells set when they ask for completions.
 COMPLETING = "_WAIAAS_MIGRATE_COMPLETE"
 
 
 def with_general_options(command: click.Command) -> click.Command:
-    """Add the general options and completions to a command; only the help of `waiaas-migrate` lists the options."""
-    if not any(one.name == "quiet" for one in command.params):
-        command.params += verbosity(hidden=True)
+    """Add the general options and completions to a command, and return it.
+
+    Only the help of ``waiaas-migrate`` itself lists these options.
+    """
+    if not any(parameter.name == "quiet" for parameter in command.params):
+        command.params += verbosity_options(hidden=True)
         if COMPLETING in os.environ:
             from waiaas_migrate.cli.completions import add_completions
 
@@ -23,7 +26,7 @@ def with_general_options(command: click.Command) -> click.Command:
     return command
 
 
-def verbosity(*, hidden: bool) -> list[click.Parameter]:
+def verbosity_options(*, hidden: bool) -> list[click.Parameter]:
     """Return the options ``--quiet`` and ``--verbose``."""
     helps: dict[Verbosity, str] = {
         "quiet": "Print only results, questions and errors.",

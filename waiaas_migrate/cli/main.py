@@ -13,8 +13,8 @@ import click
 
 from waiaas_migrate import __version__
 from waiaas_migrate.cli.formats.printing import Style, print_failure_as
-from waiaas_migrate.cli.general_options import verbosity, with_general_options
-from waiaas_migrate.cli.output import complain, set_verbosity
+from waiaas_migrate.cli.general_options import verbosity_options, with_general_options
+from waiaas_migrate.cli.output import print_error, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
 from waiaas_migrate.errors import INTERRUPTED, Failure, MigrateError, failure_of
 
@@ -27,7 +27,7 @@ _NAMES = tuple(
 
 
 class _Commands(Mapping[str, click.Command]):
-    """The commands by name, each imported only when needed, since imports are slow."""
+    """The commands by name. Each is imported when it is used, because imports are slow."""
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in _NAMES:
@@ -43,7 +43,7 @@ class _Commands(Mapping[str, click.Command]):
         return len(_NAMES)
 
 
-def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+def _print_versions(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if not value or context.resilient_parsing:
         return
     import platform
@@ -61,7 +61,12 @@ def _version(context: click.Context, _parameter: click.Parameter, value: bool) -
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the versions and exit."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the versions and exit.",
 )
 def group() -> None:
     """Schema migrations for SQLite, generated from schema.yaml.
@@ -80,7 +85,7 @@ def group() -> None:
     """  # noqa: D301  \b is click's mark for lines that it must not wrap
 
 
-group.params += verbosity(hidden=False)
+group.params += verbosity_options(hidden=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,28 +106,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         failure = Failure(kind="UsageError", message=error.format_message(), exit_code=error.exit_code)
     except Exception as error:
-        found = _failure(error)
-        if found is None:
+        expected = _expected_failure(error)
+        if expected is None:
             raise
-        failure = found
-        complain(failure.message)
+        failure = expected
+        print_error(failure.message)
     else:
         return status or 0
-    if (style := _style(arguments)) != "text":
+    if (style := _requested_style(arguments)) != "text":
         with suppress(OSError):  # stdout itself may have failed
             print_failure_as(failure, style, command=next((name for name in arguments if name in _NAMES), ""))
     return failure.exit_code
 
 
-def _style(arguments: Sequence[str]) -> Style:
-    """Return the format that ``arguments`` ask for, even if click could not parse them."""
+def _requested_style(arguments: Sequence[str]) -> Style:
+    """Return the output format that ``arguments`` name, even if click could not parse them."""
     styles: tuple[Style, ...] = get_args(Style)
     named = (one for one in styles if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
     return "json" if "--json" in arguments else next(named, "text")
 
 
-def _failure(error: Exception) -> Failure | None:
-    """Return an expected error as data; None for a bug, which keeps its traceback."""
+def _expected_failure(error: Exception) -> Failure | None:
+    """Return an error that needs no traceback as data; None for a bug."""
     import sqlite3
 
     from waiaas_migrate.runner.watching.interruption import was_interrupted
@@ -131,7 +136,7 @@ def _failure(error: Exception) -> Failure | None:
         case MigrateError():
             return failure_of(error)
         case OSError():
-            # Project files and databases have their own errors, so this may be a full disk under stdout.
+            # Code that reads and writes files raises errors of this package. This one may be a full disk under stdout.
             message = f"{error.strerror or error}."
         case sqlite3.Error() if was_interrupted(error):  # Ctrl-C ended a query
             return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)
@@ -143,10 +148,13 @@ def _failure(error: Exception) -> Failure | None:
 
 
 def run() -> None:
-    """Run the console script and exit; if output is lost, the work still completes and the exit status is an error."""
+    """Run the console script, and exit with its status.
+
+    If output can't be written, the command still completes its work, and the exit status is 2.
+    """
     streams = SteadyStreams()
     status = main()
     if (lost := streams.failure()) is not None:
-        complain(f"{lost.strerror or lost}. The work is done, but not all of the output was written.")
+        print_error(f"{lost.strerror or lost}. The work is done, but not all of the output was written.")
         status = MigrateError.exit_code
     sys.exit(status)

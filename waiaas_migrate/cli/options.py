@@ -1,6 +1,6 @@
 """Arguments and options that several commands share.
 
-Only click is imported here: ``--help`` needs nothing else.
+The functions here import other modules only when a command runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from waiaas_migrate.files.project import Project
     from waiaas_migrate.runner.options import BackupWhen, Transaction
 
-#: The environment variable for the database, or a pattern for several, of commands that are given none.
+#: The environment variable that names the default database, or a pattern for several.
 DATABASE_VARIABLE = "WAIAAS_MIGRATE_DATABASE"
 
 #: A command returns its exit status; None means 0.
@@ -65,7 +65,10 @@ def fleet_options(command: Command) -> Command:
 
 
 def run_options(command: Command) -> Command:
-    """Add ``--no-verify`` and ``--backup``, and pass them to ``command`` as ``run_options``."""
+    """Add ``--no-verify`` and ``--backup``, and pass them to ``command`` as ``run_options``.
+
+    If the command has ``--transaction``, ``run_options`` includes it.
+    """
 
     @click.option("--no-verify", is_flag=True, help="Skip the comparison with the schema that the migrations build.")
     @click.option(
@@ -109,14 +112,14 @@ def finding_format(command: Command) -> Command:
 
 
 def reports_interruption(command: Command) -> Command:
-    """Make ``command``, which changes databases, report what was kept if Ctrl-C interrupts it."""
+    """Let ``command`` report which of its changes to databases remain when Ctrl-C interrupts it."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
         try:
             return command(project, as_json=as_json, **options)
         except KeyboardInterrupt as error:
-            if not str(error):  # it came before or after the run
+            if not str(error):  # the runner adds a message to an interruption of a run
                 database = options["databases"][0] if "databases" in options else options["database"]
                 hint = f"Run `waiaas-migrate status {database}` to see what was applied."
                 error = KeyboardInterrupt(f"Interrupted. {hint}")
@@ -128,21 +131,12 @@ def reports_interruption(command: Command) -> Command:
     return interruptible
 
 
-def in_migrations(command: Command) -> Command:
-    """Pass ``command`` the project it runs in; the command reads only the migrations.
-
-    The other paths are accepted but hidden, so that scripts can pass every command the same ones.
-    """
-    return in_project(command, hidden=("schema", "templates"))
-
-
-def in_settings(command: Command) -> Command:
-    """Pass ``command`` the project it runs in; the command reads only the settings."""
-    return in_project(command, hidden=("schema", "templates", "migrations"))
-
-
 def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
-    """Pass ``command`` the project it runs in, with the paths that the command line names."""
+    """Add ``--schema``, ``--migrations`` and ``--templates``, and pass ``command`` the project as first argument.
+
+    The project is the one that the current folder belongs to, with the paths that the options name. Options in
+    ``hidden`` don't affect the command. It accepts them so that scripts can pass the same options to all commands.
+    """
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")
     @click.option(
@@ -162,7 +156,7 @@ def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
         from waiaas_migrate.sqlite.database.setup import using_setup
 
         project = find_project(current_folder(), schema=schema, migrations=migrations, templates=templates)
-        # Templates are optional, but a folder that was asked for must exist.
+        # A project needs no templates, but a folder that the command line names must exist.
         if templates is not None and not project.templates.is_dir():
             raise UsageError(f"--templates {project.templates}: no such folder. Check the path.")
         _fill_in_database(options, project)
@@ -172,8 +166,13 @@ def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
     return with_project
 
 
+#: For a command that reads only the migrations, or only the settings, of the project.
+in_migrations = partial(in_project, hidden=("schema", "templates"))
+in_settings = partial(in_project, hidden=("schema", "templates", "migrations"))
+
+
 def _fill_in_database(options: dict[str, Any], project: Project) -> None:
-    """Put the default database into ``options`` if the command takes one and was given none."""
+    """Add the default database to ``options`` if the command takes a database and none was given."""
     if options.get("database", "") is None:
         options["database"] = default_database(project)
     elif options.get("databases") == ():
@@ -181,10 +180,12 @@ def _fill_in_database(options: dict[str, Any], project: Project) -> None:
 
 
 def default_database(project: Project) -> str:
-    """Return the database that the environment or pyproject.toml names, as one would type it in the current folder.
+    """Return the database that the environment variable, or else pyproject.toml, names.
+
+    If the database is in the project's folder, the path is relative to the current folder.
 
     Raises:
-        UsageError: neither names one.
+        UsageError: neither of them names a database.
     """
     if named := os.environ.get(DATABASE_VARIABLE):
         return named
@@ -199,7 +200,7 @@ def current_folder() -> Path:
     """Return the current folder.
 
     Raises:
-        UsageError: it was deleted.
+        UsageError: the folder was deleted.
     """
     try:
         return Path.cwd()

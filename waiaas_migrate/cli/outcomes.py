@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-#: From the best to the worst.
+#: The exit statuses, from the best to the worst.
 _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Generic[ResultT]):
-    """How to print a result.
+    """The functions that print the results of a command.
 
     Args:
-        show: print it in full; takes the name of the database, too.
-        line: return it as one line.
-        outcome: return a word for the summary, and the exit status.
-        row: return it as JSON.
+        show: prints the name of a database and its result in full.
+        line: returns a result as one line.
+        outcome: returns the word that the summary counts the result under, and the exit status.
+        row: returns a result as a JSON object.
     """
 
     show: Callable[[str, ResultT], None]
@@ -50,7 +50,7 @@ def print_one(database: str, result: ResultT, report: Report[ResultT], *, as_jso
 
 
 def print_each(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
-    """Print each outcome as it comes, then the summary; return the exit status of the worst."""
+    """Print each outcome when its database is done, then the summary; return the worst exit status."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
     worst = 0
@@ -100,7 +100,7 @@ def _print_line(outcome: Outcome[ResultT], report: Report[ResultT]) -> None:
     if outcome.result is not None:
         say(f"{database}: {report.line(outcome.result)}")
     elif outcome.failure is not None:
-        text = outcome.failure.message.removeprefix(f"{outcome.database}: ")  # the line names it already
+        text = outcome.failure.message.removeprefix(f"{outcome.database}: ")  # the label names the database
         with suppress(ValueError):  # a null character in the name
             text = text.removeprefix(f"{os.path.realpath(outcome.database)}: ")
         say(" ".join(text.split()), label=f"{database}: failed:", color="red")

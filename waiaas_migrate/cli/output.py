@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.rollback import RollbackResult
     from waiaas_migrate.schema.hazards.hazard import Hazard
 
-#: The exit status if there is something to report.
+#: The exit status of a command that has something to report.
 FINDINGS = 1
-#: The word for a database without pending migrations whose schema isn't the one that they make.
+#: The word in summaries for a database that has no pending migrations, but manual changes.
 CHANGED_BY_HAND = "changed by hand"
 
 Color = Literal["red", "yellow", "green"]
 
 Verbosity = Literal["quiet", "normal", "verbose"]
 
-#: What ``--quiet`` and ``--verbose`` chose.
+#: The choice between ``--quiet``, ``--verbose`` and neither.
 _verbosity: ContextVar[Verbosity] = ContextVar("verbosity", default="normal")
-#: The stream for programs, while all other output goes to stderr.
+#: The original stdout, while :func:`json_only` sends all other output to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
 def say(text: str, *, label: str = "", color: Color | None = None) -> None:
-    """Print a result for people; ``label``, in ``color``, comes before ``text``."""
+    """Print a result for people: ``label`` in ``color``, then ``text``."""
     _print(text, label=label, color=color, err=False)
 
 
@@ -57,7 +57,7 @@ def is_verbose() -> bool:
 
 
 def note(text: str) -> None:
-    """Print a message for people to stderr, unless they want results only."""
+    """Print a message for people to stderr, except with ``--quiet``."""
     if _verbosity.get() != "quiet":
         warn(text)
 
@@ -67,13 +67,13 @@ def warn(text: str) -> None:
     _print(text, err=True)
 
 
-def complain(message: str) -> None:
-    """Print an error message to stderr; several lines begin below the label."""
+def print_error(message: str) -> None:
+    """Print an error message to stderr. If it has several lines, the first is below the label."""
     _print(message if "\n" not in message else f"\n{message}", label="Error:", color="red", err=True)
 
 
 def _print(text: str, *, label: str = "", color: Color | None = None, err: bool) -> None:
-    """Print ``text`` after ``label``; only a terminal gets colors and wrapped lines."""
+    """Print ``text`` after ``label``; color the label and wrap lines only on a terminal."""
     label = safe(label)
     separator = " " if label and not text.startswith("\n") else ""
     whole = _wrapped(f"{label}{separator}{safe(text)}", sys.stderr if err else sys.stdout)
@@ -84,7 +84,7 @@ def _print(text: str, *, label: str = "", color: Color | None = None, err: bool)
 
 
 def _wrapped(text: str, stream: TextIO | None) -> str:
-    """Wrap ``text`` if ``stream`` is a terminal, and indent the continued lines."""
+    """Return ``text``, wrapped if ``stream`` is a terminal, with continuation lines indented."""
     if stream is None or not stream.isatty():
         return text
     width = shutil.get_terminal_size().columns
@@ -107,15 +107,15 @@ def print_document(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a result for programs; paths are text."""
+    """Print a result as JSON, in which paths are strings."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=os.fspath)
-    if not _can_encode(_stdout.get() or sys.stdout, text):  # a file's name may not be text, but JSON must be
+    if not _can_encode(_stdout.get() or sys.stdout, text):  # a file name may have bytes that are not UTF-8
         text = json.dumps(value, indent=2, default=os.fspath)
     print_data(f"{text}\n")
 
 
 def print_data(text: str) -> None:
-    """Print the whole lines of ``text`` for programs."""
+    """Print ``text``, which ends with a line end, for programs."""
     click.echo(text, file=_stdout.get(), nl=False)
 
 
@@ -129,7 +129,7 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 @contextmanager
 def json_only() -> Iterator[None]:
-    """Keep everything but data for programs off stdout; send the output of project code to stderr."""
+    """Send everything except data for programs to stderr, including what the project's own code prints."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):
@@ -139,23 +139,23 @@ def json_only() -> Iterator[None]:
 
 
 def print_failure(failure: Failure) -> None:
-    """Print an error for programs."""
+    """Print an error as JSON."""
     print_json({"error": error_row(failure), "exit_status": failure.exit_code})
 
 
 def error_row(failure: Failure) -> dict[str, object]:
-    """Return an error as JSON."""
+    """Return an error as a JSON object."""
     return {key: value for key, value in asdict(failure).items() if key != "exit_code"}
 
 
 def hazard_row(hazard: Hazard) -> dict[str, object]:
-    """Return a hazard as JSON."""
+    """Return a hazard as a JSON object."""
     row = {key: value for key, value in asdict(hazard).items() if key != "name"}
     return {**row, "destructive": hazard.is_destructive}
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """Print findings grouped by subject, and then each fix once."""
+    """Print findings grouped by subject, then each fix once."""
     groups: dict[str, list[Finding]] = {}
     fixes: dict[str, list[str]] = {}
     for finding in findings:
@@ -177,7 +177,10 @@ def plural(number: int, noun: str) -> str:
 
 
 def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
-    """Print the migrations of a run and, to stderr, its backup, notices and losses; return whether there are any."""
+    """Print what a run did; return whether it applied or rolled back a migration.
+
+    The backup, notices and deleted data go to stderr.
+    """
     if result.backup is not None:
         note(f"backup {result.backup}")
     for notice in result.notices:
@@ -192,7 +195,7 @@ def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
 
 
 def up_to_date_line(manual_changes: Sequence[str]) -> str:
-    """Return the line about a database without pending migrations, with any manual changes."""
+    """Return a sentence about a database without pending migrations: up to date, or its manual changes."""
     if not manual_changes:
         return "up to date."
     from waiaas_migrate.runner.proof.differences import listed
@@ -204,12 +207,12 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
 def print_written(written: Iterable[Path], removed: Iterable[Path] = ()) -> None:
     """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
     for path in removed:
-        note(f"deleted {short(path)}, left by an interrupted run")
+        note(f"deleted {shortened_path(path)}, left by an interrupted run")
     for path in written:
-        note(f"wrote {short(path)}")
+        note(f"wrote {shortened_path(path)}")
 
 
-def short(path: Path) -> str:
-    """Return ``path`` relative to the current folder, if it is in there."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+def shortened_path(path: Path) -> str:
+    """Return ``path`` relative to the current folder if the folder contains it."""
+    current = Path.cwd()
+    return str(path.relative_to(current)) if path.is_relative_to(current) else str(path)

@@ -1,4 +1,4 @@
-"""Write a command's document to the file of ``--output``, or print it."""
+"""Write a command's document to the file that ``--output`` names, or print it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from waiaas_migrate.cli.output import note, print_document, short
+from waiaas_migrate.cli.output import note, print_document, shortened_path
 from waiaas_migrate.errors import UsageError
 
 output = click.option("-o", "--output", metavar="FILE", help="Write to FILE instead of stdout.")
@@ -16,18 +16,21 @@ force = click.option("--force", is_flag=True, help="Replace a file that this com
 
 
 def output_path(output: str | None, *, setting: Path | None = None) -> Path | None:
-    """Return the path of ``--output`` or else of a setting, before the work begins; None for stdout, which is `-`.
+    """Return the path that ``--output``, or else ``setting``, names; None for stdout.
+
+    ``-`` is stdout. Commands call this first, so that they report a wrong path before they work.
 
     Raises:
-        UsageError: it can't be the path of a file.
+        UsageError: the path is a folder, or its folder doesn't exist.
     """
     path = setting if output is None else Path(output)
     if path is None or output == "-":
         return None
-    shown = short(path.absolute()) if output is None else f"--output {output}"
+    shown = shortened_path(path.absolute()) if output is None else f"--output {output}"
     if not path.parent.is_dir():
         raise UsageError(
-            f"{shown}: the folder {short(path.parent.absolute())} does not exist. Create it, or correct the path."
+            f"{shown}: the folder {shortened_path(path.parent.absolute())} does not exist. Create it, or correct the "
+            f"path."
         )
     if path.is_dir():
         raise UsageError(f"{shown}: is a folder. Give the path of a file.")
@@ -37,23 +40,25 @@ def output_path(output: str | None, *, setting: Path | None = None) -> Path | No
 def write_generated(
     path: Path | None, text: str, *, command: str, force: bool, is_same: Callable[[str, str], bool] = eq
 ) -> None:
-    """Write ``text``, which ``command`` made, to ``path``; print it if that is None.
+    """Write the ``text`` that ``command`` generated to ``path``; print it if ``path`` is None.
+
+    ``is_same`` returns whether the old text of the file may stay.
 
     Raises:
-        UsageError: the file is of another origin, or can't be written.
+        UsageError: ``command`` did not write the old file and ``force`` is false, or the file can't be written.
     """
-    from waiaas_migrate.commands.written_file import write_made
+    from waiaas_migrate.commands.written_file import write_generated_file
 
     if path is None:
         print_document(text)
         return
-    shown = short(path.absolute())
-    is_new = write_made(path, text, command=command, force=force, is_same=is_same)
+    shown = shortened_path(path.absolute())
+    is_new = write_generated_file(path, text, command=command, force=force, is_same=is_same)
     note(f"wrote {shown}" if is_new else f"{shown} is up to date")
 
 
 def write_document(path: Path | None, text: str) -> None:
-    """Write ``text`` to ``path``, all of it or nothing; print it if ``path`` is None.
+    """Write all of ``text`` to ``path``, or nothing; print it if ``path`` is None.
 
     Raises:
         UsageError: the file can't be written.

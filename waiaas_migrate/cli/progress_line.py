@@ -21,15 +21,15 @@ from waiaas_migrate.runner.watching.events import (
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-#: Columns that a terminal needs for a bar.
-_WIDE = 100
+#: A bar needs a terminal of at least this width, in characters.
+_WIDTH_FOR_BAR = 100
 
 
 @contextmanager
 def progress_line() -> Iterator[Listener | None]:
-    """Yield a function that shows progress, or None if stderr is not a terminal.
+    """Yield a listener that shows progress, or None if stderr is not a terminal.
 
-    With ``--verbose``, it names each migration and statement instead.
+    With ``--verbose``, the listener prints each migration and statement instead.
     """
     if is_verbose():
         yield _print_event
@@ -39,23 +39,23 @@ def progress_line() -> Iterator[Listener | None]:
         return
     bars: list[Bar] = []
 
-    def show(progress: Event) -> None:
-        if not isinstance(progress, Progress):
+    def show_progress(event: Event) -> None:
+        if not isinstance(event, Progress):
             return
-        if not bars:  # rich takes long to import, and most runs end before the first progress
+        if not bars:  # rich is slow to import, and most runs end before the first event of this kind
             bars.append(_new_bar())
-        place = f" {progress.statement}/{progress.statements}" if progress.statements else ""
+        place = f" {event.statement}/{event.statements}" if event.statements else ""
         bars[0].update(
             bars[0].task_ids[0],
-            description=safe(f"{progress.migration}{place}: {progress.words}"),
-            completed=progress.done or 0,
-            total=progress.total,
-            count=_count(progress),
+            description=safe(f"{event.migration}{place}: {event.words}"),
+            completed=event.done or 0,
+            total=event.total,
+            count=_count(event),
         )
         bars[0].start()
 
     try:
-        yield show
+        yield show_progress
     finally:
         for bar in bars:
             bar.stop()
@@ -79,14 +79,14 @@ def _new_bar() -> Bar:
     from rich.table import Column
 
     console = Console(stderr=True)
-    # On a narrow terminal the description is cut short, not the count.
+    # A narrow terminal shortens the description rather than the count.
     description = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns: list[ProgressColumn] = [
         TextColumn("{task.description}", markup=False, table_column=description),
         TextColumn("{task.fields[count]}", markup=False, table_column=Column(no_wrap=True)),
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
     ]
-    if console.width >= _WIDE:
+    if console.width >= _WIDTH_FOR_BAR:
         columns.insert(1, BarColumn(bar_width=20))
     bar = Progress(*columns, console=console, transient=True, expand=True)
     bar.add_task("", total=None, count="")

@@ -1,4 +1,4 @@
-"""``adopt``: take over databases that have tables, but no record of migrations."""
+"""``adopt``: put databases under migrations that have tables, but no record of applied migrations."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ _FIX = (
 
 
 def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run: bool = False) -> Adoption:
-    """Prove that ``database`` has the migrations' schema, and record them as applied.
+    """Prove that ``database`` has the schema that the migrations make, and record them as applied.
 
-    Tables get the migrations' text; rows stay as they are. If something differs, nothing is changed.
+    The definitions of tables get the migrations' wording; rows stay as they are. If the schema differs, the database
+    isn't changed.
 
     Args:
         project: the project with the migrations.
         database: a path or URL.
-        at: the last migration to record; by default, the last one that is recorded or, if none is, the last.
+        at: the last migration to record. By default the last one that the database has recorded, or else the last of
+            the folder.
         dry_run: write nothing.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
-        DatabaseRefused: it has records of other migrations, or no tables.
+        DatabaseRefused: the database has records of other migrations, or no tables.
         MigrationsError: the migrations folder can't be used.
-        UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
+        UsageError: ``at`` is not a migration, or an earlier migration than the last recorded one.
         Interrupted: Ctrl-C ended the run.
     """
     return adopt_in(database, _folder(project), at=at, dry_run=dry_run)
@@ -52,27 +54,27 @@ def adopt_all(
 
     Raises:
         MigrationsError: the migrations folder can't be used.
-        UsageError: ``databases`` is one name.
+        UsageError: ``databases`` is a single name instead of several.
     """
     return each(functools.partial(adopt_in, folder=_folder(project), at=at, dry_run=dry_run), databases, fleet)
 
 
 def _folder(project: Project) -> MigrationFolder:
-    """Return the migrations folder, with the project's own settings on other tools."""
+    """Return the migrations folder, with the patterns in pyproject.toml for tables to ignore."""
     return replace(read_folder(project.migrations), ignore=project.ignore)
 
 
 def findings_of(adoption: Adoption) -> tuple[Finding, ...]:
-    """Return the differences that stopped ``adoption``, by table, with the fix."""
-    by_table = sorted(adoption.differences, key=lambda one: one.where)
-    fix = equal_point(adoption) or _FIX
+    """Return a finding for each difference that prevented ``adoption``, in the order of the tables."""
+    by_table = sorted(adoption.differences, key=lambda difference: difference.where)
+    fix = hint_at_equal_migration(adoption) or _FIX
     code, subject = FindingCode.MANUAL_CHANGE, Subject.SCHEMA
     return tuple(Finding(code=code, subject=subject, where=one.where, what=f"{one}.", fix=fix) for one in by_table)
 
 
-def equal_point(adoption: Adoption) -> str:
-    """Return how to adopt the database at the migration that it equals, or an empty text if it equals none."""
+def hint_at_equal_migration(adoption: Adoption) -> str:
+    """Return a hint to pass ``--at`` if an earlier migration makes the database's schema, else an empty string."""
     if not adoption.equal_to:
         return ""
-    points, last = " or ".join(adoption.equal_to), adoption.equal_to[-1]
-    return f"It equals the migrations up to {points}: adopt it with `--at {last}`."
+    migrations, last = " or ".join(adoption.equal_to), adoption.equal_to[-1]
+    return f"It equals the migrations up to {migrations}: adopt it with `--at {last}`."

@@ -1,4 +1,4 @@
-"""``check``: compare schema.yaml, the enums, the migrations, and the manifest."""
+"""``check``: report disagreements between schema.yaml, the enums, the migrations, and the manifest."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings
 from waiaas_migrate.commands.enums import stale_enums
-from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, placed, schema_findings
-from waiaas_migrate.commands.lint.lint import certain_findings
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, schema_findings, with_place
+from waiaas_migrate.commands.lint.lint import lint_errors
 from waiaas_migrate.commands.models import stale_models
 from waiaas_migrate.commands.rollback_findings import rollback_findings
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -31,7 +31,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
-from waiaas_migrate.sqlite.reading.broken import Broken, broken_objects
+from waiaas_migrate.sqlite.reading.broken import BrokenObject, broken_objects
 
 _MISSING = "missing migration: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it."
@@ -39,12 +39,12 @@ _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it
 
 @collection_paused()
 def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...]:
-    """Return a finding for each disagreement in the project; write nothing.
+    """Return a finding for each disagreement between the files of a project; write nothing.
 
     Raises:
         InputError: a file cannot be used at all.
     """
-    return tuple(_relative(one, project.root) for one in _findings(project, column_order=column_order))
+    return tuple(_with_relative_file(one, project.root) for one in _findings(project, column_order=column_order))
 
 
 def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
@@ -59,9 +59,9 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
         head = fingerprint(read_catalog(replayed))
         broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
     changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
-    enums, rest = enum_findings(changes, declared.source.enums, fix=_GENERATE)
+    enums, others = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
-    yield from (*enums, *schema_findings(rest, code=code, sentence=_MISSING, fix=_GENERATE, places=places), *broken)
+    yield from (*enums, *schema_findings(others, code=code, sentence=_MISSING, fix=_GENERATE, places=places), *broken)
     yield from stale_models(project, declared.source)
     if manifest is not None:
         problems = check_manifest(manifest, migrations)
@@ -70,14 +70,14 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
         yield from _manifest_findings(manifest, project, head, is_intact=not problems)
     elif migrations:
         yield _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
-    yield from certain_findings(project, declared, places)
+    yield from lint_errors(project, declared, places)
     yield from rollback_findings(project, migrations, manifest)
     yield from stale_enums(project)
     yield from editor_findings(project)
 
 
-def _relative(finding: Finding, root: Path) -> Finding:
-    """Return ``finding`` with the name of its file relative to ``root``."""
+def _with_relative_file(finding: Finding, root: Path) -> Finding:
+    """Return ``finding`` with the path of its file relative to ``root``."""
     file = display_name(root / finding.file, root)
     return replace(finding, file=file, where=file if finding.where == finding.file else finding.where)
 
@@ -94,45 +94,48 @@ def _file_finding(
 
 
 def _broken_findings(
-    broken: Iterable[Broken], migrations: Iterable[MigrationFile], places: KeyPlaces
+    broken: Iterable[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
-    """Report broken views and triggers, unless a migration announces the hazard."""
-    found = tuple(broken)
-    hazards = (hazard for file in migrations if found for hazard in derive_facts(file).forward.hazards)
+    """Yield a finding for each broken view and trigger whose hazard no migration announces in a comment."""
+    objects = tuple(broken)
+    hazards = (hazard for file in migrations if objects for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
-    for one in found:
-        name = " ".join(one.name.split())
+    for found in objects:
+        name = " ".join(found.name.split())
         if name not in announced:
-            what = f"the {one.kind} does not work: {one.error}."
+            what = f"the {found.kind} does not work: {found.error}."
             fix = (
-                "Correct or drop it. To keep it broken, say why in a comment of the migration: "
+                f"Correct or drop the {found.kind}. To keep it broken, say why in a comment of the migration: "
                 f"`-- hazard {Code.BREAK_OBJECT} {name}: REASON`."
             )
             code, subject = FindingCode.BROKEN_OBJECT, Subject.SCHEMA
-            finding = Finding(code=code, subject=subject, where=one.name, what=what, fix=fix)
-            yield placed(finding, places.find((f"{one.kind}s", one.name)))
+            finding = Finding(code=code, subject=subject, where=found.name, what=what, fix=fix)
+            yield with_place(finding, places.find((f"{found.kind}s", found.name)))
 
 
 def _pragma_findings(manifest: Manifest, declared: tuple[Pragma, ...]) -> Iterator[Finding]:
     if manifest.pragmas == declared:
         return
-    here = {pragma.name: pragma.value for pragma in manifest.pragmas}
-    there = {pragma.name: pragma.value for pragma in declared}
-    whats = [
-        f"PRAGMA {name} is {there.get(name, 'absent')} in schema.yaml and {here.get(name, 'absent')} here."
-        for name in {**there, **here}
-        if there.get(name) != here.get(name)
+    recorded_values = {pragma.name: pragma.value for pragma in manifest.pragmas}
+    declared_values = {pragma.name: pragma.value for pragma in declared}
+    differences = [
+        f"PRAGMA {name} is {declared_values.get(name, 'absent')} in schema.yaml and "
+        f"{recorded_values.get(name, 'absent')} here."
+        for name in declared_values | recorded_values
+        if declared_values.get(name) != recorded_values.get(name)
     ]
-    for what in whats or ["the PRAGMAs are in a different order than in schema.yaml."]:
+    for what in differences or ["the PRAGMAs are in a different order than in schema.yaml."]:
         yield _file_finding(manifest.path, what, code=FindingCode.PRAGMA_CHANGED, subject=Subject.PRAGMA)
 
 
 def _manifest_findings(manifest: Manifest, project: Project, head: str, *, is_intact: bool) -> Iterator[Finding]:
-    """Report outdated settings and fingerprints; ``head`` is the right fingerprint."""
+    """Yield a finding if the setting ``ignore`` or the fingerprint of the manifest is out of date.
+
+    ``head`` is the fingerprint of the schema that the migrations build. ``is_intact`` is false if other findings report
+    migrations that differ from the manifest; the fingerprint then differs for the same reason.
+    """
     if manifest.ignore != project.ignore:
-        there, here = (", ".join(names) or "empty" for names in (project.ignore, manifest.ignore))
-        what = f"the setting `ignore` is {there} in pyproject.toml and {here} here."
-        yield _file_finding(manifest.path, what)
+        setting, recorded = (", ".join(names) or "empty" for names in (project.ignore, manifest.ignore))
+        yield _file_finding(manifest.path, f"the setting `ignore` is {setting} in pyproject.toml and {recorded} here.")
     if manifest.fingerprint != head and is_intact:
-        what = "the fingerprint differs from that of the schema that the migrations build."
-        yield _file_finding(manifest.path, what)
+        yield _file_finding(manifest.path, "the fingerprint differs from that of the schema that the migrations build.")

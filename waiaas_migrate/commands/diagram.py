@@ -23,7 +23,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-#: What a diagram can be written as.
+#: The formats of a diagram.
 Format = Literal["html", "svg", "mermaid", "dot", "markdown"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDINGS: dict[str, Format] = {
@@ -43,19 +43,19 @@ _ENDINGS: dict[str, Format] = {
 def diagram(project: Project, database: str | None = None, *, form: Format = "html") -> str:
     """Return the text of a diagram of ``database``, or of the project's schema.yaml.
 
-    The page about a schema.yaml has its history, too: what each migration changed.
+    The HTML page for schema.yaml also shows what each migration changed.
 
     Args:
         project: the project.
         database: a path or a URL; None for schema.yaml.
-        form: what to write the diagram as.
+        form: the format of the diagram.
 
     Raises:
         InputError: schema.yaml or the migrations cannot be used.
         DatabaseFileError: the database cannot be read.
         UsageError: the format needs a layout, and igraph is not installed.
     """
-    title, schema = _schema(project, database)
+    title, schema = _title_and_schema(project, database)
     match form:
         case "html":
             steps = () if database is not None else migration_steps(project, schema)
@@ -71,23 +71,23 @@ def diagram(project: Project, database: str | None = None, *, form: Format = "ht
 
 
 def format_of(path: Path) -> Format:
-    """Return the format that the ending of ``path`` stands for.
+    """Return the format that belongs to the ending of ``path``.
 
     Raises:
-        UsageError: it stands for none.
+        UsageError: no format has this ending.
     """
-    found = _ENDINGS.get(path.suffix.lower())
-    if found is None:
+    form = _ENDINGS.get(path.suffix.lower())
+    if form is None:
         raise UsageError(
             f"--output {path}: no format has this ending. Add `--format`, or use one of {', '.join(_ENDINGS)}."
         )
-    return found
+    return form
 
 
-def _schema(project: Project, database: str | None) -> tuple[str, Schema]:
-    """Return the title of the diagram, and the schema."""
+def _title_and_schema(project: Project, database: str | None) -> tuple[str, Schema]:
+    """Return the title of the diagram, and the schema of ``database`` or, if it is None, of schema.yaml."""
     if database is None:
         return project.schema.name, declare(project, Renderer(project.templates)).schema
-    others = ignored_by(project).except_for(declared_names(project.schema))
+    other_tools = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, name):
-        return Path(name).name, introspect(connection, others=others)
+        return Path(name).name, introspect(connection, other_tools=other_tools)

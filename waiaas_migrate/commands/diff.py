@@ -15,14 +15,14 @@ from waiaas_migrate.commands.live_database import (
     database_state,
     ignored_by,
     live_connection,
-    read_folder,
+    read_project_folder,
 )
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.locate import declared_names, located, placed
+from waiaas_migrate.files.schema_file.locate import declared_names, locate_hazards, locate_problems
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.describe import describe
@@ -39,7 +39,7 @@ _YAML = frozenset({".yaml", ".yml"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The changes between two sides in words, their hazards, and SQL if requested."""
+    """The changes between two schemas in words, their hazards, and the SQL that makes them if it was requested."""
 
     changes: tuple[str, ...]
     hazards: tuple[Hazard, ...]
@@ -56,33 +56,33 @@ def compare(
         project: the project whose enums and templates are used.
         first: a schema.yaml, a migrations folder, or a database.
         second: a schema.yaml, a migrations folder, or a database.
-        sql: draft the migration, too.
+        sql: also return the SQL of the migration from ``first`` to ``second``.
         column_order: count a different order of columns as a change.
 
     Raises:
-        InputError: a side cannot be used.
+        InputError: ``first`` or ``second`` cannot be used.
         DatabaseFileError: a database cannot be read.
     """
     renderer = Renderer(project.templates)
     first, second = database_text(first), database_text(second)
-    before, hinted = _first(project, first, renderer, second)
+    before, declared_hints = _first(project, first, renderer, second)
     with closing(before):
         new, known = _second(project, second, renderer, before)
         old = introspect(before, known)
-        done = (*hinted, *_applied_hints(project, first)) if hints(new) else ()
+        done = (*declared_hints, *_applied_hints(project, first)) if hints(new) else ()
         transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
         if not changes_of(transition):
-            order = diff(old, new, column_order=column_order)
-            return Comparison(changes=tuple(describe(change) for change in order), hazards=())
+            reordered = diff(old, new, column_order=column_order)
+            return Comparison(changes=tuple(describe(change) for change in reordered), hazards=())
         if transition.problems:
-            raise SchemaFileError(located(transition.problems, Path(second), root=project.root))
+            raise SchemaFileError(locate_problems(transition.problems, Path(second), root=project.root))
         hazards = hazards_of(transition)
         drafted = draft(before, transition, hazards, (), renderer, "diff") if sql else None
-    found = hazards if drafted is None else drafted.hazards
-    ordered = replace(transition, changes=diff(transition.old, new, column_order=column_order))
+    hazards = hazards if drafted is None else drafted.hazards
+    transition = replace(transition, changes=diff(transition.old, new, column_order=column_order))
     return Comparison(
-        changes=tuple(describe(change) for change in changes_of(ordered)),
-        hazards=placed(found, Path(second), root=project.root) if _is_yaml(second) else found,
+        changes=tuple(describe(change) for change in changes_of(transition)),
+        hazards=locate_hazards(hazards, Path(second), root=project.root) if _is_yaml(second) else hazards,
         sql=None if drafted is None else drafted.migration.sql,
     )
 
@@ -92,20 +92,20 @@ def _is_yaml(side: str) -> bool:
 
 
 def _first(project: Project, side: str, renderer: Renderer, second: str) -> tuple[sqlite3.Connection, tuple[str, ...]]:
-    """Return the schema of ``side`` as a database in memory, and the rename hints in it."""
+    """Return a database in memory with the schema of ``side``, and the rename hints that ``side`` declares."""
     path = Path(side)
     if path.is_dir():
         return replay(read_migrations(path)), ()
     if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
-    others = ignored_by(project).except_for(_names(project, second))
+    other_tools = ignored_by(project).except_for(_names(project, second))
     with live_connection(side) as (connection, _):
-        return copy_of_schema(connection, others, renderer, side), ()
+        return copy_of_schema(connection, other_tools, renderer, side), ()
 
 
 def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
-    """Return the schema of ``side``, and which texts of ``before`` need not be read again."""
+    """Return the schema of ``side``, and the CREATE statements of ``before`` that need not be parsed again."""
     path = Path(side)
     if path.is_dir():
         with closing(replay(read_migrations(path))) as replayed:
@@ -115,11 +115,11 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with live_connection(side) as (connection, _):
-        return introspect(connection, others=ignored_by(project).except_for(names)), {}
+        return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
 
 
 def _names(project: Project, side: str) -> frozenset[str]:
-    """Return the names that ``side`` declares; for a database, those that the project declares."""
+    """Return the names of tables and other objects in ``side``; for a database, the names that the project declares."""
     path = Path(side)
     if not path.is_dir():
         return declared_names(path.absolute() if _is_yaml(side) else project.schema)
@@ -128,18 +128,18 @@ def _names(project: Project, side: str) -> frozenset[str]:
 
 
 def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
-    """Return the rename hints that the migrations which built ``side`` have carried out."""
+    """Return the rename hints that the migrations of ``side`` have already followed."""
     path = Path(side)
     if path.is_dir():
-        return _recorded(path)
+        return _recorded_hints(path)
     if _is_yaml(side) or not project.migrations.exists():
         return ()
     with live_connection(side) as (connection, _):
-        found = database_state(connection, read_folder(project))
-    # Between two migrations it is unknown which hints were carried out.
-    return _recorded(project.migrations) if found.applied and not found.pending else ()
+        state = database_state(connection, read_project_folder(project))
+    # The manifest doesn't say which migration followed a hint. So it helps only if none is pending.
+    return _recorded_hints(project.migrations) if state.applied and not state.pending else ()
 
 
-def _recorded(migrations: Path) -> tuple[str, ...]:
+def _recorded_hints(migrations: Path) -> tuple[str, ...]:
     manifest = read_manifest(migrations)
     return () if manifest is None else manifest.hints

@@ -1,4 +1,4 @@
-"""``drift``: find changes to a live database that no migration made."""
+"""``drift``: find manual changes, the differences of a live database from the schema that its migrations make."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, mismatch_findings, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
-    Folder,
+    ProjectFolder,
     database_state,
-    inspect_all,
     live_connection,
-    read_folder,
+    read_project_folder,
 )
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.describe import describe_made
@@ -47,13 +46,13 @@ _FIX_HOOKS = (
 class Drift:
     """The differences between a database and the schema that its migrations build.
 
-    Objects of post-apply hooks are compared only at head: hooks run after the last pending migration.
+    Objects of post-apply hooks are compared only if no migration is pending, because hooks run after the last one.
 
     Args:
-        database: its name.
+        database: the name of the database.
         findings: the differences.
-        pending: migrations that it has not applied.
-        is_adopted: false if it has tables but no record of migrations; then everything in it is a finding.
+        pending: migrations that the database has not applied.
+        is_adopted: false if the database has tables but no record of migrations; then each object in it is a finding.
     """
 
     database: str
@@ -63,14 +62,14 @@ class Drift:
 
 
 def drift(project: Project, database: StrPath, *, column_order: bool = False) -> Drift:
-    """Compare ``database`` with the schema that its applied migrations build in memory; nothing is written.
+    """Compare ``database`` with the schema that its applied migrations build in memory; write nothing.
 
     Raises:
         DatabaseFileError: the database cannot be read.
         MigrationsError: the migrations folder cannot be used.
         UnsupportedError: the database has something that cannot be read exactly.
     """
-    return _drift(database, folder=read_folder(project), column_order=column_order)
+    return _drift(database, folder=read_project_folder(project), column_order=column_order)
 
 
 def drift_of_all(
@@ -80,19 +79,20 @@ def drift_of_all(
     *,
     column_order: bool = False,
 ) -> Iterator[Outcome[Drift]]:
-    """Yield the drift of each of ``databases``; replay each history once.
+    """Yield the drift of each of ``databases``, in their order.
 
     Raises:
         MigrationsError: the migrations folder cannot be used.
-        UsageError: ``databases`` is one name.
+        UsageError: ``databases`` is a single name instead of several.
     """
-    return inspect_all(functools.partial(_drift, column_order=column_order), project, databases, fleet)
+    folder = read_project_folder(project)
+    return each(functools.partial(_drift, folder=folder, column_order=column_order), databases, fleet)
 
 
-def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
+def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> Drift:
     with live_connection(database) as (connection, name):
-        found = database_state(connection, folder)
-        schemas = read_schemas(connection, folder, found)
+        state = database_state(connection, folder)
+        schemas = read_schemas(connection, folder, state)
     unknown = tuple(
         Finding(
             code=FindingCode.UNKNOWN_MIGRATION,
@@ -102,33 +102,33 @@ def _drift(database: StrPath, *, folder: Folder, column_order: bool) -> Drift:
             fix="Use the version of the application that has it. If only databases of your own ran it, run "
             "`waiaas-migrate apply --redo` on them.",
         )
-        for row in found.unknown
+        for row in state.unknown
     )
     changes = diff(schemas.expected, schemas.live, column_order=column_order)
-    by_hand = [change for change in changes if object_of(change) not in schemas.hooked]
-    of_hooks = [] if found.pending else [change for change in changes if object_of(change) in schemas.hooked]
-    code, sentence, fix = _reason(found)
+    manual = [change for change in changes if object_of(change) not in schemas.hook_objects]
+    of_hooks = [] if state.pending else [change for change in changes if object_of(change) in schemas.hook_objects]
+    code, sentence, fix = _explanation(state)
     hook = FindingCode.HOOK_CHANGE
     return Drift(
         database=name,
         findings=(
-            *mismatch_findings(found.changed),
+            *mismatch_findings(state.changed),
             *unknown,
-            *schema_findings(by_hand, code=code, sentence=sentence, fix=fix, words=describe_made),
-            *schema_findings(of_hooks, code=hook, sentence=_HOOKS, fix=_FIX_HOOKS, words=describe_made),
+            *schema_findings(manual, code=code, sentence=sentence, fix=fix, describe_change=describe_made),
+            *schema_findings(of_hooks, code=hook, sentence=_HOOKS, fix=_FIX_HOOKS, describe_change=describe_made),
         ),
-        pending=tuple(migration.id for migration in found.pending),
-        is_adopted=found.is_adopted,
+        pending=tuple(migration.id for migration in state.pending),
+        is_adopted=state.is_adopted,
     )
 
 
-def _reason(found: DatabaseState) -> tuple[FindingCode, str, str]:
-    """Return the code, the wording and the fix for the differences of a database."""
-    if not found.is_adopted:
+def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
+    """Return the code, the sentence and the fix of the findings for a database in ``state``."""
+    if not state.is_adopted:
         return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
-    if found.unknown:
+    if state.unknown:
         return FindingCode.UNKNOWN_CHANGE, _UNKNOWN, _FIX_UNKNOWN
-    if found.changed:
+    if state.changed:
         return FindingCode.UNKNOWN_CHANGE, _CHANGED, _FIX_CHANGED
     return FindingCode.MANUAL_CHANGE, _BY_HAND, _FIX_BY_HAND
 
@@ -138,36 +138,38 @@ class Schemas:
     """The schema of a database, and the schemas to compare it with.
 
     Args:
-        live: the schema of the database.
-        made: the schema that its applied migrations make.
-        expected: ``made`` with the post-apply hooks, if no migration is pending.
-        hooked: the objects that the hooks make or change.
+        live: the schema of the database, without the tables of other tools.
+        migrated: the schema that the applied migrations make.
+        expected: ``migrated`` and, unless a migration is pending, the objects of the post-apply hooks.
+        hook_objects: the objects that the hooks make or change, each as its kind and name.
     """
 
     live: Schema
-    made: Schema
+    migrated: Schema
     expected: Schema
-    hooked: frozenset[tuple[str, str]]
+    hook_objects: frozenset[tuple[str, str]]
 
 
-def read_schemas(connection: sqlite3.Connection, folder: Folder, found: DatabaseState) -> Schemas:
-    """Return the schema of the database ``found``, and those to compare it with."""
-    made, hooks = _built(found.applied), folder.files.post_apply if found.is_adopted else ()
+def read_schemas(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> Schemas:
+    """Read the schema of a database in ``state``, and build the schemas to compare it with."""
+    migrated, hooks = _schema_after(state.applied), folder.files.post_apply if state.is_adopted else ()
     return Schemas(
-        live=introspect(connection, others=folder.others.except_for(made.names)),
-        made=made,
-        expected=made if found.pending else _built((*found.applied, *hooks)),
-        hooked=_hooked(folder.files.migrations, hooks) if hooks else frozenset(),
+        live=introspect(connection, other_tools=folder.other_tools.except_for(migrated.names)),
+        migrated=migrated,
+        expected=migrated if state.pending else _schema_after((*state.applied, *hooks)),
+        hook_objects=_hook_objects(folder.files.migrations, hooks) if hooks else frozenset(),
     )
 
 
 @functools.lru_cache(maxsize=16)
-def _hooked(migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, ...]) -> frozenset[tuple[str, str]]:
-    return frozenset(map(object_of, diff(_built(migrations), _built((*migrations, *hooks)))))
+def _hook_objects(
+    migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, ...]
+) -> frozenset[tuple[str, str]]:
+    return frozenset(map(object_of, diff(_schema_after(migrations), _schema_after((*migrations, *hooks)))))
 
 
 @functools.lru_cache(maxsize=16)
-def _built(migrations: tuple[MigrationFile, ...]) -> Schema:
-    """Return the schema that ``migrations`` build; cached, since most databases of a fleet share it."""
+def _schema_after(migrations: tuple[MigrationFile, ...]) -> Schema:
+    """Return the schema that ``migrations`` build. Cached, because most databases of a fleet ran the same ones."""
     with closing(replay(migrations)) as connection:
         return introspect(connection)

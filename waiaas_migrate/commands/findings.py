@@ -1,4 +1,4 @@
-"""Findings of ``check``, ``drift`` and ``lint``."""
+"""What ``check``, ``drift`` and ``lint`` report: findings, their codes, and functions that create them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
-from waiaas_migrate.errors import Failure
+from waiaas_migrate.errors import Failure, Problem
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces, key_path
 from waiaas_migrate.runner.mismatch import Mismatch
@@ -16,7 +16,7 @@ from waiaas_migrate.schema.describe import describe
 
 
 class Subject(StrEnum):
-    """What a finding is about."""
+    """The part of a project or database that a finding is about."""
 
     ENUM = "enum"
     SCHEMA = "schema"
@@ -37,7 +37,7 @@ class Severity(StrEnum):
 
 
 class FindingCode(StrEnum):
-    """Every kind of finding of ``check`` and ``drift``, with its explanation in ``docs/findings.md``."""
+    """The kinds of findings of ``check`` and ``drift``, each with the explanation that ``docs/findings.md`` lists."""
 
     explanation: str
 
@@ -49,16 +49,13 @@ class FindingCode(StrEnum):
 
     BROKEN_OBJECT = "BROKEN_OBJECT", "A view or trigger does not work, such as a view that reads a missing table."
     ENUM_CHANGED = "ENUM_CHANGED", "The application's enum and the list of values in the migrations differ."
-    FAILING_ROLLBACK = "FAILING_ROLLBACK", "The rollback of a migration that was written by hand fails."
+    FAILING_ROLLBACK = "FAILING_ROLLBACK", "The rollback of a hand-written migration fails."
     HOOK_CHANGE = "HOOK_CHANGE", "An object differs from what the post-apply hooks make."
-    INCOMPLETE_ROLLBACK = (
-        "INCOMPLETE_ROLLBACK",
-        "The rollback of a migration that was written by hand leaves a difference.",
-    )
+    INCOMPLETE_ROLLBACK = "INCOMPLETE_ROLLBACK", "The rollback of a hand-written migration leaves a difference."
     MANUAL_CHANGE = "MANUAL_CHANGE", "The database has a change that no migration made."
     MISSING_MANIFEST = "MISSING_MANIFEST", "The migrations folder has no manifest.json."
     MISSING_MIGRATION = "MISSING_MIGRATION", "schema.yaml declares a change that no migration makes."
-    MISSING_ROLLBACK = "MISSING_ROLLBACK", "A migration that was written by hand has no rollback."
+    MISSING_ROLLBACK = "MISSING_ROLLBACK", "A hand-written migration has no rollback."
     NOT_ADOPTED = "NOT_ADOPTED", "The database has tables, but no record of migrations."
     OTHER_MIGRATION = "OTHER_MIGRATION", "The database ran another migration under the name of one in the folder."
     PRAGMA_CHANGED = "PRAGMA_CHANGED", "The PRAGMAs of schema.yaml and manifest.json differ."
@@ -75,18 +72,18 @@ class FindingCode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to correct.
+    """A problem that a command found, with its place and a way to correct it.
 
     Args:
-        code: its kind, which never changes between releases.
-        severity: how bad it is.
-        subject: what it is about.
-        where: the table, column, enum or file.
+        code: the kind of problem. Codes never change between releases.
+        severity: how bad the problem is.
+        subject: the part of the project or database.
+        where: the name of the table, column, enum or file.
         what: the problem, in a sentence.
-        fix: what to do, in a sentence.
-        file: the file to correct, relative to the project's folder; empty if there is none.
-        line: from 1; None if it is about the whole file.
-        column: from 1.
+        fix: what to do, in a sentence; may be empty.
+        file: the file to correct, relative to the project's folder; empty if no file needs a correction.
+        line: the line, counted from 1; None if the finding is about the whole file.
+        column: the column in the line, counted from 1.
     """
 
     code: str
@@ -104,7 +101,7 @@ class Finding:
 
 
 def mismatch_findings(mismatch: Mismatch | None) -> tuple[Finding, ...]:
-    """Return a finding if a database didn't run the migrations of the folder."""
+    """Return a finding for ``mismatch``, or nothing if it is None."""
     if mismatch is None:
         return ()
     where, what = ", ".join(mismatch.migrations), f"the database {mismatch.what}"
@@ -118,45 +115,39 @@ def schema_findings(
     code: FindingCode,
     sentence: str,
     fix: str,
-    words: Callable[[Change], str] = describe,
+    describe_change: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
 ) -> tuple[Finding, ...]:
-    """Return a finding for each of ``changes``, at its place in schema.yaml if ``places`` are given.
+    """Return a finding for each of ``changes`` to a schema.
 
-    ``sentence`` is the text of each finding; its ``{}`` stands for what ``words`` returns for the change.
+    Args:
+        changes: the differences.
+        code: the code of the findings.
+        sentence: a format string for ``Finding.what``; ``{}`` becomes the description of the change.
+        fix: the fix of the findings.
+        describe_change: returns the description of a change.
+        places: finds the place of a change in schema.yaml; None for a live database.
     """
     subject = Subject.HOOK if code is FindingCode.HOOK_CHANGE else Subject.SCHEMA
-    return tuple(
-        placed(
-            Finding(
-                code=code, subject=subject, where=spelled_name(change), what=sentence.format(words(change)), fix=fix
-            ),
-            None if places is None else places.find(key_path(change)),
-        )
-        for change in changes
-    )
+    findings = []
+    for change in changes:
+        what = sentence.format(describe_change(change))
+        finding = Finding(code=code, subject=subject, where=spelled_name(change), what=what, fix=fix)
+        findings.append(with_place(finding, None if places is None else places.find(key_path(change))))
+    return tuple(findings)
 
 
-def placed(finding: Finding, at: Origin | None) -> Finding:
-    """Return ``finding`` with its place."""
-    return finding if at is None else replace(finding, file=at.file, line=at.line, column=at.column)
+def with_place(finding: Finding, place: Origin | Problem | None) -> Finding:
+    """Return ``finding`` with the file, line and column of ``place``; unchanged if ``place`` is None."""
+    return finding if place is None else replace(finding, file=place.file, line=place.line, column=place.column)
 
 
 def failure_findings(failure: Failure) -> tuple[Finding, ...]:
     """Return a finding for each problem of ``failure``, with the error's kind as its code."""
-    subject = Subject.INPUT
+    code, subject = failure.kind, Subject.INPUT
     if not failure.problems:
-        return (Finding(code=failure.kind, subject=subject, where=failure.kind, what=failure.message),)
+        return (Finding(code=code, subject=subject, where=code, what=failure.message),)
     return tuple(
-        Finding(
-            code=failure.kind,
-            subject=subject,
-            where=problem.path or problem.file,
-            what=problem.what,
-            fix=problem.fix,
-            file=problem.file,
-            line=problem.line,
-            column=problem.column,
-        )
-        for problem in failure.problems
+        with_place(Finding(code=code, subject=subject, where=one.path or one.file, what=one.what, fix=one.fix), one)
+        for one in failure.problems
     )

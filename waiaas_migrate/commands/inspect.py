@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """The text of a schema.yaml, and a remark for each list that is close to an enum, or fits several."""
+    """The text of a schema.yaml, and remarks on lists of values that almost equal an enum, or equal several."""
 
     text: str
     remarks: tuple[str, ...] = ()
@@ -37,48 +37,49 @@ def inspect(
     root: StrPath | None = None,
     others: OtherTools = OtherTools(),  # noqa: B008 — a frozen value
 ) -> Inspected:
-    """Return the schema of ``database`` as the text of a schema.yaml; nothing is written.
+    """Return the schema of ``database`` as the text of a schema.yaml; write nothing.
 
     Args:
         database: a path or a URL.
-        enums: modules and files; each list of values in a CHECK is linked to the enum that has the same values.
-        root: the folder in which to look for them first; None for the current one.
-        others: which tables belong to other tools. A comment names them instead.
+        enums: modules and files with enums. A list of values in a CHECK becomes a reference to the enum with these
+            values.
+        root: the folder in which modules and files are looked up first; None for the current folder.
+        others: tells which tables belong to other tools. They are left out; a comment names them.
 
     Raises:
         DatabaseFileError: the file is missing, is not a database, or cannot be read.
-        SchemaFileError: a module or file cannot be read.
-        UnsupportedError: the database has something that cannot be read exactly, or written.
+        SchemaFileError: a module or file with enums cannot be read.
+        UnsupportedError: the database has something that cannot be read exactly, or that schema.yaml can't express.
     """
     sources = [EnumSource(one, Origin(file="enums")) if isinstance(one, str) else one for one in enums]
     loaded = load_enums(sources, root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
-        schema = introspect(connection, others=others)
+        schema = introspect(connection, other_tools=others)
         left_out = _left_out(connection, others)
-    found = link_enums(schema, loaded)
-    comments = [line for remark in (*left_out, *found.remarks) for line in textwrap.wrap(remark, 118)]
+    linked = link_enums(schema, loaded)
+    comments = [line for remark in (*left_out, *linked.remarks) for line in textwrap.wrap(remark, 118)]
     head = "".join(f"# {line}\n" for line in comments) + "\n" if comments else ""
-    text = schema_text(schema, enums=found.links, enum_sources=sources)
-    return Inspected(text=head + text, remarks=found.remarks)
+    text = schema_text(schema, enums=linked.links, enum_sources=sources)
+    return Inspected(text=head + text, remarks=linked.remarks)
 
 
 def sources_of(project: Project) -> tuple[EnumSource, ...]:
     """Return the sources of enums that the project's schema.yaml names.
 
     Raises:
-        UsageError: there is no schema.yaml, or it names none.
+        UsageError: the project has no schema.yaml, or the file names no sources.
         SchemaFileError: the file can't be read.
     """
-    if not (found := declared_sources(project.schema, root=project.root)):
+    if not (sources := declared_sources(project.schema, root=project.root)):
         raise UsageError(
             "--enums: no module is named. Add `--enums-module app.enums`, or `enums: app.enums` in schema.yaml."
         )
-    return found
+    return sources
 
 
-def _left_out(connection: sqlite3.Connection, others: OtherTools) -> tuple[str, ...]:
-    """Return a sentence that names the tables and views of other tools, if there are any."""
+def _left_out(connection: sqlite3.Connection, other_tools: OtherTools) -> tuple[str, ...]:
+    """Return a sentence that names the tables and views of other tools, or nothing if there are none."""
     rows = read_catalog(connection)
-    ours = set(others.without(rows))
-    names = [row.name for row in rows if row.kind in ("table", "view") and row not in ours]
+    own_rows = set(other_tools.exclude_from(rows))
+    names = [row.name for row in rows if row.kind in ("table", "view") and row not in own_rows]
     return (f"Left out, because other tools own them: {', '.join(names)}.",) if names else ()

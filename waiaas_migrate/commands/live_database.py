@@ -1,13 +1,14 @@
-"""Compare a live database with the migrations folder, without changing either."""
+"""Open a live database read-only, and compare its records with the migrations folder.
+
+``status``, ``drift``, ``adopt`` and the other commands that take a database begin here. Nothing is written.
+"""
 
 from __future__ import annotations
 
-import functools
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from waiaas_migrate.authoring.declared import build
 from waiaas_migrate.authoring.migration_facts import derive_facts
@@ -16,7 +17,6 @@ from waiaas_migrate.files.migration_dir.manifest import Manifest, check_manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
 from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
@@ -24,37 +24,35 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
-from waiaas_migrate.sqlite.reading.introspect import introspect, read_ours
+from waiaas_migrate.sqlite.reading.introspect import introspect, read_project_catalog
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
-    """The migrations folder of a project.
+class ProjectFolder:
+    """The migrations folder of a project, compared with its manifest.
 
     Args:
-        files: the migrations and post-apply hooks; without the manifest if they differ from it.
-        problems: differences from the manifest, for which ``apply`` refuses the folder.
-        others: which tables of a database belong to other tools.
+        files: the migrations and post-apply hooks; ``files.manifest`` is None if the files differ from the manifest.
+        problems: the differences between the files and the manifest. ``apply`` refuses a folder with problems.
+        other_tools: tells which tables of a database belong to other tools.
     """
 
     files: MigrationFolder
     problems: tuple[Problem, ...]
-    others: OtherTools
+    other_tools: OtherTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """The migrations that a database has and hasn't applied.
+    """The applied and pending migrations of a database.
 
     Args:
-        applied: migrations of the folder that it has applied.
-        pending: migrations of the folder that it has not.
+        applied: migrations of the folder that the database has applied.
+        pending: migrations of the folder that the database has not applied.
         unknown: applied migrations that are not in the folder.
-        is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
-        changed: applied migrations whose text isn't the one that it ran, so that ``apply`` refuses it.
+        is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
+        changed: applied migrations whose text has changed since; None if all match. ``apply`` refuses such a database.
     """
 
     applied: tuple[MigrationFile, ...]
@@ -64,20 +62,8 @@ class DatabaseState:
     changed: Mismatch | None
 
 
-def inspect_all(
-    inspection: Callable[..., ResultT], project: Project, databases: Iterable[StrPath], fleet: Fleet
-) -> Iterator[Outcome[ResultT]]:
-    """Call ``inspection(database, folder=…)`` for each of ``databases``; the folder of ``project`` is read once.
-
-    Raises:
-        MigrationsError: the migrations folder cannot be used.
-        UsageError: ``databases`` is one name.
-    """
-    return each(functools.partial(inspection, folder=read_folder(project)), databases, fleet)
-
-
-def read_folder(project: Project) -> Folder:
-    """Return the migrations folder of ``project``.
+def read_project_folder(project: Project) -> ProjectFolder:
+    """Read the migrations folder of ``project``, and compare it with its manifest.
 
     Raises:
         MigrationsError: the folder or its manifest cannot be used.
@@ -85,16 +71,17 @@ def read_folder(project: Project) -> Folder:
     migrations, hooks, manifest = read_recorded(project.migrations)
     recorded = {} if manifest is None else manifest.facts
     facts = [recorded.get(file.id) or derive_facts(file) for file in (*migrations, *hooks)]
-    ours = (table for one in facts for table, _ in one.forward.tables or ())
+    own_tables = (table for known in facts for table, _ in known.forward.tables or ())
     problems = () if manifest is None else check_manifest(manifest, migrations)
     files = MigrationFolder(
         path=project.migrations, migrations=migrations, post_apply=hooks, manifest=None if problems else manifest
     )
-    return Folder(files=files, problems=problems, others=_ignored(project, manifest).except_for(ours))
+    other_tools = _ignored(project, manifest).except_for(own_tables)
+    return ProjectFolder(files=files, problems=problems, other_tools=other_tools)
 
 
 def ignored_by(project: Project) -> OtherTools:
-    """Return which tables belong to other tools, by the settings of ``project`` and of its manifest.
+    """Return the patterns for tables of other tools, from pyproject.toml and the manifest of ``project``.
 
     Raises:
         MigrationsError: the manifest cannot be used.
@@ -103,14 +90,14 @@ def ignored_by(project: Project) -> OtherTools:
 
 
 def _ignored(project: Project, manifest: Manifest | None) -> OtherTools:
-    # A server may have the migrations but no pyproject.toml.
+    # A server may have the migrations folder, but no pyproject.toml.
     recorded = () if manifest is None else manifest.ignore
     return OtherTools(patterns=tuple(dict.fromkeys((*project.ignore, *recorded))))
 
 
 @contextmanager
 def live_connection(database: StrPath) -> Iterator[tuple[sqlite3.Connection, str]]:
-    """Open ``database`` read-only in one transaction; yield the connection and the name for messages.
+    """Open ``database`` read-only in one transaction; yield the connection, and the database's name for messages.
 
     Raises:
         DatabaseFileError: the file is missing, not a database, or cannot be read.
@@ -126,30 +113,30 @@ def live_connection(database: StrPath) -> Iterator[tuple[sqlite3.Connection, str
 
 
 def copy_of_schema(
-    connection: sqlite3.Connection, others: OtherTools, renderer: Renderer, name: str
+    connection: sqlite3.Connection, other_tools: OtherTools, renderer: Renderer, name: str
 ) -> sqlite3.Connection:
-    """Return a database in memory with the schema of the database ``name``, but no tables of ``others``.
+    """Return a database in memory with the schema of the database called ``name``, without tables of other tools.
 
     Raises:
         UnsupportedError: the database has something that cannot be read exactly.
     """
     try:
-        return schema_copy(read_ours(connection, others))
+        return schema_copy(read_project_catalog(connection, other_tools))
     except sqlite3.Error:
-        return build(introspect(connection, others=others), renderer, file=name)
+        return build(introspect(connection, other_tools=other_tools), renderer, file=name)
 
 
-def database_state(connection: sqlite3.Connection, folder: Folder) -> DatabaseState:
-    """Return which migrations of ``folder`` the database has applied."""
+def database_state(connection: sqlite3.Connection, folder: ProjectFolder) -> DatabaseState:
+    """Return the migrations of ``folder`` that the database has applied, and those that are pending."""
     rows = read_applied(connection)
     applied = {row.hash for row in rows or ()}
     known = {migration_hash(migration.id): migration for migration in folder.files.migrations}
     squashed = folder.files.squashed_hashes
-    has_tables = rows is None and any(row.kind == "table" for row in folder.others.without(read_catalog(connection)))
+    own_objects = folder.other_tools.exclude_from(read_catalog(connection)) if rows is None else ()
     return DatabaseState(
         applied=tuple(migration for key, migration in known.items() if key in applied),
         pending=tuple(migration for key, migration in known.items() if key not in applied),
         unknown=tuple(row for row in rows or () if row.hash not in known and row.hash not in squashed),
-        is_adopted=not has_tables,
+        is_adopted=not any(row.kind == "table" for row in own_objects),
         changed=changed(connection, folder.files, read_records(connection)),
     )

@@ -1,4 +1,7 @@
-"""Find what each migration changes: replay them once, and compare the schema after each with the one before."""
+"""Find the changes that each migration makes, for the history in ``diagram``.
+
+The migrations are replayed once, and the schemas before and after each of them are compared.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,16 @@ from waiaas_migrate.schema.model import Column, Index, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
-from waiaas_migrate.sqlite.database.memory import copy, memory
+from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.rename import rename_in
 
-#: Old names by new ones, both folded: of tables (under an empty name), and of the columns of each table.
-_Renamed = Mapping[tuple[str, str], str]
+#: The old name of each renamed object, all names folded. The keys are ``("", new table)`` and ``(table, new column)``.
+_OldNames = Mapping[tuple[str, str], str]
 
 
 def migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
-    """Return a step for each migration of ``project``, and one for what ``schema`` has that no migration makes.
+    """Return a step for each migration of ``project``, and one for the changes to ``schema`` that no migration makes.
 
     Raises:
         MigrationsError: the migrations cannot be used, or one fails on an empty database.
@@ -38,39 +41,39 @@ def migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
     migrations = read_migrations(project.migrations, missing_ok=True)
     if not migrations:
         return ()
-    reader = _Reader(project)
-    with closing(reader), closing(replay(migrations, note=reader.note)) as connection:
-        changes = _changes(project, connection, reader.schema, schema)
+    recorder = _StepRecorder(project)
+    with closing(recorder), closing(replay(migrations, note=recorder.add)) as connection:
+        changes = _changes(project, connection, recorder.schema, schema)
         if changes:
             name = f"{project.schema.name}, without a migration"
-            reader.steps.append(Step(name=name, after=schema, changes=changes))
-    return tuple(reader.steps)
+            recorder.steps.append(Step(name=name, after=schema, changes=changes))
+    return tuple(recorder.steps)
 
 
-class _Reader:
-    """Reads the schema after each migration; reads an unchanged statement only once."""
+class _StepRecorder:
+    """Records the step of each migration during a replay. Parses a CREATE statement only when it is new."""
 
     def __init__(self, project: Project) -> None:
         self.steps: list[Step] = []
         self.schema = Schema()
         self._project = project
         self._known: dict[str, Table | Index] = {}
-        self._before = memory()
+        self._before = open_memory()
 
     def close(self) -> None:
-        """Close the database before the last migration."""
+        """Close the copy of the replayed database."""
         self._before.close()
 
-    def note(self, migration: MigrationFile, connection: sqlite3.Connection) -> None:
+    def add(self, migration: MigrationFile, connection: sqlite3.Connection) -> None:
         """Add the step of ``migration``, which has just run on ``connection``."""
         old, new = self.schema, introspect(connection, self._known)
         with closing(self._before):
-            hinted = _with_renames(old, new, dict(_renames_in(migration.statements)))
+            hinted = _with_hints(old, new, dict(_old_names_in(migration.statements)))
             changes = _changes(self._project, self._before, old, hinted)
         self.steps.append(Step(name=migration.id, after=new, changes=changes))
         self.schema = new
-        self._known = _texts(connection, new)
-        self._before = copy(connection)
+        self._known = _parsed_statements(connection, new)
+        self._before = copy_database(connection)
 
 
 def _changes(project: Project, before: sqlite3.Connection, old: Schema, new: Schema) -> tuple[Change, ...]:
@@ -81,48 +84,44 @@ def _changes(project: Project, before: sqlite3.Connection, old: Schema, new: Sch
     return changes_of(make_transition(before, new, renames, Renderer(project.templates), project.options))
 
 
-def _texts(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table | Index]:
-    """Return what each statement in ``connection`` means, by its text."""
-    tables = schema.by_name()
-    indexes = {fold(index.name): index for table in schema.tables for index in table.indexes}
-    found: dict[str, Table | Index] = {}
-    for row in read_catalog(connection):
-        meaning = (indexes if row.kind == "index" else tables).get(fold(row.name))
-        if meaning is not None and row.kind in ("table", "index"):
-            found[row.sql] = meaning
-    return found
+def _parsed_statements(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table | Index]:
+    """Return the table or index of ``schema`` that each CREATE statement in ``connection`` declares."""
+    objects: dict[tuple[str, str], Table | Index] = {("table", name): table for name, table in schema.by_name().items()}
+    objects |= {("index", fold(index.name)): index for table in schema.tables for index in table.indexes}
+    rows = read_catalog(connection)
+    return {row.sql: objects[key] for row in rows if (key := (row.kind, fold(row.name))) in objects}
 
 
-def _renames_in(statements: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the renames of tables and columns in SQL."""
-    for one in filter(None, map(rename_in, statements)):
-        yield ((one.table, one.new), one.column) if one.column else (("", one.new), one.table)
+def _old_names_in(statements: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the items of ``_OldNames`` for the statements that rename a table or a column."""
+    for rename in filter(None, map(rename_in, statements)):
+        yield ((rename.table, rename.new), rename.column) if rename.column else (("", rename.new), rename.table)
 
 
-def _with_renames(old: Schema, new: Schema, renamed: _Renamed) -> Schema:
-    """Return ``new`` with hints for the renames that led to it: the old name is gone, and the new one wasn't there."""
+def _with_hints(old: Schema, new: Schema, old_names: _OldNames) -> Schema:
+    """Return ``new`` with a rename hint for each table and column that is new, if its old name is gone."""
     before, after = old.by_name(), new.by_name()
     tables = []
     for table in new.tables:
-        source = renamed.get(("", fold(table.name)), "")
-        if source in after or fold(table.name) in before:
-            source = ""
-        previous = before.get(source or fold(table.name))
-        if source and previous is not None:
+        old_name = old_names.get(("", fold(table.name)), "")
+        if old_name in after or fold(table.name) in before:
+            old_name = ""
+        previous = before.get(old_name or fold(table.name))
+        if old_name and previous is not None:
             table = replace(table, renamed_from=previous.name)  # noqa: PLW2901
-        tables.append(table if previous is None else _with_renamed_columns(table, previous, renamed))
+        tables.append(table if previous is None else _with_column_hints(table, previous, old_names))
     return replace(new, tables=tuple(tables))
 
 
-def _with_renamed_columns(table: Table, previous: Table, renamed: _Renamed) -> Table:
+def _with_column_hints(table: Table, previous: Table, old_names: _OldNames) -> Table:
     before = {fold(column.name): column.name for column in previous.columns}
     after = {fold(column.name) for column in table.columns}
 
     def hinted(column: Column) -> Column:
         name = fold(column.name)
-        source = renamed.get((fold(table.name), name)) or renamed.get((fold(previous.name), name), "")
-        if source not in before or source in after or name in before:
+        old_name = old_names.get((fold(table.name), name)) or old_names.get((fold(previous.name), name), "")
+        if old_name not in before or old_name in after or name in before:
             return column
-        return replace(column, hints=replace(column.hints, renamed_from=before[source]))
+        return replace(column, hints=replace(column.hints, renamed_from=before[old_name]))
 
     return replace(table, columns=tuple(map(hinted, table.columns)))

@@ -1,4 +1,4 @@
-"""``models``: write the schema as typed SQLAlchemy classes or tables."""
+"""``models``: generate a Python module with typed SQLAlchemy classes or tables from schema.yaml."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.enums import enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
-from waiaas_migrate.commands.typed_tables.models import USED
+from waiaas_migrate.commands.typed_tables.models import USED_NAMES
 from waiaas_migrate.commands.typed_tables.module_text import Style, module_text
 from waiaas_migrate.commands.typed_tables.values import Source
 from waiaas_migrate.commands.written_file import staleness
@@ -21,7 +21,7 @@ from waiaas_migrate.files.text_file import display_name
 
 
 def models(project: Project, *, style: Style | None = None) -> str:
-    """Return the source of a Python module with the tables that schema.yaml declares; write nothing.
+    """Return the text of a Python module with the tables that schema.yaml declares; write nothing.
 
     Args:
         project: the project.
@@ -35,7 +35,7 @@ def models(project: Project, *, style: Style | None = None) -> str:
 
 
 def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding]:
-    """Report the configured module if it is not what ``models`` would write."""
+    """Yield a finding if the module that pyproject.toml sets as ``models`` is missing or out of date."""
     if project.models is None:
         return
     text = module_text(_source(project, declared), style=project.models_style)
@@ -47,23 +47,24 @@ def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding
 
 
 def _source(project: Project, declared: DeclaredSchema) -> Source:
-    """Add everything that Python modules with enums define: a list that a column refers to may be made from a class.
+    """Return the declared schema with all enums that the generated module can import.
 
-    The module that ``enums`` writes need not be there yet.
+    Enums that no column refers to are included, because a list that a column refers to may be made from such a class.
+    The module that ``enums`` generates is read from memory, so it need not be written yet.
     """
-    found = load_enums(declared_sources(project.schema, root=project.root), root=project.root).definitions
+    definitions = load_enums(declared_sources(project.schema, root=project.root), root=project.root).definitions
     if project.enums_python is not None:
         text = enums(project, language="python")
-        found += enums_in(text, project.enums_python, root=project.root)
-    usable = (one for one in reversed(found) if one.module and not one.problem and one.name not in USED)
+        definitions += enums_in(text, project.enums_python, root=project.root)
+    usable = (one for one in reversed(definitions) if one.module and not one.problem and one.name not in USED_NAMES)
     return Source(declared=declared, enums={one.name: one for one in usable})
 
 
-def is_same_code(found: str, text: str) -> bool:
-    """Return whether two modules have the same code, whatever their layout and comments."""
-    if found == text:
+def is_same_code(first: str, second: str) -> bool:
+    """Return whether two Python modules have the same code, whatever their layout and comments."""
+    if first == second:
         return True
     try:
-        return ast.dump(ast.parse(found)) == ast.dump(ast.parse(text))
+        return ast.dump(ast.parse(first)) == ast.dump(ast.parse(second))
     except (SyntaxError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""Report migrations that can't be rolled back."""
+"""Report hand-written migrations that can't be rolled back, for ``check``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MISSING = (
 def rollback_findings(
     project: Project, migrations: Sequence[MigrationFile], manifest: Manifest | None
 ) -> Iterator[Finding]:
-    """Yield a finding for each recorded hand-written migration whose rollback is missing, fails or leaves a difference.
+    """Yield a finding for each hand-written migration whose rollback is missing, fails, or leaves a difference.
 
-    Comments in a migration and the settings of ``lint`` can waive a finding. By default, a missing rollback has
-    severity info, because it may be intended.
+    Only migrations in the manifest are tried. A comment in the migration or the settings of ``lint`` can waive a
+    finding. By default, a missing rollback has the severity info, because it may be intended.
     """
     facts = {} if manifest is None else manifest.facts
-    by_hand = {name for name, known in facts.items() if known.by_hand}
-    for migration, fault, what in faulty_rollbacks(migrations, by_hand):
+    hand_written = {name for name, known in facts.items() if known.by_hand}
+    for migration, fault, what in faulty_rollbacks(migrations, hand_written):
         code = FindingCode[fault]
         if code in project.lint.ignore or code in migration_waivers(migration, root=project.root):
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +10,14 @@ from typing import Literal
 
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
-    Folder,
+    ProjectFolder,
     database_state,
-    inspect_all,
     live_connection,
-    read_folder,
+    read_project_folder,
 )
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome
+from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.mismatch import Mismatch, manual_changes, never_ran
 from waiaas_migrate.runner.proof.differences import Difference
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -27,15 +27,15 @@ State = Literal["applied", "pending", "unknown", "changed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The migrations of a database.
+    """The migrations of a database, each with its state, and the reasons for which ``apply`` would refuse it.
 
     Args:
-        database: its name.
-        migrations: each with its state, in the order of the folder; unknown ones last.
-        is_adopted: false if it has tables but no record of migrations, so that ``apply`` refuses it.
-        problems: differences between the folder and its manifest, for which ``apply`` refuses the folder.
-        mismatch: migrations that it didn't run as the folder has them, so that ``apply`` refuses it.
-        manual_changes: differences of its schema from the one that its migrations make.
+        database: the name of the database.
+        migrations: the id and state of each migration, in the order of the folder; unknown migrations last.
+        is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
+        problems: differences between the folder and its manifest. ``apply`` refuses such a folder.
+        mismatch: migrations that the database ran with another text. ``apply`` refuses such a database.
+        manual_changes: differences of the database's schema from the schema that its migrations make.
     """
 
     database: str
@@ -46,23 +46,23 @@ class Status:
     manual_changes: tuple[str, ...] = ()
 
     def ids(self, state: State) -> tuple[str, ...]:
-        """Return the migrations in ``state``."""
+        """Return the ids of the migrations in ``state``."""
         return tuple(migration for migration, found in self.migrations if found == state)
 
     @property
     def is_at_head(self) -> bool:
-        """Return whether exactly the migrations of the folder are applied, as it has them."""
+        """Return whether the database has applied all migrations of the folder, unchanged, and no others."""
         return self.mismatch is None and all(state == "applied" for _, state in self.migrations)
 
 
 def status(project: Project, database: StrPath) -> Status:
-    """Return which migrations ``database`` has applied; nothing is written.
+    """Return the applied and pending migrations of ``database``; write nothing.
 
     Raises:
         DatabaseFileError: the database cannot be read.
         MigrationsError: the migrations folder cannot be used.
     """
-    return _status(database, folder=read_folder(project))
+    return _status(database, folder=read_project_folder(project))
 
 
 def status_of_all(
@@ -74,40 +74,40 @@ def status_of_all(
 
     Raises:
         MigrationsError: the migrations folder cannot be used.
-        UsageError: ``databases`` is one name.
+        UsageError: ``databases`` is a single name instead of several.
     """
-    return inspect_all(_status, project, databases, fleet)
+    return each(functools.partial(_status, folder=read_project_folder(project)), databases, fleet)
 
 
-def _status(database: StrPath, *, folder: Folder) -> Status:
+def _status(database: StrPath, *, folder: ProjectFolder) -> Status:
     with live_connection(database) as (connection, name):
-        found = database_state(connection, folder)
-        mismatch, by_hand = _compared(connection, folder, found)
+        state = database_state(connection, folder)
+        mismatch, differences = _compare_schema(connection, folder, state)
     return Status(
         database=name,
-        migrations=_states(folder, found),
-        is_adopted=found.is_adopted,
+        migrations=_migration_states(folder, state),
+        is_adopted=state.is_adopted,
         problems=folder.problems,
         mismatch=mismatch,
-        manual_changes=tuple(map(str, by_hand)),
+        manual_changes=tuple(map(str, differences)),
     )
 
 
-def _compared(
-    connection: sqlite3.Connection, folder: Folder, found: DatabaseState
+def _compare_schema(
+    connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState
 ) -> tuple[Mismatch | None, Sequence[Difference]]:
-    """Return whether the database ran other migrations and, if not, the manual changes of its schema."""
-    if folder.problems:  # the files may differ from the recorded ones
+    """Return the migrations that the database didn't run as they are, and the manual changes of its schema."""
+    if folder.problems:  # a comparison with migrations that may have been edited would mislead
         return None, ()
-    if found.changed is not None or found.unknown or not found.applied:
-        return found.changed, ()
-    todo = [migration.id for migration in found.pending]
-    by_hand = manual_changes(connection, folder.files, todo)
-    return never_ran(connection, folder.files, todo, by_hand), by_hand
+    if state.changed is not None or state.unknown or not state.applied:
+        return state.changed, ()
+    pending = [migration.id for migration in state.pending]
+    differences = manual_changes(connection, folder.files, pending)
+    return never_ran(connection, folder.files, pending, differences), differences
 
 
-def _states(folder: Folder, found: DatabaseState) -> tuple[tuple[str, State], ...]:
+def _migration_states(folder: ProjectFolder, state: DatabaseState) -> tuple[tuple[str, State], ...]:
     states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
-    states |= dict.fromkeys((migration.id for migration in found.applied), "applied")
-    states |= dict.fromkeys(() if found.changed is None else found.changed.migrations, "changed")
-    return (*states.items(), *((row.id, "unknown") for row in found.unknown))
+    states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
+    states |= dict.fromkeys(() if state.changed is None else state.changed.migrations, "changed")
+    return (*states.items(), *((row.id, "unknown") for row in state.unknown))

@@ -1,4 +1,4 @@
-"""``drift --as-migration``: write a migration that makes a manual change in other databases, too."""
+"""``drift --as-migration``: turn the manual changes of a database into a migration for all databases."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver(Planned):
-    """A manual change that became a migration, which is recorded in ``database`` as applied.
+    """The migration that was written for manual changes, and recorded in ``database`` as applied.
 
     Args:
-        database: the database that has the change.
-        edits: what schema.yaml must declare.
-        notices: what else happened.
+        database: the database that has the manual changes.
+        edits: the edits that make schema.yaml declare the changes; the user makes them.
+        notices: sentences for the user about the adoption.
     """
 
     database: str
@@ -51,54 +51,56 @@ class TakenOver(Planned):
 def take_over(project: Project, database: StrPath, *, name: str, allow: Collection[str] = ()) -> TakenOver:
     """Write the migration for the manual changes of ``database``, and record it there as applied.
 
-    The files are written first. If recording fails, or the process is killed in between, call this again: it finds
-    them and records the migration. The database must have applied all others. ``allow`` names hazards, or ``all``.
+    The files are written before the migration is recorded. If recording fails, or the process is killed in between,
+    call this function again: it finds the files and records the migration. The database must have applied all other
+    migrations. ``allow`` lists codes of hazards to allow, or ``all``.
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or ``name`` can't be used.
         InputError: a file cannot be used.
-        DatabaseRefused: migrations are pending, or the database refused.
+        DatabaseRefused: migrations are pending, or the migration can't be recorded.
     """
     allowed, slug = allowed_codes(allow), slugify(name, "--as-migration")
     removed, seen = recover(project.migrations), folder_state(project.migrations)
-    with manual_changes(project, database) as found, closing(replay(found.folder.files.migrations)) as connection:
+    with manual_changes(project, database) as manual, closing(replay(manual.folder.files.migrations)) as connection:
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
-    written = next(iter(found.pending), "")
-    has_name = len(found.pending) == 1 and slug_of(written) == slug
-    is_written = has_name and not diff(head, found.live)
-    if found.pending and not is_written:
+    migration = next(iter(manual.pending), "")
+    has_name = len(manual.pending) == 1 and slug_of(migration) == slug
+    is_written = has_name and not diff(head, manual.changed)
+    if manual.pending and not is_written:
         raise DatabaseRefused(
-            f"{found.name}: has not applied {', '.join(found.pending)}. Nothing was changed. "
-            f"Run `waiaas-migrate apply` first.{f' {_start_over(written)}' if has_name else ''}"
+            f"{manual.name}: has not applied {', '.join(manual.pending)}. Nothing was changed. "
+            f"Run `waiaas-migrate apply` first.{f' {_start_over(migration)}' if has_name else ''}"
         )
-    result = TakenOver(database=found.name, removed=removed)
+    result = TakenOver(database=manual.name, removed=removed)
     if not is_written:
         migrations, recorded = read_history(project)
         request = Request(project=project, migrations=migrations, recorded=recorded, name=name, allowed=allowed)
-        plan = plan_to_live(request, found.live, declared)
-        done = plan.result
-        result = replace(result, changes=done.changes, hazards=done.hazards, refused=done.refused)
+        plan = plan_to_live(request, manual.changed, declared)
+        planned = plan.result
+        result = replace(result, changes=planned.changes, hazards=planned.hazards, refused=planned.refused)
         if plan.manifest is None or plan.new is None:
             return result
         files = write_history(project.migrations, plan.manifest, old={}, new=plan.new.files, seen=seen)
-        result, written = replace(result, written=files), plan.new.id
-    edits = _edits(project, declared, found.live)
-    return replace(result, migration=written, edits=edits, notices=_record(database, project, written))
+        result, migration = replace(result, written=files), plan.new.id
+    edits = _edits(project, declared, manual.changed)
+    return replace(result, migration=migration, edits=edits, notices=_record(database, project, migration))
 
 
 def _record(database: StrPath, project: Project, migration: str) -> tuple[str, ...]:
+    """Record ``migration`` in ``database`` as applied, and return sentences for the user."""
     try:
-        done = adopt_in(database, read_folder(project.migrations), at=migration)
+        adoption = adopt_in(database, read_folder(project.migrations), at=migration)
     except DatabaseBusy as error:
         hint = f"{migration} is written, but not recorded: run the same command again."
         raise DatabaseRefused(f"{error} {hint}") from error
-    if done.differences:  # somebody changed it meanwhile
+    if adoption.differences:  # somebody has changed the database since the migration was planned
         raise DatabaseRefused(
-            f"{database}: differs from what {migration} leads to: {listed(done.differences)}. {migration} is written, "
-            f"but not recorded. {_start_over(migration)}"
+            f"{database}: differs from the schema that {migration} makes: {listed(adoption.differences)}. {migration} "
+            f"is written, but not recorded. {_start_over(migration)}"
         )
-    return done.notices
+    return adoption.notices
 
 
 def _start_over(migration: str) -> str:
@@ -108,9 +110,9 @@ def _start_over(migration: str) -> str:
     )
 
 
-def _edits(project: Project, declared: Declared, live: Schema) -> tuple[SchemaEdit, ...]:
-    """Return the edits that make schema.yaml declare ``live``; lists of values refer to its enums."""
+def _edits(project: Project, declared: Declared, changed: Schema) -> tuple[SchemaEdit, ...]:
+    """Return the edits that make schema.yaml declare ``changed``, with lists of values as references to enums."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
-    wanted = applied(declared.schema, diff(declared.schema, live))
+    wanted = applied(declared.schema, diff(declared.schema, changed))
     links = link_enums(wanted, loaded).links
     return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)

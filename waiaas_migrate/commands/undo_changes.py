@@ -1,4 +1,4 @@
-"""``drift --fix``: write the SQL that would undo manual changes."""
+"""``drift --fix``: generate the SQL that undoes the manual changes of a database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
-from waiaas_migrate.sqlite.database.memory import copy
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, Step
 from waiaas_migrate.sqlite.planning.plan import plan
@@ -37,9 +37,9 @@ _HOW = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoing:
-    """The SQL that would undo manual changes, with the changes that it makes and their hazards.
+    """The SQL that would undo the manual changes of a database, with the changes that it makes and their hazards.
 
-    The SQL has not run on the database. It is empty if nothing was changed by hand.
+    The SQL has not run on the database. ``sql`` is empty if the database has no manual changes.
     """
 
     database: str
@@ -50,44 +50,42 @@ class Undoing:
 
 @collection_paused()
 def undo_changes(project: Project, database: StrPath) -> Undoing:
-    """Return the SQL that would undo the manual changes of ``database``, tried in memory; nothing is written.
+    """Return the SQL that would undo the manual changes of ``database``, tried in memory; write nothing.
 
     Raises:
         InputError: a file cannot be used.
-        DatabaseRefused: the database has no record of migrations, or unknown ones.
+        DatabaseRefused: the database has no record of migrations, or has applied unknown migrations.
     """
     renderer = Renderer(project.templates)
-    with manual_changes(project, database) as found:
-        others = found.folder.others.except_for(found.expected.names)
-        before = copy_of_schema(found.connection, others, renderer, found.name)
+    with manual_changes(project, database) as manual:
+        other_tools = manual.folder.other_tools.except_for(manual.expected.names)
+        before = copy_of_schema(manual.connection, other_tools, renderer, manual.name)
     with closing(before):
-        transition = make_transition(before, found.expected, Renames(), renderer, project.options)
+        transition = make_transition(before, manual.expected, Renames(), renderer, project.options)
         changes = tuple(describe(change) for change in changes_of(transition))
         if not changes:
-            return Undoing(database=found.name)
+            return Undoing(database=manual.name)
         hazards = hazards_of(transition)
-        title = f"Undo the manual changes to {found.name}: {'; '.join(changes)}"
-        sql = _sql(before, transition, hazards, renderer, title)
-    return Undoing(database=found.name, changes=changes, hazards=hazards, sql=sql)
+        title = f"Undo the manual changes to {manual.name}: {'; '.join(changes)}"
+        sql = _render_and_prove(before, transition, hazards, renderer, " ".join(title.split()))
+    return Undoing(database=manual.name, changes=changes, hazards=hazards, sql=sql)
 
 
-def _sql(
+def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, whose new schema is the expected one.
+    """Return the SQL that makes ``transition``, after a run on a copy of ``before``.
 
     Raises:
-        ProofError: the SQL does not build that schema.
+        ProofError: the SQL does not make the new schema of ``transition``.
     """
-    title = " ".join(title.split())
     head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW))
 
     def render() -> str:
-        steps = plan(transition)
-        return renderer.migration(head, [_marked(step, hazards) for step in steps])
+        return renderer.migration(head, [_warn_of_loss(step, hazards) for step in plan(transition)])
 
     sql = render()
-    with closing(copy(before)) as after:
+    with closing(copy_database(before)) as after:
         run_new(after, new_migration(Path("fix.sql"), depends=(), sql=sql, rollback=""))
         if left := diff(introspect(after), transition.new):
             words = "; ".join(map(describe, left))
@@ -98,14 +96,12 @@ def _sql(
     return f"PRAGMA foreign_keys = OFF;\nBEGIN IMMEDIATE;\n\n{sql}\nCOMMIT;\n"
 
 
-def _marked(step: Step, hazards: Sequence[Hazard]) -> Step:
-    """Return ``step`` with the data that it destroys in its comment."""
-    touched = {
+def _warn_of_loss(step: Step, hazards: Sequence[Hazard]) -> Step:
+    """Return ``step`` with a warning in its comment if it deletes data."""
+    tables = {
         fold(action.name if isinstance(action, Drop) else action.table)
         for action in step.actions
         if isinstance(action, Drop | DropColumn | CopyRows)
     }
-    found = [one for one in hazards if one.is_destructive and fold(one.where.partition(".")[0]) in touched]
-    if not found:
-        return step
-    return replace(step, words=f"DESTRUCTIVE: {' '.join(one.what for one in found)} {step.words}".rstrip())
+    losses = [one.what for one in hazards if one.is_destructive and fold(one.where.partition(".")[0]) in tables]
+    return replace(step, words=f"DESTRUCTIVE: {' '.join(losses)} {step.words}".rstrip()) if losses else step

@@ -1,4 +1,7 @@
-"""Write files that commands make from schema.yaml, and report outdated ones."""
+"""Write the files that ``models``, ``enums`` and ``diagram`` generate, and find out whether they are up to date.
+
+Each generated file says so near its beginning, so that a file that somebody wrote is never replaced by mistake.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,36 @@ from pathlib import Path
 from waiaas_migrate.errors import Problem, UsageError
 from waiaas_migrate.files.text_file import read_text, write_text
 
+#: How many characters from the beginning are searched for the sentence.
 _BEGINNING = 1000
 #: Returns whether two texts of a file differ only in their layout.
 IsSame = Callable[[str, str], bool]
 
 
-def mark(command: str) -> str:
-    """Return the sentence near the beginning of each file that ``command`` writes."""
+def origin_sentence(command: str) -> str:
+    """Return the sentence near the beginning of each file that ``command`` generates."""
     return f"Written by waiaas-migrate {command}."
 
 
-def write_made(path: Path, text: str, *, command: str, force: bool, is_same: IsSame = eq) -> bool:
-    """Write ``text`` to ``path``, and return whether that changed anything.
+def write_generated_file(path: Path, text: str, *, command: str, force: bool, is_same: IsSame = eq) -> bool:
+    """Write ``text`` to ``path``, and return whether the file changed.
 
-    A file that differs only in its layout is left as a formatter made it.
+    A file that differs only in its layout stays as it is, because a formatter may have changed it.
 
     Args:
         path: the file.
-        text: its text.
-        command: the command; the beginning of a file says that it wrote it.
-        force: whether a file of another origin is replaced.
-        is_same: compares the file with ``text``.
+        text: its new text.
+        command: the command that generated ``text``.
+        force: replace a file even if ``command`` did not write it.
+        is_same: returns whether the file, whose text comes first, is up to date.
 
     Raises:
-        UsageError: ``path`` is a file of another origin and ``force`` is false, or it can't be written.
+        UsageError: ``command`` did not write ``path`` and ``force`` is false, or the file can't be written.
     """
-    found = _text_at(path)
-    if found is not None and is_same(found, text):
+    existing = _text_at(path)
+    if existing is not None and is_same(existing, text):
         return False
-    if found is not None and mark(command) not in found[:_BEGINNING] and not force:
+    if existing is not None and origin_sentence(command) not in existing[:_BEGINNING] and not force:
         raise UsageError(f"{path}: not written by `{command}`. Give another file, or pass --force to replace it.")
     try:
         write_text(path, text)
@@ -47,22 +51,22 @@ def write_made(path: Path, text: str, *, command: str, force: bool, is_same: IsS
 
 
 def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
-    """Return what is wrong with a file that should have ``text``; an empty string if it is up to date."""
-    found = _text_at(path)
-    if found is None:
+    """Return whether ``path``, which should have ``text``, is missing or out of date; empty if neither."""
+    existing = _text_at(path)
+    if existing is None:
         return "the file is missing."
-    return "" if is_same(found, text) else "the file is out of date."
+    return "" if is_same(existing, text) else "the file is out of date."
 
 
 def _text_at(path: Path) -> str | None:
-    """Return the text of a regular file; None if the file is missing.
+    """Return the text of the file ``path``; None if it is missing.
 
     Raises:
-        UsageError: it can't be read.
+        UsageError: the file can't be read.
     """
     if not path.is_file():
         return None
-    found = read_text(path, str(path), missing="")
-    if isinstance(found, Problem):
-        raise UsageError(str(found))
-    return found
+    text = read_text(path, str(path), missing="")
+    if isinstance(text, Problem):
+        raise UsageError(str(text))
+    return text

@@ -1,1 +1,1 @@
-"""Pictures of a schema: an interactive page, SVG, Mermaid, Graphviz and Markdown."""
+"""Draw a schema as an interactive page, SVG, Mermaid, Graphviz or Markdown. No module here reads files or databases."""

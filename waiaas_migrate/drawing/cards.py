@@ -1,4 +1,7 @@
-"""A schema as a picture shows it: a card for each table or view, with a row for each column, and their relations."""
+"""Turn a schema into a picture: a card for each table and view, with a row for each column, and their relations.
+
+Every format of ``diagram`` draws this picture.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A column. ``values`` are those that its CHECK allows; ``unique`` means by itself."""
+    """A column. ``values`` are the values that its CHECK allows. ``unique`` is true if the column alone is unique."""
 
     name: str
     type: str = ""
@@ -42,13 +45,13 @@ class Card:
     """A table, view or virtual table.
 
     Args:
-        rows: its columns; a view and a virtual table have none.
-        options: the words STRICT and WITHOUT ROWID.
-        indexes: its indexes and UNIQUEs of several columns, in words.
-        checks: its CHECKs that are more than a list of values.
-        triggers: the names of its triggers.
+        rows: the columns; empty for a view or a virtual table.
+        options: ``STRICT`` and ``WITHOUT ROWID``, if the table has them.
+        indexes: the indexes, and the UNIQUE constraints of several columns, in words.
+        checks: the expressions of CHECKs, except for lists of values, which are in the rows.
+        triggers: the names of the triggers.
         statement: the SQL of a view or a virtual table.
-        mark: what a migration did to it.
+        mark: what a migration did to the table.
     """
 
     name: str
@@ -65,10 +68,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """A foreign key of the table ``child`` to ``parent``, whose names are folded.
+    """A foreign key, from the card with the key ``child`` to the card with the key ``parent``.
 
-    ``optional``: the columns may be NULL. ``single``: at most one row refers to each parent. ``words`` describe it.
-    ``mark`` is what a migration did to it.
+    Args:
+        columns: the columns of the child, folded.
+        targets: the columns of the parent that they refer to, folded.
+        optional: whether a column may be NULL.
+        single: whether at most one row refers to each row of the parent.
+        words: a description of the foreign key.
+        mark: what a migration did to the foreign key.
     """
 
     child: str
@@ -83,14 +91,14 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The cards of a schema by their folded names, and the relations between them."""
+    """The cards of a schema by their keys, which are folded names, and the relations between them."""
 
     cards: dict[str, Card]
     relations: tuple[Relation, ...]
 
 
 def picture_of(schema: m.Schema) -> Picture:
-    """Return what a picture of ``schema`` shows, in the order of the schema."""
+    """Return the picture of ``schema``, with cards and relations in the order of the schema."""
     cards = {fold(table.name): _table_card(schema, table) for table in schema.tables}
     for view in schema.views:
         cards[fold(view.name)] = _statement_card(schema, view, "view")
@@ -101,7 +109,7 @@ def picture_of(schema: m.Schema) -> Picture:
         _relation(table, key, tables[fold(key.table)])
         for table in schema.tables
         for key in table.foreign_keys
-        if fold(key.table) in tables  # a key to a table that doesn't exist is in the card only
+        if fold(key.table) in tables  # a relation needs the card of its parent, which may not exist
     )
     return Picture(cards=cards, relations=relations)
 
@@ -115,62 +123,63 @@ def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
 
 
 def _table_card(schema: m.Schema, table: m.Table) -> Card:
-    uniques = (f"UNIQUE ({', '.join(_terms(unique.parts))})" for unique in table.uniques if len(unique.parts) > 1)
-    words = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
+    uniques = (f"UNIQUE ({', '.join(map(_part_text, key.parts))})" for key in table.uniques if len(key.parts) > 1)
+    options = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
     return Card(
         name=table.name,
         comment=table.comment,
         rows=tuple(_rows(table)),
-        options=tuple(word for word, is_set in words.items() if is_set),
+        options=tuple(option for option, is_set in options.items() if is_set),
         indexes=(*uniques, *map(index_words, table.indexes)),
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
         triggers=_triggers(schema, table.name),
     )
 
 
-def _terms(parts: tuple[m.IndexPart, ...]) -> list[str]:
-    return [part.column or (part.expression.sql if part.expression else "") for part in parts]
+def _part_text(part: m.IndexPart) -> str:
+    return part.column or (part.expression.sql if part.expression else "")
 
 
 def _rows(table: m.Table) -> Iterator[Row]:
-    keys, uniques = _folded(table.primary_key), _unique_columns(table)
+    primary_key, unique_keys = _primary_key(table), _unique_keys(table)
     foreign = {fold(column) for key in table.foreign_keys for column in key.columns}
-    lists = {check.allowed.column: check.allowed.values for check in reversed(table.checks) if check.allowed}
+    allowed = {check.allowed.column: check.allowed.values for check in reversed(table.checks) if check.allowed}
     for column in table.columns:
         name = fold(column.name)
         yield Row(
             name=column.name,
             type=column.type or "",
-            primary=name in keys,
+            primary=name in primary_key,
             foreign=name in foreign,
-            unique=(name,) in uniques and (name,) != keys,
-            nullable=column.not_null is None and name not in keys,
+            unique=(name,) in unique_keys and (name,) != primary_key,
+            nullable=column.not_null is None and name not in primary_key,
             default=column.default.sql if column.default else None,
             generated=column.generated.expression.sql if column.generated else None,
-            values=tuple(map(str, lists.get(name, ()))),
+            values=tuple(map(str, allowed.get(name, ()))),
             comment=column.comment,
         )
 
 
-def _folded(key: m.PrimaryKey | None) -> tuple[str, ...]:
-    return tuple(map(fold, key.columns)) if key else ()
+def _primary_key(table: m.Table) -> tuple[str, ...]:
+    """Return the columns of the primary key, folded."""
+    return tuple(map(fold, table.primary_key.columns)) if table.primary_key else ()
 
 
-def _unique_columns(table: m.Table) -> set[tuple[str, ...]]:
-    """Return the columns of each key of ``table``, in the order of their names."""
+def _unique_keys(table: m.Table) -> set[tuple[str, ...]]:
+    """Return the columns of each unique key of ``table``, folded and sorted."""
     return {tuple(sorted(fold(part.column or "") for part in parts)) for parts in table.unique_keys}
 
 
 def _relation(table: m.Table, key: m.ForeignKey, parent: m.Table) -> Relation:
     columns = tuple(map(fold, key.columns))
     nullable = {fold(column.name) for column in table.columns if column.not_null is None}
-    nullable -= set(_folded(table.primary_key))
+    nullable -= set(_primary_key(table))
     return Relation(
         child=fold(table.name),
         columns=columns,
         parent=fold(parent.name),
         targets=tuple(map(fold, targets_of(parent, key))),
         optional=any(name in nullable for name in columns),
-        single=tuple(sorted(columns)) in _unique_columns(table),
+        single=tuple(sorted(columns)) in _unique_keys(table),
         words=foreign_key_words(key),
     )

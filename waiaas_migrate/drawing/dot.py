@@ -1,4 +1,4 @@
-"""A graph for Graphviz (https://graphviz.org/doc/info/lang.html)."""
+"""Write a picture as a graph for Graphviz (https://graphviz.org/doc/info/lang.html)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ digraph {
 
 
 def dot(picture: Picture) -> str:
-    """Return ``picture`` as a graph whose lines go from column to column."""
+    """Return ``picture`` as a graph in which lines connect columns."""
     ids = {key: f"t{number}" for number, key in enumerate(picture.cards, 1)}
     tables = [f"    {ids[key]} [label=<{''.join(_table(card))}>]" for key, card in picture.cards.items()]
     edges = [_edge(relation, ids, picture) for relation in picture.relations]

@@ -1,9 +1,10 @@
-"""What each migration changed, as pictures with marks."""
+"""Show what each migration changed: the picture of the schema after it, with marks on the changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from waiaas_migrate.drawing.cards import Mark, Picture, Relation, Row, picture_of
 from waiaas_migrate.schema import changes as c
@@ -14,7 +15,7 @@ from waiaas_migrate.schema.names import fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A migration: the schema after it, and the changes that it made to that after the step before."""
+    """A migration: its name, the schema after it, and the changes that it made."""
 
     name: str
     after: Schema
@@ -23,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A change in words, the key of its card, and its mark."""
+    """A change in words, the key of the card that shows it, and the mark there."""
 
     words: str
     card: str
@@ -32,7 +33,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """The picture after a migration, with what it changed. A card keeps its key when its table is renamed."""
+    """The picture after a migration, with marks on its changes, and the changes in words.
+
+    The keys of cards are not the names of tables: a card keeps its key when its table is renamed.
+    """
 
     name: str
     picture: Picture
@@ -41,20 +45,20 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The moments, and the picture of the schema at the end, with the same keys and no marks."""
+    """The moments in their order, and the picture of the current schema, with the same keys and no marks."""
 
     moments: tuple[Moment, ...]
     now: Picture
 
 
 def history_of(schema: Schema, steps: Iterable[Step]) -> History:
-    """Return the history that ends with ``schema``."""
+    """Return the history of ``steps``, which ends with ``schema``."""
     keys: dict[str, str] = {}
     count = 0
     moments = []
-    old = Picture(cards={}, relations=())
+    before = Picture(cards={}, relations=())
     for step in steps:
-        before = dict(keys)
+        old_keys = dict(keys)
         for change in step.changes:
             if isinstance(change, c.RenameTable):
                 keys[fold(change.new)] = keys.pop(fold(change.old))
@@ -62,8 +66,8 @@ def history_of(schema: Schema, steps: Iterable[Step]) -> History:
         for name in after.cards:
             if name not in keys:
                 keys[name] = f"{name} {(count := count + 1)}"
-        moments.append(_moment(step, old, after, before, keys))
-        old = after
+        moments.append(_moment(step, before, after, old_keys, keys))
+        before = after
         keys = {name: key for name, key in keys.items() if name in after.cards}
     now = picture_of(schema)
     return History(moments=tuple(moments), now=_rekeyed(now, {name: keys.get(name, name) for name in now.cards}))
@@ -75,41 +79,44 @@ def _rekeyed(picture: Picture, keys: Mapping[str, str]) -> Picture:
     return Picture(cards=cards, relations=tuple(relations))
 
 
-def _moment(step: Step, old: Picture, after: Picture, before: Mapping[str, str], keys: Mapping[str, str]) -> Moment:
-    """Return the picture ``after`` a step with marks; ``before`` and ``keys`` are the keys of cards then and now."""
+def _moment(
+    step: Step, before: Picture, after: Picture, old_keys: Mapping[str, str], keys: Mapping[str, str]
+) -> Moment:
+    """Return the moment of ``step``, from the pictures before and after it.
+
+    ``old_keys`` and ``keys`` map the folded names of tables to the keys of cards, before and after the step.
+    """
     picture = _rekeyed(after, keys)
     cards = dict(picture.cards)
     notes = []
     for change in step.changes:
         name = _card_name(change)
         mark = _mark(change)
-        key = before[name] if mark is Mark.REMOVED and name not in after.cards else keys[name]
+        key = old_keys[name] if mark is Mark.REMOVED and name not in after.cards else keys[name]
         notes.append(Note(words=describe_made(change), card=key, mark=mark))
         if name in after.cards:
-            whole = isinstance(change, c.AddTable | c.AddObject)
             card = cards[key]
-            cards[key] = replace(
-                card, mark=mark if whole else card.mark or Mark.CHANGED, rows=_marked(card.rows, change)
-            )
+            card_mark = mark if isinstance(change, c.AddTable | c.AddObject) else card.mark or Mark.CHANGED
+            cards[key] = replace(card, mark=card_mark, rows=_marked_rows(card.rows, change))
         elif mark is Mark.REMOVED:
-            cards[key] = replace(old.cards[name], mark=mark)
+            cards[key] = replace(before.cards[name], mark=mark)
     renamed = {(keys[fold(r.table)], fold(r.old)): fold(r.new) for r in step.changes if isinstance(r, c.RenameColumn)}
-    relations = _marked_relations(_rekeyed(old, before).relations, picture.relations, renamed)
+    relations = _marked_relations(_rekeyed(before, old_keys).relations, picture.relations, renamed)
     return Moment(name=step.name, picture=Picture(cards=cards, relations=tuple(relations)), notes=tuple(notes))
 
 
 def _marked_relations(
     old: Iterable[Relation], new: Iterable[Relation], renamed: Mapping[tuple[str, str], str]
 ) -> Iterator[Relation]:
-    """Yield the ``new`` relations with marks on those that are not in ``old``, and those that are gone.
+    """Yield ``new``, then the relations that only ``old`` has; mark what was added or removed.
 
-    ``renamed`` has the new names of columns, by the key of their card and the old name.
+    ``renamed`` maps the key of a card and the old name of a column to the column's new name.
     """
-    before = {_ends(relation, renamed): relation for relation in old}
+    old_by_ends = {_ends(relation, renamed): relation for relation in old}
     for relation in new:
-        is_old = before.pop(_ends(relation, {}), None) is not None
+        is_old = old_by_ends.pop(_ends(relation, {}), None) is not None
         yield relation if is_old else replace(relation, mark=Mark.ADDED)
-    yield from (replace(relation, mark=Mark.REMOVED) for relation in before.values())
+    yield from (replace(relation, mark=Mark.REMOVED) for relation in old_by_ends.values())
 
 
 def _ends(relation: Relation, renamed: Mapping[tuple[str, str], str]) -> tuple[object, ...]:
@@ -125,25 +132,27 @@ def _mark(change: c.Change) -> Mark:
 
 
 def _card_name(change: c.Change) -> str:
-    """Return the folded name of the card that shows ``change``; a trigger is on that of its table."""
+    """Return the folded name of the table, view or virtual table whose card shows ``change``."""
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             return fold(getattr(item, "table", item.name))
-        case _:
+        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():
             return fold(c.spelled_name(change))
+        case _:
+            assert_never(change)
 
 
-def _marked(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
-    """Return ``rows`` with marks on those that ``change`` is about, and with a dropped column at the end."""
+def _marked_rows(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
+    """Return ``rows`` with a mark on each that ``change`` concerns, and with a dropped column at the end."""
     if isinstance(change, c.DropColumn):
-        gone = Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED)
-        return (*rows, gone)
+        return (*rows, Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED))
     mark = Mark.ADDED if isinstance(change, c.AddColumn) else Mark.CHANGED
     names = set(map(fold, _columns(change)))
     return tuple(replace(row, mark=row.mark or mark) if fold(row.name) in names else row for row in rows)
 
 
 def _columns(change: c.Change) -> Iterator[str]:
+    """Yield the names of the columns that ``change`` concerns."""
     match change:
         case c.AddColumn(new=column) | c.ModifyColumn(new=column):
             yield column.name

@@ -1,8 +1,8 @@
-"""Where cards are and how the lines between them run: Sugiyama's layered layout, by igraph.
+"""Place cards in columns, and route the lines between them: a layered layout, computed with igraph.
 
-Parents are left of their children. igraph orders the cards of each column with few crossings, and reserves a place in
-every column that a line passes. It knows nothing of sizes: :func:`_settle` keeps its order, and moves cards of
-different heights apart.
+A parent is left of its children. igraph orders the cards of each column so that few lines cross, and reserves a passage
+in each column that a line passes. igraph doesn't know the heights of cards; :func:`_settle` keeps its order and moves
+the cards apart.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from waiaas_migrate.errors import UsageError
 if TYPE_CHECKING:
     import igraph
 
-#: The room between cards in a column, and the height of a line's place in one.
-_BETWEEN, _LANE = 28.0, 10.0
-#: The least and the most room between two columns, and what each line between them adds.
-_NARROW, _WIDE, _PER_LINE = 68.0, 150.0, 5.0
-#: The room between groups of tables that have no relation to each other.
-_GROUPS = 64.0
-#: The desired ratio of width to height: of the whole, and of the cards of a group, whose lines add to the height.
+#: The space between cards in a column, and the height of a passage.
+_CARD_SPACE, _PASSAGE_HEIGHT = 28.0, 10.0
+#: The least and the most space between two columns, and what each line between them adds.
+_LEAST_COLUMN_SPACE, _MOST_COLUMN_SPACE, _SPACE_PER_LINE = 68.0, 150.0, 5.0
+#: The space between groups of tables that have no relation to each other.
+_GROUP_SPACE = 64.0
+#: The desired ratio of width to height: of the whole, and of the cards of a group, whose passages add to the height.
 _RATIO, _RATIO_OF_CARDS = 1.5, 2.3
+#: How often :func:`_settle` moves the items of all columns.
 _SWEEPS = 12
 
 #: The keys of a parent and a child.
@@ -49,8 +50,8 @@ class Box(NamedTuple):
     height: float
 
 
-class Pass(NamedTuple):
-    """The place of a line in a column that it passes between two cards."""
+class Passage(NamedTuple):
+    """The place where a line passes a column, between two cards."""
 
     left: float
     right: float
@@ -59,24 +60,24 @@ class Pass(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where the cards are, and the places that the line of each link passes, from left to right."""
+    """The boxes of the cards, the passages of the line of each link from left to right, and the size of the whole."""
 
     boxes: Mapping[str, Box]
-    passes: Mapping[Link, tuple[Pass, ...]]
+    passages: Mapping[Link, tuple[Passage, ...]]
     size: Size
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What is in a column: a card, or the place of a line."""
+    """An item of a column: a card, or the passage of a line. ``neighbors`` are the items that lines connect it with."""
 
     size: Size
     neighbors: list[int]
-    is_line: bool = False
+    is_passage: bool = False
 
 
 def arrange(sizes: Mapping[str, Size], links: Iterable[Link]) -> Layout:
-    """Return the layout of cards of these ``sizes``; a link of a card to itself is ignored.
+    """Return a layout of the cards in ``sizes``; links from a card to itself are ignored.
 
     Raises:
         UsageError: igraph is not installed.
@@ -86,12 +87,12 @@ def arrange(sizes: Mapping[str, Size], links: Iterable[Link]) -> Layout:
     groups = [_layered(graph.induced_subgraph(sorted(component)), sizes) for component in components]
     offsets, whole = _packed([group.size for group in groups])
     boxes: dict[str, Box] = {}
-    passes: dict[Link, tuple[Pass, ...]] = {}
+    passages: dict[Link, tuple[Passage, ...]] = {}
     for group, (x, y) in zip(groups, offsets, strict=True):
         boxes |= {key: box._replace(x=box.x + x, y=box.y + y) for key, box in group.boxes.items()}
-        for link, found in group.passes.items():
-            passes[link] = tuple(Pass(p.left + x, p.right + x, p.y + y) for p in found)
-    return Layout(boxes=boxes, passes=passes, size=whole)
+        for link, line in group.passages.items():
+            passages[link] = tuple(Passage(one.left + x, one.right + x, one.y + y) for one in line)
+    return Layout(boxes=boxes, passages=passages, size=whole)
 
 
 def _graph(cards: Iterable[str], links: Iterable[Link]) -> igraph.Graph:
@@ -109,15 +110,16 @@ def _graph(cards: Iterable[str], links: Iterable[Link]) -> igraph.Graph:
 
 
 def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
-    """Return the layout of cards that are connected, from (0, 0)."""
+    """Return the layout of a group of connected cards; its left and top are 0."""
     keys = graph.vs["name"]
     cards = [sizes[key] for key in keys]
+    # Layers need a graph without cycles, so some edges are reversed.
     backward = set(graph.feedback_arc_set())
     edges = [edge.tuple[::-1] if edge.index in backward else edge.tuple for edge in graph.es]
     acyclic = type(graph)(n=len(cards), edges=edges, directed=True)
-    layers = _layers(acyclic, [card.height for card in cards], _tallest(cards))
+    layers = _layers(acyclic, [card.height for card in cards], _height_limit(cards))
     points = acyclic.layout_sugiyama(layers=layers, maxiter=200)
-    items, chains = _items(cards, edges, points)
+    items, passages = _items(cards, edges, points)
     places = [*points, *(bend for bends in points.edge_routing for bend in bends)]
     columns: list[list[int]] = [[] for _ in range(max(layers) + 1)]
     for number in sorted(range(len(items)), key=lambda number: (places[number][0], number)):
@@ -127,9 +129,11 @@ def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
     span_of = {number: spans[at] for at, column in enumerate(columns) for number in column}
     return Layout(
         boxes={key: Box(span_of[n][0], tops[n], cards[n].width, cards[n].height) for n, key in enumerate(keys)},
-        passes={
-            (keys[edge.source], keys[edge.target]): tuple(Pass(*span_of[n], tops[n] + _LANE / 2) for n in chain)
-            for edge, chain in zip(graph.es, chains, strict=True)
+        passages={
+            (keys[edge.source], keys[edge.target]): tuple(
+                Passage(*span_of[n], tops[n] + _PASSAGE_HEIGHT / 2) for n in numbers
+            )
+            for edge, numbers in zip(graph.es, passages, strict=True)
         },
         size=Size(
             width=spans[-1][1], height=max(top + item.size.height for top, item in zip(tops, items, strict=True))
@@ -140,68 +144,70 @@ def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
 def _items(
     cards: Iterable[Size], edges: Iterable[tuple[int, int]], points: igraph.Layout
 ) -> tuple[list[_Item], list[Sequence[int]]]:
-    """Return the cards and the places of lines, and the places of each edge by their numbers."""
+    """Return the items: the cards, then the passages; and for each edge the numbers of its passages."""
     items = [_Item(size, []) for size in cards]
-    chains: list[Sequence[int]] = []
+    passages: list[Sequence[int]] = []
     for (source, target), bends in zip(edges, points.edge_routing, strict=True):
-        chain = range(len(items), len(items) + len(bends))
-        items += [_Item(Size(width=0, height=_LANE), [], is_line=True) for _ in bends]
-        for left, right in pairwise([source, *chain, target]):
+        numbers = range(len(items), len(items) + len(bends))
+        items += [_Item(Size(width=0, height=_PASSAGE_HEIGHT), [], is_passage=True) for _ in bends]
+        for left, right in pairwise([source, *numbers, target]):
             items[left].neighbors.append(right)
             items[right].neighbors.append(left)
-        chains.append(chain)
-    return items, chains
+        passages.append(numbers)
+    return items, passages
 
 
-def _tallest(cards: Sequence[Size]) -> float:
-    """Return how tall a column may be, so that the group has about the desired ratio."""
-    area = sum((card.width + _NARROW * 1.6) * (card.height + _BETWEEN) for card in cards)
+def _height_limit(cards: Sequence[Size]) -> float:
+    """Return the height up to which a column is filled, so that the group has about the desired ratio."""
+    area = sum((card.width + _LEAST_COLUMN_SPACE * 1.6) * (card.height + _CARD_SPACE) for card in cards)
     return max(sqrt(area / _RATIO_OF_CARDS), *(card.height for card in cards))
 
 
-def _layers(graph: igraph.Graph, heights: Sequence[float], tallest: float) -> list[int]:
-    """Return the layer of each card: after those of its parents, in the first that has room for it."""
+def _layers(graph: igraph.Graph, heights: Sequence[float], height_limit: float) -> list[int]:
+    """Return the layer of each card: the first that is right of its parents and has space left."""
     layers = [0] * len(heights)
     filled: dict[int, float] = {}
     for card in graph.topological_sorting():
         layer = max((layers[parent] + 1 for parent in graph.predecessors(card)), default=0)
-        while filled.get(layer, 0) and filled[layer] + heights[card] > tallest:
+        while filled.get(layer, 0) and filled[layer] + heights[card] > height_limit:
             layer += 1
         layers[card] = layer
-        filled[layer] = filled.get(layer, 0) + heights[card] + _BETWEEN
+        filled[layer] = filled.get(layer, 0) + heights[card] + _CARD_SPACE
     for card in reversed(graph.topological_sorting()):
-        # A table that is only referred to is next to the first table that does.
-        children = graph.successors(card)
-        latest = min((layers[child] for child in children), default=0) - 1
+        # A table without parents moves next to the leftmost of its children.
+        latest = min((layers[child] for child in graph.successors(card)), default=0) - 1
         if latest > layers[card] and not graph.predecessors(card):
             layers[card] = latest
-    first = sorted(set(layers))
-    return [first.index(layer) for layer in layers]
+    used = sorted(set(layers))
+    return [used.index(layer) for layer in layers]
 
 
 def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[float]:
-    """Return the top of each item, from 0, near the items that it is connected with; the order in each column stays."""
+    """Return the top of each item, close to its neighbors' tops.
+
+    The order of the items in a column stays. The highest item is at 0.
+    """
     tops = [0.0] * len(items)
     for column in columns:
         top = 0.0
         for number in column:
             tops[number] = top
-            top += items[number].size.height + _BETWEEN
+            top += items[number].size.height + _CARD_SPACE
         for number in column:
             tops[number] -= top / 2
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 == 0 else reversed(columns):
-            wanted = [_wanted(items, tops, number) for number in column]
-            gaps = [_gap(items[left], items[right]) for left, right in pairwise(column)]
-            weights = [len(items[number].neighbors) + (4 if items[number].is_line else 1) for number in column]
-            for number, top in zip(column, _apart(wanted, gaps, weights), strict=True):
+            wanted = [_wanted_top(items, tops, number) for number in column]
+            gaps = [_gap(items[upper], items[lower]) for upper, lower in pairwise(column)]
+            weights = [len(items[number].neighbors) + (4 if items[number].is_passage else 1) for number in column]
+            for number, top in zip(column, _move_apart(wanted, gaps, weights), strict=True):
                 tops[number] = top
-    least = min(tops)
-    return [round(top - least, 1) for top in tops]
+    highest = min(tops)
+    return [round(top - highest, 1) for top in tops]
 
 
-def _wanted(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
-    """Return the top that puts the middle of an item level with those of its neighbors."""
+def _wanted_top(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
+    """Return the top at which the middle of an item is level with the mean of its neighbors' middles."""
     item = items[number]
     if not item.neighbors:
         return tops[number]
@@ -210,10 +216,11 @@ def _wanted(items: Sequence[_Item], tops: Sequence[float], number: int) -> float
 
 
 def _gap(upper: _Item, lower: _Item) -> float:
-    return upper.size.height + (2 if upper.is_line and lower.is_line else _BETWEEN)
+    """Return the least distance between the tops of two items that follow each other in a column."""
+    return upper.size.height + (2 if upper.is_passage and lower.is_passage else _CARD_SPACE)
 
 
-def _apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
+def _move_apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
     """Return the positions nearest to ``wanted`` that are at least ``gaps`` apart (isotonic regression)."""
     offset, blocks = 0.0, list[list[float]]()
     offsets = []
@@ -229,28 +236,28 @@ def _apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[flo
 
 
 def _spans(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> Iterator[tuple[float, float]]:
-    """Yield where each column begins and ends; the more lines run between two, the wider apart they are."""
+    """Yield the left and the right edge of each column. More lines between two columns make more space."""
     left = 0.0
     column_of = {number: at for at, column in enumerate(columns) for number in column}
     for at, column in enumerate(columns):
         right = left + max((items[number].size.width for number in column), default=0.0)
         yield left, right
         lines = sum(column_of[other] > at for number in column for other in items[number].neighbors)
-        left = right + min(_NARROW + lines * _PER_LINE, _WIDE)
+        left = right + min(_LEAST_COLUMN_SPACE + lines * _SPACE_PER_LINE, _MOST_COLUMN_SPACE)
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[Point], Size]:
-    """Return where groups go: in rows, the tallest first, in about the desired ratio."""
-    area = sum((size.width + _GROUPS) * (size.height + _GROUPS) for size in sizes)
-    widest = max([sqrt(area * _RATIO), *(size.width for size in sizes)], default=0.0)
-    places = [Point(0, 0)] * len(sizes)
-    x = y = row = right = 0.0
+    """Return the positions of groups, in rows with the tallest group first, and the size of the whole."""
+    area = sum((size.width + _GROUP_SPACE) * (size.height + _GROUP_SPACE) for size in sizes)
+    width_limit = max([sqrt(area * _RATIO), *(size.width for size in sizes)], default=0.0)
+    positions = [Point(0, 0)] * len(sizes)
+    x = y = row_height = right = 0.0
     for number in sorted(range(len(sizes)), key=lambda number: (-sizes[number].height, number)):
         size = sizes[number]
-        if x and (x + size.width > widest or (size.height < row / 3 and x > widest / 2)):
-            x, y, row = 0.0, y + row + _GROUPS, 0.0
-        places[number] = Point(x, y)
-        x += size.width + _GROUPS
-        row = max(row, size.height)
-        right = max(right, x - _GROUPS)
-    return places, Size(width=right, height=y + row)
+        if x and (x + size.width > width_limit or (size.height < row_height / 3 and x > width_limit / 2)):
+            x, y, row_height = 0.0, y + row_height + _GROUP_SPACE, 0.0
+        positions[number] = Point(x, y)
+        x += size.width + _GROUP_SPACE
+        row_height = max(row_height, size.height)
+        right = max(right, x - _GROUP_SPACE)
+    return positions, Size(width=right, height=y + row_height)

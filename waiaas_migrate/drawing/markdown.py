@@ -1,4 +1,4 @@
-"""Documentation of the tables as one Markdown file for a repository."""
+"""Write a picture as documentation of the tables: one Markdown file for a repository."""
 
 from __future__ import annotations
 
@@ -9,31 +9,30 @@ from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
 from waiaas_migrate.drawing.mermaid import mermaid
 from waiaas_migrate.drawing.plain_text import on_one_line
 
-#: GitHub stops drawing beyond some size, and people stop reading earlier.
-_MOST_IN_A_DRAWING = 40
+#: The most tables in a drawing. A larger one is hard to read, and GitHub doesn't draw very large ones.
+_MAX_DRAWN_TABLES = 40
 
 
 def markdown(picture: Picture, *, title: str) -> str:
-    """Return the documentation: a drawing of the relations, then a section for each table."""
-    names = {key: f"table-{number}" for number, key in enumerate(picture.cards, 1)}
-    lines = ["<!-- Written by waiaas-migrate diagram. -->", "", f"# {_plain(title)}", ""]
-    if len(picture.cards) <= _MOST_IN_A_DRAWING and picture.relations:
+    """Return the documentation: a drawing of the relations, a list, and a section for each table."""
+    anchors = {key: f"table-{number}" for number, key in enumerate(picture.cards, 1)}
+    lines = ["<!-- Written by waiaas-migrate diagram. -->", "", f"# {_escape_markup(title)}", ""]
+    if len(picture.cards) <= _MAX_DRAWN_TABLES and picture.relations:
         lines += ["```mermaid", *mermaid(picture).splitlines()[1:], "```", ""]
     lines += ["| Table | Columns | Comment |", "| --- | --- | --- |"]
     for key, card in picture.cards.items():
         columns = str(len(card.rows)) if card.kind == "table" else card.kind
-        lines.append(f"| {_link(key, picture, names)} | {columns} | {_escaped_bars(_plain(card.comment or ''))} |")
+        comment = _escape_bars(_escape_markup(card.comment or ""))
+        lines.append(f"| {_link(key, picture, anchors)} | {columns} | {comment} |")
     for key, card in picture.cards.items():
-        lines += ["", *_section(key, card, picture, names)]
+        lines += ["", *_section(key, card, picture, anchors)]
     return "\n".join(lines) + "\n"
 
 
-def _section(key: str, card: Card, picture: Picture, names: dict[str, str]) -> Iterator[str]:
-    yield f'<a id="{names[key]}"></a>'
-    yield ""
-    yield f"## {_code(card.name)}"
+def _section(key: str, card: Card, picture: Picture, anchors: dict[str, str]) -> Iterator[str]:
+    yield from (f'<a id="{anchors[key]}"></a>', "", f"## {_code(card.name)}")
     kind = [*([] if card.kind == "table" else [card.kind]), *card.options]
-    yield from _paragraph(card.comment and _plain(card.comment))
+    yield from _paragraph(card.comment and _escape_markup(card.comment))
     yield from _paragraph(", ".join(kind))
     if card.rows:
         yield from (
@@ -44,8 +43,8 @@ def _section(key: str, card: Card, picture: Picture, names: dict[str, str]) -> I
         yield from map(_column, card.rows)
     parents = [relation for relation in picture.relations if relation.child == key]
     children = [relation for relation in picture.relations if relation.parent == key]
-    yield from _list("References", (_reference(r, _link(r.parent, picture, names)) for r in parents))
-    yield from _list("Referenced by", (_reference(r, _link(r.child, picture, names)) for r in children))
+    yield from _list("References", (_reference(one, _link(one.parent, picture, anchors)) for one in parents))
+    yield from _list("Referenced by", (_reference(one, _link(one.child, picture, anchors)) for one in children))
     yield from _list("Indexes", map(_code, card.indexes))
     yield from _list("CHECKs", map(_code, card.checks))
     yield from _list("Triggers", map(_code, card.triggers))
@@ -58,7 +57,7 @@ def _column(row: Row) -> str:
     keys = [key for key, is_set in (("PK", row.primary), ("FK", row.foreign), ("unique", row.unique)) if is_set]
     values = ", ".join(_code(value) for value in row.values)
     computed = f"generated as {_code(row.generated)}" if row.generated else ""
-    notes = ". ".join(filter(None, [values, computed, row.comment and _plain(row.comment)]))
+    notes = ". ".join(filter(None, [values, computed, row.comment and _escape_markup(row.comment)]))
     cells = [
         _code(row.name),
         _code(row.type),
@@ -67,7 +66,7 @@ def _column(row: Row) -> str:
         _code(row.default),
         notes,
     ]
-    return f"| {' | '.join(_escaped_bars(cell) for cell in cells)} |"
+    return f"| {' | '.join(map(_escape_bars, cells))} |"
 
 
 def _reference(relation: Relation, table: str) -> str:
@@ -85,8 +84,8 @@ def _paragraph(text: str | None) -> Iterator[str]:
         yield from ("", text)
 
 
-def _link(key: str, picture: Picture, names: dict[str, str]) -> str:
-    return f"[{_escaped_bars(_code(picture.cards[key].name))}](#{names[key]})"
+def _link(key: str, picture: Picture, anchors: dict[str, str]) -> str:
+    return f"[{_escape_bars(_code(picture.cards[key].name))}](#{anchors[key]})"
 
 
 def _code(text: str | None) -> str:
@@ -99,16 +98,16 @@ def _code(text: str | None) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _fence(text: str, least: int) -> str:
-    """Return more backticks than ``text`` has in a row."""
+def _fence(text: str, minimum: int) -> str:
+    """Return at least ``minimum`` backticks, and more than ``text`` has in a row."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    return "`" * max(least, longest + 1)
+    return "`" * max(minimum, longest + 1)
 
 
-def _plain(text: str) -> str:
-    """Return ``text`` so that Markdown shows it as it is."""
+def _escape_markup(text: str) -> str:
+    """Return ``text`` on one line, with a backslash before each character that may be markup."""
     return re.sub(r"([\\`*_\[\]<>&#~$])", r"\\\1", on_one_line(text))
 
 
-def _escaped_bars(text: str) -> str:
+def _escape_bars(text: str) -> str:
     return text.replace("|", "\\|")

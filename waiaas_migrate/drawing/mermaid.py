@@ -1,4 +1,4 @@
-"""An entity relationship diagram in Mermaid, which GitHub renders (https://mermaid.js.org/syntax/entityRelationshipDiagram.html)."""
+"""Write a picture as a diagram in Mermaid, which GitHub renders (https://mermaid.js.org/syntax/entityRelationshipDiagram.html)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
 from waiaas_migrate.drawing.plain_text import on_one_line
 
-#: What a word of an attribute may not contain; Mermaid's lexer knows more, but not in every version.
-_ODD = re.compile(r"[^A-Za-z0-9_]+")
-#: How Mermaid marks keys, so that no attribute can have such a name.
+#: Characters to replace in the names and types of attributes. Only some versions of Mermaid allow them.
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+#: Mermaid's marks for keys. No attribute may have one of them as its name.
 _KEYS = ("PK", "FK", "UK")
 _ENTITIES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;"})
 
@@ -57,10 +57,10 @@ def _relation(relation: Relation, ids: dict[str, str]) -> str:
 
 def _word(text: str) -> str:
     """Return ``text`` as one word that begins with a letter."""
-    word = _ODD.sub("_", text).strip("_") or "column"
+    word = _UNSAFE.sub("_", text).strip("_") or "column"
     return word if word[0].isalpha() and word.upper() not in _KEYS else f"c_{word}"
 
 
 def _label(text: str) -> str:
-    """Return ``text`` for double quotes, in which Mermaid has no escape but the names of HTML."""
+    """Return ``text`` for double quotes, in which Mermaid's only escapes are like those of HTML."""
     return on_one_line(text).translate(_ENTITIES)

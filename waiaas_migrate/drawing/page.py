@@ -1,4 +1,4 @@
-"""The page: one HTML file with everything in it, which loads nothing."""
+"""Write the interactive page: one HTML file, made of the files in ``page/``, that loads nothing else."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from waiaas_migrate.drawing.page_data import as_json, page_data
 from waiaas_migrate.drawing.plain_text import printable
 
 _FOLDER = Path(__file__).with_name("page")
-#: The parts of the script, in their order.
+#: The files that make up the script, in their order.
 _SCRIPTS = ("board", "view", "details", "search", "history", "keyboard")
 
 
 def page(history: History, *, title: str) -> str:
-    """Return the page about ``history``.
+    """Return a page that shows ``history``.
 
-    Its Content-Security-Policy forbids every request and every script but its own.
+    The page's Content-Security-Policy forbids all requests, and all scripts except the page's own.
 
     Raises:
         UsageError: igraph is not installed.
     """
-    style = _measures() + _file("page.css")
+    style = _size_properties() + _file("page.css")
     script = "\n".join(['"use strict";', *(_file(f"{name}.js") for name in _SCRIPTS)])
     return Template(_file("page.html")).substitute(
         title=escape(printable(title)),
@@ -42,11 +42,11 @@ def _file(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _measures() -> str:
-    """Return the sizes that the layout counts with, as custom properties."""
+def _size_properties() -> str:
+    """Return CSS that defines the sizes for which the layout was computed."""
     names = ("HEAD", "ROW", "LINE", "PADDING", "MARKS")
-    measures = "; ".join(f"--{name.lower()}: {getattr(sizes, name)}px" for name in names)
-    return f":root {{ {measures} }}\n"
+    properties = "; ".join(f"--{name.lower()}: {getattr(sizes, name)}px" for name in names)
+    return f":root {{ {properties} }}\n"
 
 
 def _hash(text: str) -> str:

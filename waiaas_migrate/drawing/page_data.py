@@ -1,4 +1,7 @@
-"""The data of the page: the cards and lines at each moment, each written once."""
+"""Collect the data for the page's script: the cards and lines at each moment.
+
+A card looks the same at many moments. So each look, called a face, is in the data once, and cards refer to its index.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,18 @@ from waiaas_migrate.drawing.scene import layout_of, lines
 from waiaas_migrate.drawing.sizes import shown_rows
 
 ValueT = TypeVar("ValueT")
-#: A span of moments: the first and the last.
+#: The first and the last of several moments in a row.
 Span = tuple[int, int]
 
 
 def page_data(history: History, *, title: str) -> dict[str, Any]:
-    """Return what the page's script needs, as values that JSON can hold.
+    """Return the data for the page's script, as values that JSON can hold.
 
-    ``cards`` have a face and a box ``now``, and for the past a box and the faces, each with the span of moments in
-    which it shows. ``lines`` are the same for relations. Faces are numbers in ``faces``.
+    Each of ``cards`` has up to two entries: ``now``, with the card's box and face in the current schema, and ``past``,
+    with its box in the history and its faces there, each with the moments that show it. ``lines`` are divided likewise.
     """
     moments = [moment.picture for moment in history.moments]
-    now, past = layout_of([history.now]), layout_of(moments)
+    now_layout, past_layout = layout_of([history.now]), layout_of(moments)
     keys = list(dict.fromkeys(key for picture in (*moments, history.now) for key in picture.cards))
     numbers = {key: number for number, key in enumerate(keys)}
     faces: dict[Card, int] = {}
@@ -38,12 +41,12 @@ def page_data(history: History, *, title: str) -> dict[str, Any]:
             }
             for moment in history.moments
         ],
-        "cards": [_card(key, history.now, moments, now, past, faces) for key in keys],
+        "cards": [_card(key, history.now, moments, now_layout, past_layout, faces) for key in keys],
         "lines": {
-            "now": [_line(*line, numbers) for line in lines(history.now, now)],
+            "now": [_line(*line, numbers) for line in lines(history.now, now_layout)],
             "past": [
                 {"during": span, **_line(*line, numbers)}
-                for span, line in _spans(lines(picture, past) for picture in moments)
+                for span, line in _spans(lines(picture, past_layout) for picture in moments)
             ],
         },
         "faces": [_face(card) for card in faces],
@@ -51,29 +54,39 @@ def page_data(history: History, *, title: str) -> dict[str, Any]:
 
 
 def as_json(data: dict[str, Any]) -> str:
-    """Return ``data`` as JSON that can stand in a ``<script>``: nothing in it ends or begins one."""
+    """Return ``data`` as JSON for a ``<script>`` element, which no text in the data can end."""
     escapes = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&"})
     return json.dumps(data, separators=(",", ":")).translate(escapes)
 
 
 def _card(
-    key: str, now: Picture, moments: list[Picture], at: Layout, past: Layout, faces: dict[Card, int]
+    key: str,
+    now: Picture,
+    moments: list[Picture],
+    now_layout: Layout,
+    past_layout: Layout,
+    faces: dict[Card, int],
 ) -> dict[str, Any]:
-    def number(card: Card) -> int:
+    """Return the data of the card ``key``; add its faces to ``faces``, which maps each face to its index."""
+
+    def index_of(card: Card) -> int:
         return faces.setdefault(card, len(faces))
 
-    shown = [[picture.cards[key]] if key in picture.cards else [] for picture in moments]
-    found: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     if key in now.cards:
-        found["now"] = {"box": at.boxes[key], "face": number(now.cards[key])}
-    if key in past.boxes:
-        spans = [{"during": span, "face": number(card)} for span, card in _spans(shown)]
-        found["past"] = {"box": past.boxes[key], "faces": spans}
-    return found
+        data["now"] = {"box": now_layout.boxes[key], "face": index_of(now.cards[key])}
+    if key in past_layout.boxes:
+        shown = ([picture.cards[key]] if key in picture.cards else [] for picture in moments)
+        spans = [{"during": span, "face": index_of(card)} for span, card in _spans(shown)]
+        data["past"] = {"box": past_layout.boxes[key], "faces": spans}
+    return data
 
 
 def _spans(shown: Iterable[Iterable[ValueT]]) -> Iterator[tuple[Span, ValueT]]:
-    """Yield each value with each span of moments in which it is ``shown``, the earliest first."""
+    """Yield each value with each span of moments that show it, the earliest span first.
+
+    ``shown`` has the values of each moment.
+    """
     spans: list[tuple[list[int], ValueT]] = []
     current: dict[ValueT, list[int]] = {}
     for moment, values in enumerate(shown):
@@ -99,19 +112,17 @@ def _line(relation: Relation, path: str, numbers: dict[str, int]) -> dict[str, A
 
 
 def _face(card: Card) -> dict[str, Any]:
-    """Return ``card`` without what is empty; ``hidden`` are the rows that the card itself has no room for."""
-    found = {name: _plain(getattr(card, name)) for name in Card.__slots__ if name != "rows"}
+    """Return the fields of ``card`` that are not empty; ``hidden`` rows are those that the card has no space for."""
     shown = shown_rows(card)
-    rows = [{name: _plain(getattr(row, name)) for name in Row.__slots__} for row in card.rows]
-    hidden = [{"hidden": row not in shown} for row in card.rows]
-    return {**_full(found), "rows": [_full({**row, **more}) for row, more in zip(rows, hidden, strict=True)]}
+    rows = [{**_filled_fields(row), **({} if row in shown else {"hidden": True})} for row in card.rows]
+    return {**_filled_fields(card), "rows": rows}
 
 
-def _full(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value}
+def _filled_fields(item: Card | Row) -> dict[str, Any]:
+    return {name: _printable(value) for name in item.__slots__ if (value := getattr(item, name))}
 
 
-def _plain(value: object) -> object:
+def _printable(value: object) -> object:
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_printable(part) for part in value]
     return printable(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""How large a card is, and where its rows are. The page, the SVG and the layout agree on these numbers (in pixels)."""
+"""Compute the sizes of cards and the positions of their rows, in pixels, for the layout, the page and the SVG."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from waiaas_migrate.drawing.cards import Card, Row
 from waiaas_migrate.schema.names import fold
 
-#: The height of a card's head, of a row, and of a line of small text below either.
+#: The height of a card's head, of a row, and of a line of small text in either of them.
 HEAD, ROW, LINE = 38, 26, 16
-#: The room below the last row.
+#: The space below the last row.
 FOOT = 6
-#: The room left and right of the text, and the width of the marks before a column's name.
+#: The space left and right of the text, and the width of the marks (PK, FK, U) before a column's name.
 PADDING, MARKS = 12, 22
 NARROWEST, WIDEST = 180, 330
-#: A comment may widen a card this far.
+#: A comment makes a card at most this wide.
 _WIDEST_FOR_COMMENT = 250
-#: A card with more rows shows its keys, the first of the others, and how many there are more.
+#: A card with more rows than this shows some of them, and the number of the others.
 MOST_ROWS = 40
-#: The mean width of a character: of a name, of a type, and of small text.
-_NAME, _TYPE, _SMALL = 7.3, 6.6, 6.0
-_TITLE = 8.2
+#: The mean width of a character: in a name, in a type, in small text, and in the name of a table.
+_NAME, _TYPE, _SMALL, _TITLE = 7.3, 6.6, 6.0, 8.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +31,12 @@ class Size:
 
 
 def size_of(card: Card) -> Size:
-    """Return the size of ``card``, wide enough for its names and types up to a limit."""
+    """Return the size of ``card``, which is as wide as its names and types need, within limits."""
     comment = min(len(card.comment or "") * _SMALL + 2 * PADDING, _WIDEST_FOR_COMMENT)
     widths = [len(card.name) * _TITLE + 2 * PADDING, comment, *(_width(row) for row in card.rows)]
     shown = shown_rows(card)
-    height = head(card) + sum(map(row_height, shown)) + (FOOT if shown else 0) + ROW * (len(shown) < len(card.rows))
-    return Size(width=round(min(max(NARROWEST, *widths), WIDEST)), height=height)
+    below_head = sum(map(row_height, shown)) + (FOOT if shown else 0) + ROW * (len(shown) < len(card.rows))
+    return Size(width=round(min(max(NARROWEST, *widths), WIDEST)), height=head_height(card) + below_head)
 
 
 def _width(row: Row) -> float:
@@ -45,7 +44,7 @@ def _width(row: Row) -> float:
 
 
 def shown_rows(card: Card) -> tuple[Row, ...]:
-    """Return the rows that a card has room for: all, or the keys, those with a mark, and the first of the others."""
+    """Return the rows that a card shows: all, or if they are too many, the keys, the marked ones and some others."""
     if len(card.rows) <= MOST_ROWS:
         return card.rows
     first = {row.name for row in card.rows if row.primary or row.foreign or row.mark}
@@ -54,8 +53,8 @@ def shown_rows(card: Card) -> tuple[Row, ...]:
     return tuple(row for row in card.rows if row.name in first)
 
 
-def head(card: Card) -> int:
-    """Return the height of the head: the name and, if there is one, a line of the comment or the kind."""
+def head_height(card: Card) -> int:
+    """Return the height of the head: the name and, if the card has it, a line with the comment or the kind."""
     return HEAD + (LINE if card.comment or card.kind != "table" else 0)
 
 
@@ -65,8 +64,8 @@ def row_height(row: Row) -> int:
 
 
 def row_middle(card: Card, column: str) -> float:
-    """Return how far below the card's top the middle of a column's name is; ``column`` is folded."""
-    top = head(card)
+    """Return the distance from the card's top to the middle of a column's name; ``column`` is folded."""
+    top = head_height(card)
     for row in shown_rows(card):
         if fold(row.name) == column:
             return top + ROW / 2
@@ -77,5 +76,5 @@ def row_middle(card: Card, column: str) -> float:
 def shortened(text: str, width: float, *, small: bool = False) -> str:
     """Return ``text`` on one line, cut with an ellipsis if it is wider than ``width``."""
     text = " ".join(text.split())
-    most = max(1, int(width / (_SMALL if small else _NAME)))
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    limit = max(1, int(width / (_SMALL if small else _NAME)))
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""A static picture as SVG, light or dark as the reader prefers."""
+"""Write a picture as SVG, in light or dark colors as the reader's system prefers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
 from waiaas_migrate.drawing.layout import Box
 from waiaas_migrate.drawing.plain_text import printable
 from waiaas_migrate.drawing.scene import layout_of, lines
-from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head, row_height, shortened, shown_rows
+from waiaas_migrate.drawing.sizes import HEAD, LINE, MARKS, PADDING, ROW, head_height, row_height, shortened, shown_rows
 
 _STYLE = Path(__file__).with_name("page") / "picture.css"
 _MARGIN = 32
@@ -51,7 +51,7 @@ def _card(card: Card, box: Box) -> Iterator[str]:
     yield _words("name", PADDING, 24, shortened(card.name, inner * 0.9))
     if card.comment or card.kind != "table":
         yield _words("small", PADDING, HEAD + 3, shortened(card.comment or card.kind, inner, small=True))
-    top = float(head(card))
+    top = float(head_height(card))
     if card.rows:
         yield f'<path class="rule" d="M0 {top:g}H{box.width:g}"/>'
     shown = shown_rows(card)

@@ -1,4 +1,7 @@
-"""Run the application's code, such as its enum modules and its ``setup`` function, and contain its failures."""
+"""Run the application's code, such as its enum modules and its ``setup`` function.
+
+The code may raise anything, or print. Its exceptions become one error class, and its output stays out of ours.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class ApplicationError(Exception):
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run the application's code; its stdout goes to stderr, so that our JSON output stays valid.
+    """Guard a ``with`` block that runs the application's code; redirect its stdout to stderr.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.
@@ -53,9 +56,12 @@ def is_object_name(value: object) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSetup:
-    """A function called ``name``, imported when the first connection needs it.
+    """The application's ``setup`` function, imported when it is first called.
 
-    ``root`` is the project's folder; modules are looked up in it and its ``src`` folder first.
+    Args:
+        name: the function as ``package.module:function``.
+        root: the project's folder.
+        origin: the place of the setting that names the function, for errors.
     """
 
     name: str
@@ -68,7 +74,7 @@ class NamedSetup:
         Raises:
             ProjectError: the function can't be imported, or raises.
         """
-        function = _load(self)
+        function = _import_setup(self)
         try:
             with application_code():
                 function(connection)
@@ -78,8 +84,8 @@ class NamedSetup:
 
 
 @lru_cache(maxsize=8)
-def _load(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
-    found = named_object(setup.name, root=setup.root, origin=setup.origin)
+def _import_setup(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
+    found = import_object(setup.name, root=setup.root, origin=setup.origin)
     if not callable(found):
         module, _, path = setup.name.partition(":")
         what = f"`{path}` in the module `{module}` is {'missing' if found is None else 'not a function'}."
@@ -88,13 +94,13 @@ def _load(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
     return function
 
 
-def named_object(name: str, *, root: Path, origin: Origin) -> object:
-    """Import the object ``name`` (``package.module:path``); return None if the module lacks it.
+def import_object(name: str, *, root: Path, origin: Origin) -> object:
+    """Import ``package.module:path`` and return the object; None if the module lacks it.
 
-    Modules are looked up in ``root`` and its ``src`` folder first.
+    Modules in ``root`` and in its ``src`` folder come before installed packages.
 
     Raises:
-        ProjectError: the module can't be imported. ``origin`` is the place that the error reports.
+        ProjectError: the module can't be imported. The error reports the place ``origin``.
     """
     module, _, path = name.partition(":")
     for folder in (root / "src", root):

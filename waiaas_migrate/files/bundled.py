@@ -13,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 def bundled(name: Literal["templates", "migrations", "schema.yaml"]) -> Path:
     """Return the path of a file or folder that ships with the package.
 
-    A wheel has it inside the package; a checkout, which an editable install points at, has it beside the package.
+    A wheel holds these files inside the package. In a checkout or an editable install, they are beside the package.
     """
     inside = _PACKAGE / "bundled" / name
     return inside if inside.exists() else _PACKAGE.parent / name

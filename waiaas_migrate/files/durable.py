@@ -1,4 +1,4 @@
-"""Write files and their names to the disk, so that a power cut does not undo them."""
+"""Write files so that they survive a power failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write ``data`` to a file, created if it is missing, and to the disk."""
+    """Write a file, created if it is missing, and wait until the file is on the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -15,7 +15,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Write the content of a file, or the names in a folder, to the disk; Windows cannot do the latter.
+    """Wait until a file, or the list of files in a folder, is on the disk. Skip folders on Windows.
 
     Raises:
         OSError: the disk failed, or the file system cannot sync folders.

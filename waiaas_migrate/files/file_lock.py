@@ -1,4 +1,4 @@
-"""Lock files with flock(2); the system releases a lock when its process ends."""
+"""Lock files with flock(2). The operating system releases a lock when its process ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ HAS_LOCKS = fcntl is not None
 
 
 def lock_file(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file; return False if another process holds it. Without flock, return True."""
+    """Lock an open file; return False if another process has locked it.
+
+    Systems and file systems without flock don't lock the file, and return True.
+    """
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -25,13 +28,13 @@ def lock_file(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def unlock_file(descriptor: int) -> None:
-    """Unlock an open file, for this process and those that inherited it."""
+    """Unlock an open file, for this process and its children that inherited the file."""
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def is_at(descriptor: int, path: str | os.PathLike[str]) -> bool:
-    """Return whether ``path`` still names the open file; a previous holder may have deleted it."""
+def is_same_file(descriptor: int, path: str | os.PathLike[str]) -> bool:
+    """Return whether ``path`` is the open file. The previous holder of the lock may have deleted it."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Pause Python's cyclic garbage collector while a large schema is read.
+"""Pause Python's garbage collector while a command reads a large schema.
 
-A schema is made of hundreds of thousands of small values, none of them garbage. The collector looks at all of them
-again and again as they grow, which takes a third of the time (https://docs.python.org/3/library/gc.html).
+A large schema becomes hundreds of thousands of small objects, none of them garbage. The collector would scan them again
+and again while their number grows, which takes a third of the time (https://docs.python.org/3/library/gc.html).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Pause the collector for the duration of a call, unless it is off already; also a decorator."""
-    was_on = gc.isenabled()
+    """Pause the garbage collector within a ``with`` block or, as a decorator, within a function."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()

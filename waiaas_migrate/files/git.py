@@ -1,4 +1,4 @@
-"""Read files and commits of the main branch from git. Without git, most functions return None."""
+"""Read commits, and the files in them, from git. Most functions return None if git isn't installed."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import NamedTuple
 from waiaas_migrate.errors import UsageError
 
 #: The names to try for the main branch, in this order.
-_MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+_MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
-#: Variables that git sets for its hooks. They name a repository, so git would not search for that of a folder.
+#: Environment variables that git sets for its hooks. Git would use their repository instead of the folder's.
 _REPOSITORY_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
 
-#: The error of git if neither a folder nor any folder above it is a repository.
+#: Part of git's message about a folder that isn't in a repository.
 _NO_REPOSITORY = "not a git repository (or any"
 
 
 class MergeBase(NamedTuple):
-    """The commit at which the current branch left the main ``branch``."""
+    """The last commit that HEAD has in common with the main branch, and the name of that branch."""
 
     commit: str
     branch: str
 
 
 class Merge(NamedTuple):
-    """The commits of a merge: the main branch's, the other branch's, and their merge base."""
+    """The commits of a merge: the main branch's, the merged branch's, and their merge base."""
 
     main: str
-    own: str
+    branch: str
     base: str | None
 
 
 def repository_root(folder: Path) -> Path | None:
-    """Return the top folder of the repository that ``folder`` is in; None if there is none."""
+    """Return the top folder of the repository that contains ``folder``; None without a repository."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     return Path(top) if top else None
 
@@ -67,47 +67,48 @@ def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeB
 
 
 def _main_branches(name: str | None) -> tuple[str, ...]:
-    return _MAIN if name is None else (f"origin/{name}", name)
+    return _MAIN_BRANCHES if name is None else (f"origin/{name}", name)
 
 
 def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = None) -> Merge:
-    """Return the unfinished merge; if there is none, the last committed merge.
+    """Return the merge in progress, or else the last committed merge.
 
     Args:
         folder: a folder in the repository.
         main_branch: as for :func:`merge_base_with_main`.
-        onto: what to use as the main branch instead: a branch or commit.
+        onto: a branch or commit to use instead of the main branch.
 
     Raises:
         UsageError: there is no merge, neither side is in the main branch, or git isn't installed.
     """
-    if not _is_in_repository(folder) or (sides := _merged(folder)) is None:
+    if not _is_in_repository(folder) or (sides := _merge_sides(folder)) is None:
         raise UsageError("git has no merge here, so there is nothing to rebase. First run `git merge` with the branch.")
     if onto is not None and _commit(folder, onto) is None:
         raise UsageError(f"--onto {onto}: git has no such branch or commit.")
-    found = [
+    # For each possible main branch, the sides of the merge that it contains.
+    contained = [
         [side for side in sides if _git(folder, "merge-base", "--is-ancestor", side, branch) is not None]
         for branch in (_main_branches(main_branch) if onto is None else (onto,))
     ]
-    # After a merge on the main branch, both sides are in it. The first is the main branch's side.
-    main = next((of[0] for length in (1, 2) for of in found if len(of) == length), None)
+    # A merge into the main branch leaves both sides in it; the first side is the old main branch.
+    main = next((found[0] for count in (1, 2) for found in contained if len(found) == count), None)
     if main is None:
         raise UsageError("Neither side of the merge is in the main branch. Name the branch to build on with --onto.")
-    own = sides[1] if main == sides[0] else sides[0]
-    return Merge(main=main, own=own, base=_git(folder, "merge-base", main, own))
+    branch = sides[1] if main == sides[0] else sides[0]
+    return Merge(main=main, branch=branch, base=_git(folder, "merge-base", main, branch))
 
 
-def _merged(folder: Path) -> tuple[str, str] | None:
-    """Return the two sides of the merge; the first is the branch that was checked out."""
-    if other := _commit(folder, "MERGE_HEAD"):
-        return _commit(folder, "HEAD") or "HEAD", other
+def _merge_sides(folder: Path) -> tuple[str, str] | None:
+    """Return the two commits that the merge joins, first the commit that was checked out."""
+    if merged := _commit(folder, "MERGE_HEAD"):
+        return _commit(folder, "HEAD") or "HEAD", merged
     last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
     parents = (_git(folder, "rev-parse", f"{last}^1", f"{last}^2") or "").split() if last else []
     return (parents[0], parents[1]) if len(parents) == 2 else None
 
 
 def extract_committed(folder: Path, commit: str, target: Path) -> None:
-    """Write the files that ``folder`` has in ``commit`` to ``target``; skip its subfolders."""
+    """Copy the files of ``folder`` in ``commit``, without subfolders, into the folder ``target``."""
     done = _run(folder, "archive", "--format=tar", commit, ".")
     if done is None or done.returncode != 0:
         return
@@ -121,12 +122,12 @@ def extract_committed(folder: Path, commit: str, target: Path) -> None:
 
 
 def read_committed(folder: Path, commit: str, name: str) -> str | None:
-    """Return the text of the file ``name`` of ``folder`` in ``commit``; None if it has no such file."""
+    """Return the text of ``folder``'s file ``name`` in ``commit``; None if the commit lacks the file."""
     return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
 
 
 def committed_files(folder: Path, commit: str) -> frozenset[str]:
-    """Return the names of the files that ``folder`` has in ``commit``.
+    """Return the names of the files of ``folder`` in ``commit``.
 
     Raises:
         UsageError: ``folder`` is not in a repository, git doesn't know ``commit``, or git isn't installed.
@@ -147,19 +148,21 @@ def _is_in_repository(folder: Path) -> bool:
     done = _run(folder, "rev-parse", "--git-dir") if folder.is_dir() else None
     if done is None or done.returncode == 0:
         return done is not None
-    said = done.stderr.decode(errors="replace").strip()
-    if _NO_REPOSITORY in said:
+    message = done.stderr.decode(errors="replace").strip()
+    if _NO_REPOSITORY in message:
         return False
-    raise UsageError(f"git can't tell which migrations are released: {said.partition(chr(10))[0]}. Correct that first.")
+    raise UsageError(
+        f"git can't tell which migrations are released: {message.partition(chr(10))[0]}. Correct that first."
+    )
 
 
 def _commit(folder: Path, name: str) -> str | None:
-    """Return the id of the commit that git calls ``name``; None if there is none."""
+    """Return the id of a commit, given a branch, tag or id; None if git doesn't know it."""
     return _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return what git prints, stripped; None if it fails or isn't installed."""
+    """Return the output of git without surrounding whitespace; None if git fails or isn't installed."""
     done = _run(folder, *arguments)
     return done.stdout.decode(errors="replace").strip() if done is not None and done.returncode == 0 else None
 

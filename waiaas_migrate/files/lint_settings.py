@@ -1,4 +1,4 @@
-"""The table ``[tool.waiaas-migrate.lint]`` of pyproject.toml."""
+"""Read ``[tool.waiaas-migrate.lint]`` of pyproject.toml, the settings of ``lint``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from typing import Any
 #: The values of ``severity``.
 SEVERITIES = ("error", "warning", "info")
 
-WANTED = "a table with `select`, `ignore` (lists of codes) and `severity` (levels by code)"
-EXAMPLE = '{ ignore = ["RESERVED_NAME"] }'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintSettings:
-    """Which rules ``lint`` runs, and how bad their findings are.
+    """Which rules ``lint`` runs, and the severities of their findings.
 
     Args:
         select: codes of the only rules to run; empty for all.
         ignore: codes of the rules to skip.
-        severity: severities by code, which override the defaults of the rules.
+        severity: pairs of a code and the severity to use instead of the rule's default.
     """
 
     select: tuple[str, ...] = ()
@@ -37,16 +34,12 @@ class LintSettings:
         return code not in self.ignore and (not self.select or code in self.select)
 
     def severity_of(self, code: str, default: str) -> str:
-        """Return the severity of findings with this code; ``default`` if the settings name none."""
+        """Return the severity set for a code, or else ``default``."""
         return dict(self.severity).get(code, default)
 
 
-#: The settings of a project that doesn't configure ``lint``.
-ALL_RULES = LintSettings()
-
-
 def is_lint_table(value: object) -> bool:
-    """Return whether ``value`` can be read by :func:`lint_settings`."""
+    """Return whether ``value`` is a valid ``lint`` table."""
     if not isinstance(value, dict) or not value.keys() <= {"select", "ignore", "severity"}:
         return False
     severity = value.get("severity", {})
@@ -62,7 +55,7 @@ def _is_codes(value: object) -> bool:
 
 
 def lint_settings(table: Mapping[str, Any]) -> LintSettings:
-    """Return the settings in a table for which :func:`is_lint_table` is true."""
+    """Return the settings in a ``lint`` table that :func:`is_lint_table` has checked."""
     return LintSettings(
         select=tuple(table.get("select", ())),
         ignore=tuple(table.get("ignore", ())),

@@ -1,4 +1,4 @@
-"""Collect every problem in a file, each with its place."""
+"""Collect the problems in a file, so that one error reports them all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from waiaas_migrate.errors import Problem
 
-#: The most problems to list for one file; the rest are only counted.
+#: How many problems of one file to list. Further problems are only counted.
 MOST_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A place in a file. ``line`` and ``column`` count from 1; ``path`` is the key path."""
+    """A place in a file: line and column, from 1, and the key path, such as ``tables.agents``."""
 
     file: str
     line: int | None = None
@@ -27,21 +27,21 @@ class Origin:
 
 
 class Report:
-    """Collects the problems that are found while one input is read."""
+    """The problems found while one file is read."""
 
     def __init__(self) -> None:
         self._problems: dict[Problem, None] = {}
 
     def add(self, origin: Origin, what: str, fix: str = "") -> None:
-        """Add a problem at ``origin``: ``what`` is wrong, and its ``fix``."""
+        """Add a problem: its place, what is wrong, and how to fix it."""
         self._problems[origin.problem(what, fix)] = None
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Add problems that were found elsewhere."""
+        """Add several problems."""
         self._problems.update(dict.fromkeys(problems))
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems without duplicates, in the order of their places in the file."""
+        """Return the problems in the order of their lines, without duplicates."""
         ordered = sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))
         if len(ordered) <= MOST_PROBLEMS:
             return tuple(ordered)
@@ -58,12 +58,12 @@ def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def listed(words: Iterable[object]) -> str:
-    """Return ``words`` for a message: each in backticks, with commas between."""
+    """Return ``words`` as a list for a message: each in backticks, separated by commas."""
     return ", ".join(f"`{word}`" for word in words)
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """Return ``text`` for a message: on one line, and cut if it is long."""
+    """Return ``text`` for a message: on one line, and truncated to ``limit`` characters."""
     line = " ".join(text.split())
     line = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -6,14 +6,13 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
-from waiaas_migrate.files import lint_settings as lint_table
 from waiaas_migrate.files.application_code import NamedSetup, is_object_name
-from waiaas_migrate.files.lint_settings import ALL_RULES, LintSettings
+from waiaas_migrate.files.lint_settings import LintSettings, is_lint_table, lint_settings
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -21,12 +20,12 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
 
-#: Lists the pyproject.toml files that are trusted although they belong to other users. Separated like PATH; `*` is all.
+#: The variable that lists pyproject.toml files of other users to trust, separated as in PATH; ``*`` trusts all.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
 
 
 class _Setting(NamedTuple):
-    """A key of the table: the values it takes, an example, and a test of a value."""
+    """A key of the table: a description of its values, an example, and a test for valid values."""
 
     wanted: str
     example: str
@@ -42,20 +41,21 @@ def _is_branch(value: object) -> bool:
 
 
 _STYLES = ("declarative", "core")
+#: The paths that a project has, with their defaults.
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
-#: Files that commands write from schema.yaml, each with an example.
-_WRITTEN = {"models": "app/tables.py", "enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
+#: The files that commands write from schema.yaml or from enums, each with an example.
+_WRITTEN_FILES = {"models": "app/tables.py", "enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
 
 
 def _is_database(value: object) -> bool:
     try:
-        return isinstance(value, str) and not value.startswith("file:") and bool(_file_of(value))
+        return isinstance(value, str) and not value.startswith("file:") and bool(_database_file(value))
     except MigrateError:
         return False
 
 
-def _file_of(database: str) -> str:
-    """Return the file that a path or a URL names; "" for a database in memory."""
+def _database_file(database: str) -> str:
+    """Return the path of a database given as a path or URL; "" if the database is in memory."""
     from waiaas_migrate.sqlite.database.url import database_path
 
     return database_path(database).file or ""
@@ -65,14 +65,18 @@ _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool)
 _SETTINGS = {
     **{name: _Setting("a path", f'"{default}"', _is_name) for name, default in _PATHS.items()},
     "database": _Setting("a path or a sqlite:/// URL", '"app.db"', _is_database),
-    **{name: _Setting("a path", f'"{example}"', _is_name) for name, example in _WRITTEN.items()},
+    **{name: _Setting("a path", f'"{example}"', _is_name) for name, example in _WRITTEN_FILES.items()},
     "catalog_edits": _FLAG,
     "secure_delete": _FLAG,
     "ignore": _Setting(
         "a list of names", '["other_tool_*"]', lambda value: isinstance(value, list) and all(map(_is_name, value))
     ),
     "main_branch": _Setting("the name of a branch", '"trunk"', _is_branch),
-    "lint": _Setting(lint_table.WANTED, lint_table.EXAMPLE, lint_table.is_lint_table),
+    "lint": _Setting(
+        "a table with `select`, `ignore` (lists of codes) and `severity` (levels by code)",
+        '{ ignore = ["RESERVED_NAME"] }',
+        is_lint_table,
+    ),
     "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
 }
@@ -83,18 +87,18 @@ class Project:
     """The paths and settings of a project.
 
     Args:
-        root: the folder of its pyproject.toml, which holds the modules with enums.
+        root: the folder of its pyproject.toml. The modules that define enums are looked up there.
         schema: schema.yaml.
         migrations: the migrations folder.
         templates: the folder of the project's own templates.
-        database: the database, or a pattern for several, that a command uses if it is given none.
+        database: the default database of commands, or a pattern for several databases.
         enums_python: the Python module that ``enums`` writes; None if there is none.
-        enums_typescript: the TypeScript module likewise.
-        catalog_edits: whether migrations may edit a table's definition in ``sqlite_master`` if that is enough, which is
-            fast; if not, they rebuild the table.
-        secure_delete: whether rebuilds overwrite the pages that they free; None leaves it to the connection.
+        enums_typescript: the TypeScript module that ``enums`` writes; None if there is none.
+        catalog_edits: whether migrations may edit a table's definition in ``sqlite_master``, which is fast. If False,
+            they rebuild the table instead.
+        secure_delete: whether rebuilds overwrite the pages that they free; None keeps the connection's setting.
         ignore: names and globs of tables and views that belong to other tools.
-        setup: called with every connection, for the application's collations, functions and extensions.
+        setup: a function that registers the application's collations, functions and extensions on a connection.
         lint: which rules ``lint`` runs.
         models: the Python module that ``models`` writes; None if there is none.
         models_style: ``declarative`` for classes, ``core`` for ``Table`` objects.
@@ -112,14 +116,14 @@ class Project:
     secure_delete: bool | None = None
     ignore: tuple[str, ...] = ()
     setup: NamedSetup | None = None
-    lint: LintSettings = ALL_RULES
+    lint: LintSettings = field(default_factory=LintSettings)
     models: Path | None = None
     models_style: Literal["declarative", "core"] = "declarative"
     main_branch: str | None = None
 
     @property
     def options(self) -> PlanOptions:
-        """Return the settings that the planner needs."""
+        """Return the settings for the planner."""
         return PlanOptions(catalog_edits=self.catalog_edits, secure_delete=self.secure_delete)
 
 
@@ -132,52 +136,52 @@ def find_project(
 ) -> Project:
     """Return the project that ``start`` belongs to.
 
-    Use the nearest pyproject.toml with a ``[tool.waiaas-migrate]`` table, from ``start`` upward; its paths are
-    relative to its folder. Without one, the folder is ``start``, with ``schema.yaml``, ``migrations`` and
-    ``templates``.
+    The settings are in the nearest pyproject.toml, from ``start`` upward, that has a ``[tool.waiaas-migrate]`` table.
+    Its paths are relative to its folder. Without such a file, the project's folder is ``start``, and every setting has
+    its default.
 
     Args:
         start: the current folder.
-        schema: schema.yaml, if the command line names it; relative to ``start``, like the others.
-        migrations: the migrations folder likewise.
-        templates: the folder of the project's own templates likewise.
+        schema: overrides the setting, as do the other arguments; relative to ``start``.
+        migrations: the migrations folder.
+        templates: the folder of the project's own templates.
 
     Raises:
-        ProjectError: the table, or the file that it is in, can't be used.
+        ProjectError: pyproject.toml or one of the settings is invalid.
     """
     start = Path(start).absolute()
-    root, settings = _nearest(start)
+    root, settings = _nearest_settings(start)
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     for name, default in _PATHS.items():
         path = given[name]
         settings[name] = root / settings.get(name, default) if path is None else start / path
-    settings |= {name: root / settings[name] for name in _WRITTEN if name in settings}
+    settings |= {name: root / settings[name] for name in _WRITTEN_FILES if name in settings}
     if "setup" in settings:
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "database" in settings:
-        settings["database"] = root / _file_of(settings["database"])
-    settings["lint"] = lint_table.lint_settings(settings.get("lint", {}))
+        settings["database"] = root / _database_file(settings["database"])
+    settings["lint"] = lint_settings(settings.get("lint", {}))
     settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
 
 
-def _nearest(start: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the nearest folder with a table, and its settings; ``start`` and no settings if there is none."""
+def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the nearest folder with settings, and the settings; or ``start`` without settings."""
     for folder in (start, *start.parents):
-        found = _settings(folder / "pyproject.toml")
-        if found is not None:
-            return folder, found
+        settings = _read_settings(folder / "pyproject.toml")
+        if settings is not None:
+            return folder, settings
     return start, {}
 
 
-def _settings(path: Path) -> dict[str, Any] | None:
-    """Return the checked settings in a pyproject.toml; None if there is no such file or table."""
+def _read_settings(path: Path) -> dict[str, Any] | None:
+    """Return the settings in a pyproject.toml; None if the file or the table is missing."""
     try:
         if not path.is_file():
             return None
     except OSError:
-        # A folder on the way up that this user may not read holds none of this user's projects.
+        # A folder that the user may not read holds none of the user's projects.
         return None
     text = read_text(path, str(path), missing="")
     if isinstance(text, Problem):
@@ -190,31 +194,31 @@ def _settings(path: Path) -> dict[str, Any] | None:
     table = tool.get("waiaas-migrate") if isinstance(tool, dict) else None
     if table is None:
         return None
-    _refuse_foreign(path)
-    return _checked(table, path, text)
+    _refuse_file_of_another_user(path)
+    return _checked_settings(table, path, text)
 
 
-def _refuse_foreign(path: Path) -> None:
-    """Refuse a file of another user: its settings name modules and migrations that run as this user.
+def _refuse_file_of_another_user(path: Path) -> None:
+    """Refuse a pyproject.toml of another user, because its settings can run code as the current user.
 
-    Anybody can put a pyproject.toml into /tmp, above the projects of others. As with git's ``safe.directory``, root's
-    files are trusted, and so are those of a user who became root with sudo.
+    Anybody can put a pyproject.toml into /tmp, above other users' projects. As with git's ``safe.directory``, files of
+    root are trusted. If the current user became root with sudo, files of the original user are trusted, too.
 
     Raises:
         ProjectError: the file, or the link to it, belongs to another user and is not in ``WAIAAS_MIGRATE_TRUSTED``.
     """
     if os.name != "posix":
         return
-    me = os.geteuid()
-    known = {0, me}
-    if me == 0 and os.environ.get("SUDO_UID", "").isdecimal():
-        known.add(int(os.environ["SUDO_UID"]))
-    owners = [found.st_uid for found in (path.stat(), path.lstat()) if found.st_uid not in known]
-    trusted = os.environ.get(TRUSTED, "").split(os.pathsep)
-    if not owners or "*" in trusted or str(path) in trusted:
+    user = os.geteuid()
+    trusted_users = {0, user}
+    if user == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        trusted_users.add(int(os.environ["SUDO_UID"]))
+    owners = [found.st_uid for found in (path.stat(), path.lstat()) if found.st_uid not in trusted_users]
+    trusted_files = os.environ.get(TRUSTED, "").split(os.pathsep)
+    if not owners or "*" in trusted_files or str(path) in trusted_files:
         return
     what = (
-        f"the file belongs to {_user(owners[0])}, and you are {_user(me)}. "
+        f"the file belongs to {_user_name(owners[0])}, and you are {_user_name(user)}. "
         f"It is not used, because its settings can run code as you."
     )
     fix = (
@@ -224,8 +228,8 @@ def _refuse_foreign(path: Path) -> None:
     raise ProjectError([Origin(file=str(path)).problem(what, fix)])
 
 
-def _user(number: int) -> str:
-    """Return the name of a user, with the number; only the number if the user has no name here."""
+def _user_name(number: int) -> str:
+    """Return a user's name and number, or only the number if this system doesn't know the user."""
     import pwd
 
     try:
@@ -242,9 +246,10 @@ def _syntax_problem(path: Path, error: Exception) -> Problem:
     return origin.problem(f"this is not TOML: {message.rstrip('.')}.", "Correct it.")
 
 
-def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
+def _checked_settings(table: object, path: Path, text: str) -> dict[str, Any]:
+    """Return the settings in ``table``; raise one error for all invalid settings."""
     report = Report()
-    line = _line(text, r"^\s*\[\s*tool\s*\.\s*[\"']?waiaas-migrate")
+    line = _line_number(text, r"^\s*\[\s*tool\s*\.\s*[\"']?waiaas-migrate")
     settings: dict[str, Any] = {}
     if not isinstance(table, dict):
         origin = Origin(file=str(path), line=line, path=_TABLE)
@@ -252,8 +257,8 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
         table = {}
     for key, value in table.items():
         name = key.replace("-", "_")  # both spellings are usual in pyproject.toml
-        own_line = _line(text, rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
-        origin = Origin(file=str(path), line=own_line, path=f"{_TABLE}.{key}")
+        key_line = _line_number(text, rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", line)
+        origin = Origin(file=str(path), line=key_line, path=f"{_TABLE}.{key}")
         if name not in _SETTINGS:
             fix = suggestion(key, _SETTINGS, f"Known keys: {listed(_SETTINGS)}.")
             report.add(origin, f"unknown key `{key}`.", fix)
@@ -268,8 +273,8 @@ def _checked(table: object, path: Path, text: str) -> dict[str, Any]:
     return settings
 
 
-def _line(text: str, pattern: str, after: int | None = None) -> int | None:
-    """Return the number of the first line, below ``after``, that ``pattern`` matches."""
+def _line_number(text: str, pattern: str, after: int | None = None) -> int | None:
+    """Return the number of the first line after line ``after`` that ``pattern`` matches."""
     for number, line in enumerate(text.splitlines(), start=1):
         if number > (after or 0) and re.match(pattern, line):
             return number

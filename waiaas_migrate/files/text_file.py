@@ -12,24 +12,25 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.durable import write_durably
 from waiaas_migrate.files.problem_report import Origin
 
-#: No schema.yaml or pyproject.toml comes near this size.
+#: The most bytes to read from a file. No schema.yaml or pyproject.toml is nearly as large.
 LARGEST_FILE = 16 * 1024 * 1024
 
-#: Characters that editors don't write, or that YAML 1.2 refuses (https://yaml.org/spec/1.2.2/#51-character-set).
+#: Control characters and others that YAML 1.2 refuses (https://yaml.org/spec/1.2.2/#51-character-set).
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+#: Byte order marks.
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 def display_name(path: Path, root: Path) -> str:
-    """Return ``path`` for messages: relative to ``root`` if it is below it."""
+    """Return ``path`` for messages: relative to the folder ``root`` if the path is inside it."""
     full, base = path.absolute(), root.absolute()
     return str(full.relative_to(base)) if full.is_relative_to(base) else str(path)
 
 
 def read_text(path: Path, name: str, *, missing: str) -> str | Problem:
-    """Return the text of a UTF-8 file without a byte order mark, or a problem.
+    """Return the text of a UTF-8 file without its byte order mark, or a problem.
 
-    ``name`` is the file's name in messages; ``missing`` is the fix if it does not exist.
+    Messages call the file ``name``. If the file doesn't exist, ``missing`` is the fix that the problem suggests.
     """
     origin = Origin(file=name)
     try:
@@ -61,7 +62,7 @@ def _read_bytes(path: Path) -> bytes:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8. A regular file is replaced as a whole, or not at all.
 
-    Symbolic links are followed, and the file keeps its mode and owner. Devices, pipes and anything else in ``/dev`` or
+    Symbolic links are followed, and the file keeps its mode and owner. Devices, pipes and everything in ``/dev`` and
     ``/proc`` are written to directly.
 
     Raises:
@@ -76,26 +77,27 @@ def write_text(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError("the file is read-only")
-    aside = target.with_name(f".waiaas-{secrets.token_hex(4)}.new")
+    temporary = target.with_name(f".waiaas-{secrets.token_hex(4)}.new")
     try:
-        write_durably(aside, data)
+        write_durably(temporary, data)
         if target.exists():
-            _keep_rights(target, aside)
-        aside.replace(target)
+            _copy_permissions(target, temporary)
+        temporary.replace(target)
     except BaseException:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def _keep_rights(old: Path, new: Path) -> None:
-    was, now = old.stat(), new.stat()
-    if os.name == "posix" and (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid):
-        os.chown(new, was.st_uid, was.st_gid)
-    new.chmod(stat.S_IMODE(was.st_mode))
+def _copy_permissions(old: Path, new: Path) -> None:
+    """Give the file ``new`` the owner, group and mode of ``old``."""
+    wanted, current = old.stat(), new.stat()
+    if os.name == "posix" and (wanted.st_uid, wanted.st_gid) != (current.st_uid, current.st_gid):
+        os.chown(new, wanted.st_uid, wanted.st_gid)
+    new.chmod(stat.S_IMODE(wanted.st_mode))
 
 
 def decode(data: bytes, name: str) -> str | Problem:
-    """Return ``data`` as text without a byte order mark, or the first problem."""
+    """Decode UTF-8 and drop a byte order mark, or return the first problem."""
     if data.startswith(_UTF16_OR_32):
         return Origin(file=name).problem("the file is UTF-16 or UTF-32, not UTF-8.", "Save it as UTF-8.")
     try:
@@ -104,13 +106,14 @@ def decode(data: bytes, name: str) -> str | Problem:
         # The decoder may skip the byte order mark, so positions count from the start of `error.object`.
         before = error.object[: error.start].decode("utf-8", "replace")
         what = f"the byte 0x{error.object[error.start]:02X} here is not UTF-8."
-        return _after(before, name).problem(what, "Save the file as UTF-8.")
+        return _place_after(before, name).problem(what, "Save the file as UTF-8.")
     if found := _FORBIDDEN.search(text):
         what = f"the character U+{ord(found.group()):04X} here is not text."
-        return _after(text[: found.start()], name).problem(what, "Remove it; it may not show in an editor.")
+        return _place_after(text[: found.start()], name).problem(what, "Remove it; it may not show in an editor.")
     return text
 
 
-def _after(before: str, name: str) -> Origin:
-    lines = re.split("\r\n|\r|\n", before)
+def _place_after(text: str, name: str) -> Origin:
+    """Return the place of the character that follows ``text``, the beginning of a file."""
+    lines = re.split("\r\n|\r|\n", text)
     return Origin(file=name, line=len(lines), column=len(lines[-1]) + 1)

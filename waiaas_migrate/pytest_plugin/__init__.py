@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures with migrated databases, and ready tests of a project's migrations.
+"""The pytest plugin: fixtures with migrated databases, and ready-made tests of a project's migrations.
 
-pytest loads this module in every project of an environment that has the package. So it imports nothing else until the
-first fixture is requested, or ready tests are switched on.
+pytest loads this module for every project if the package is installed. So the module imports the rest of the package
+only when a test requests a fixture, or a project switches on ready-made tests.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from waiaas_migrate.pytest_plugin.ready_tests import Manifest
 
 PROJECT, TESTS = "waiaas_migrate_project", "waiaas_migrate_tests"
-#: The names of the ready tests.
-_READY = ("one_head", "check", "rollbacks", "upgrades")
+#: The names of the ready-made tests.
+_READY_TESTS = ("one_head", "check", "rollbacks", "upgrades")
 
 _DATABASES = pytest.StashKey["Databases"]()
 _MANIFEST = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the settings."""
-    parser.addini(TESTS, f"Ready tests of the migrations: {' '.join(_READY)}.", type="args", default=[])
+    """Add the settings of this plugin."""
+    parser.addini(TESTS, f"Ready-made tests of the migrations: {' '.join(_READY_TESTS)}.", type="args", default=[])
     parser.addini(PROJECT, "Folder of the waiaas-migrate project, relative to rootdir.", type="string", default=".")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the ready tests, if there are any, with the tests of the project.
+    """Let pytest collect the ready-made tests that the project switches on.
 
-    They belong to the manifest. If pytest is called with paths, they are collected only if one contains the manifest.
+    They are tests of the manifest. If pytest is called with paths, one of the paths must contain the manifest.
     """
     names = config.getini(TESTS)
     if not names or config.getoption("help"):
         return
-    if unknown := [name for name in names if name not in _READY]:
+    if unknown := [name for name in names if name not in _READY_TESTS]:
         from waiaas_migrate.files.problem_report import listed, suggestion
 
-        fix = suggestion(unknown[0], _READY, f"Known tests: {listed(_READY)}.")
+        fix = suggestion(unknown[0], _READY_TESTS, f"Known tests: {listed(_READY_TESTS)}.")
         raise pytest.UsageError(f"{TESTS}: unknown test {unknown[0]}. {fix}")
     config.stash[_MANIFEST] = manifest = _manifest(config)
     invoked = config.invocation_params.dir
@@ -65,7 +65,7 @@ def _manifest(config: pytest.Config) -> Path:
 
 
 def databases_of(config: pytest.Config) -> Databases:
-    """Return the databases of this session."""
+    """Return the databases of this test session."""
     if _DATABASES not in config.stash:
         from waiaas_migrate.pytest_plugin.databases import Databases
 
@@ -75,7 +75,7 @@ def databases_of(config: pytest.Config) -> Databases:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Manifest | None:
-    """Collect the ready tests, which belong to the manifest."""
+    """Collect the ready-made tests, which are tests of the manifest."""
     manifest = parent.config.stash.get(_MANIFEST, None)
     if manifest is None or file_path.name != manifest.name or not file_path.samefile(manifest):
         return None
@@ -90,12 +90,12 @@ def migrated_database(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
     from waiaas_migrate.pytest_plugin.databases import plain_failures
 
     with plain_failures():
-        return databases_of(pytestconfig).at_head(tmp_path / "database.db")
+        return databases_of(pytestconfig).make_at_head(tmp_path / "database.db")
 
 
 @pytest.fixture
 def database_at(pytestconfig: pytest.Config, tmp_path: Path) -> Callable[[str], Path]:
-    """Return a function that makes a database with the migrations up to one, such as "0007_x", and made-up rows."""
+    """Return a function that makes a database at a migration, such as "0007_x", with made-up rows."""
     from waiaas_migrate.pytest_plugin.databases import plain_failures
 
     made: list[str] = []
@@ -105,6 +105,6 @@ def database_at(pytestconfig: pytest.Config, tmp_path: Path) -> Callable[[str], 
         number = made.count(migration)
         name = f"{migration}.db" if number == 1 else f"{migration}-{number}.db"
         with plain_failures():
-            return databases_of(pytestconfig).at(migration, tmp_path / name)
+            return databases_of(pytestconfig).make_at(migration, tmp_path / name)
 
     return make

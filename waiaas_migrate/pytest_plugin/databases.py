@@ -1,4 +1,4 @@
-"""Migrated databases for tests: each is made once in a session, then copied."""
+"""Make migrated databases for tests. Each is made once per test session, then copied."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OPTIONS = RunOptions(backup="never")
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Let the test fail with only the message of an error of this package."""
+    """Turn an error of this package into a failure of the test, with the message and without a traceback."""
     try:
         yield
     except MigrateError as error:
@@ -43,23 +43,23 @@ def plain_failures() -> Iterator[None]:
 
 
 class Databases:
-    """The databases of the project that ``start`` belongs to."""
+    """The databases for tests of the project that the folder ``start`` belongs to."""
 
     def __init__(self, start: Path) -> None:
         self._start = start
-        self._made = TemporaryDirectory(prefix="waiaas-migrate-")
+        self._cache = TemporaryDirectory(prefix="waiaas-migrate-")
 
     def close(self) -> None:
-        """Delete the databases that are copied for tests."""
-        self._made.cleanup()
+        """Delete the databases that were copied for tests."""
+        self._cache.cleanup()
 
     @cached_property
     def project(self) -> Project:
         """Return the project.
 
         Raises:
-            UsageError: there is no such folder.
-            ProjectError: its settings can't be used.
+            UsageError: the folder does not exist.
+            ProjectError: the project's settings can't be used.
         """
         if not self._start.is_dir():
             raise UsageError(f"waiaas_migrate_project: {self._start} is not a folder. Correct the path.")
@@ -70,25 +70,25 @@ class Databases:
         """Return the project's migrations.
 
         Raises:
-            MigrationsError: they can't be used.
+            MigrationsError: the migrations can't be used.
         """
         return read_folder(self.project.migrations)
 
-    def at_head(self, target: Path) -> Path:
-        """Make a database with all migrations at ``target``, and return that path."""
+    def make_at_head(self, target: Path) -> Path:
+        """Make a database with all migrations at the path ``target``, and return the path."""
         return _copy(self._cached("head", self.apply), target)
 
-    def at(self, migration: str, target: Path) -> Path:
+    def make_at(self, migration: str, target: Path) -> Path:
         """Make a database with the migrations up to ``migration``, and made-up rows; return its path.
 
         Raises:
             UsageError: there is no such migration.
         """
-        count = self.count(migration)
-        return _copy(self._cached(f"{count}-rows", partial(self.make, count)), target)
+        count = self.count_up_to(migration)
+        return _copy(self._cached(f"{count}-rows", partial(self.make_with_rows, count)), target)
 
-    def count(self, migration: str) -> int:
-        """Return how many migrations there are up to ``migration``.
+    def count_up_to(self, migration: str) -> int:
+        """Return the number of migrations up to and including ``migration``.
 
         Raises:
             UsageError: there is no such migration.
@@ -98,20 +98,20 @@ class Databases:
             raise UsageError(f"There is no migration {migration}. {suggestion(migration, ids)}".rstrip())
         return ids.index(migration) + 1
 
-    def make(self, count: int, target: Path, *, without: Collection[str] = ()) -> None:
-        """Make a database with the first ``count`` migrations, and made-up rows in all tables but ``without``.
+    def make_with_rows(self, count: int, target: Path, *, empty: Collection[str] = ()) -> None:
+        """Make a database with the first ``count`` migrations, and made-up rows.
 
-        The names of these tables are folded. Without migrations, there is no file.
+        The tables in ``empty``, whose names are folded, get no rows. If ``count`` is 0, no file is made.
         """
         if count:
-            _copy(self._after(count), target)
+            _copy(self._migrated(count), target)
             with self._open(target) as connection:
-                tables = introspect(connection, others=self.folder.others).tables
-                insert_sample_rows(connection, [table for table in tables if fold(table.name) not in without])
+                tables = introspect(connection, other_tools=self.folder.others).tables
+                insert_sample_rows(connection, [table for table in tables if fold(table.name) not in empty])
                 _delete_orphans(connection)
 
     def apply(self, path: Path, count: int | None = None) -> None:
-        """Apply migrations to the database at ``path``, up to the number ``count``; None means all, and the hooks."""
+        """Apply migrations to the database at ``path``: the first ``count``, or all, and then the post-apply hooks."""
         folder, manifest = self.folder, self.folder.manifest
         if count is not None:
             if manifest is not None:
@@ -121,21 +121,21 @@ class Databases:
             apply_to(str(path), folder, options=_OPTIONS)
 
     def roll_back(self, path: Path) -> None:
-        """Roll back the last migration of the database at ``path``; don't verify the result."""
+        """Roll back the last migration of the database at ``path``, without verifying the result."""
         with self._open(path) as connection:
             roll_back(connection, self.folder, options=replace(_OPTIONS, verify=False))
 
     def schema(self, path: Path) -> Schema:
         """Return the project's part of the schema of the database at ``path``."""
         with self._open(path) as connection:
-            return introspect(connection, others=self.folder.others)
+            return introspect(connection, other_tools=self.folder.others)
 
     def schema_after(self, count: int) -> Schema:
-        """Return the schema that the first ``count`` migrations make."""
-        return self.schema(self._after(count)) if count else Schema()
+        """Return the schema that the first ``count`` migrations build."""
+        return self.schema(self._migrated(count)) if count else Schema()
 
-    def _after(self, count: int) -> Path:
-        """Return a database with the first ``count`` migrations; each is made from the one before it."""
+    def _migrated(self, count: int) -> Path:
+        """Return the path of a database with the first ``count`` migrations, which must not be changed."""
         for number in range(1, count + 1):
             self._cached(f"{number}", partial(self._make_next, number))
         return self._path(f"{count}")
@@ -146,7 +146,7 @@ class Databases:
         self.apply(target, count)
 
     def _cached(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Return the database ``name``; make it the first time."""
+        """Return the path of the cached database ``name``, which ``make`` writes the first time."""
         path = self._path(name)
         if not path.exists():
             draft = path.with_suffix(".draft")
@@ -156,7 +156,7 @@ class Databases:
         return path
 
     def _path(self, name: str) -> Path:
-        return Path(self._made.name) / f"{name}.db"
+        return Path(self._cache.name) / f"{name}.db"
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[sqlite3.Connection]:
@@ -169,7 +169,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _delete_orphans(connection: sqlite3.Connection) -> None:
-    """Delete rows without their parents: a constraint may have refused the made-up parents."""
+    """Delete made-up rows that violate a foreign key, because a constraint refused their parents."""
     keys = [key for key in read_keys(connection) if key.is_enforceable and key.targets]
     deleted = True
     while deleted:

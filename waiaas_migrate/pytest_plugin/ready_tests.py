@@ -1,4 +1,4 @@
-"""The ready tests, which a project switches on with ``waiaas_migrate_tests``."""
+"""The ready-made tests, which a project switches on with ``waiaas_migrate_tests``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from waiaas_migrate.sqlite.database.setup import using_setup
 
 
 def expect_one_head(databases: Databases) -> None:
-    """Fail if there are several migrations that no other one depends on."""
+    """Fail if several migrations have no successor."""
     found = heads(read_migrations(databases.project.migrations))
     if len(found) > 1:
         _fail(
@@ -36,7 +36,7 @@ def expect_one_head(databases: Databases) -> None:
 
 
 def expect_no_findings(databases: Databases) -> None:
-    """Fail with the findings of ``check``."""
+    """Fail if ``check`` has findings."""
     with using_setup(databases.project.setup):
         findings = check(databases.project)
     if findings:
@@ -46,26 +46,29 @@ def expect_no_findings(databases: Databases) -> None:
 def expect_rollback(databases: Databases, migration: str) -> None:
     """Fail if the rollback of ``migration`` doesn't restore the schema.
 
-    The database has rows from before the migration, unless the migration or its rollback refuses them.
+    The database has made-up rows, unless the migration or its rollback refuses them.
     """
     (file,) = databases.folder.named([migration])
     if not file.transactional:
         pytest.skip("it runs outside a transaction, which `rollback` refuses to undo")
-    if not _is_rolled_back(databases, migration):
-        _is_rolled_back(databases, migration, with_rows=False)
+    if not _try_rollback(databases, migration):
+        _try_rollback(databases, migration, with_rows=False)
 
 
-def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = True) -> bool:
-    """Apply and roll back ``migration``; return false if rows are refused. Fail if the schema is not restored."""
-    before = databases.count(migration) - 1
+def _try_rollback(databases: Databases, migration: str, *, with_rows: bool = True) -> bool:
+    """Apply and roll back ``migration``; return false if the made-up rows were refused.
+
+    Fail if the rollback doesn't restore the schema.
+    """
+    before = databases.count_up_to(migration) - 1
     wanted = databases.schema_after(before)
     with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
         path = Path(folder) / "scratch.db"
-        databases.make(before, path, without=() if with_rows else wanted.by_name())
+        databases.make_with_rows(before, path, empty=() if with_rows else wanted.by_name())
         try:
             databases.apply(path, before + 1)
         except ApplyError as error:
-            if with_rows:  # that is for `upgrades` to report
+            if with_rows:  # the test `upgrades` reports refused rows
                 return False
             _fail(f"{migration} fails: {error.reason}")
         try:
@@ -79,9 +82,9 @@ def _is_rolled_back(databases: Databases, migration: str, *, with_rows: bool = T
             if with_rows and _refuses_rows(error):
                 return False
             _fail(f"The rollback fails: {error.reason}")
-        found = databases.schema(path)
-    if left := diff(found, wanted, column_order=True):
-        _fail("The rollback does not restore the schema. Missing:\n" + "\n".join(map(describe, left)))
+        restored = databases.schema(path)
+    if missing := diff(restored, wanted, column_order=True):
+        _fail("The rollback does not restore the schema. Missing:\n" + "\n".join(map(describe, missing)))
     return True
 
 
@@ -91,33 +94,33 @@ def _refuses_rows(error: BaseException) -> bool:
 
 
 def expect_upgrade(databases: Databases, migration: str) -> None:
-    """Fail if a database that has run the migrations up to ``migration``, with rows, can't run the others.
+    """Fail if a database at ``migration``, with made-up rows, can't run the later migrations.
 
-    If a migration announces a hazard of a table, it may refuse the rows of that table.
+    A migration may refuse the rows of a table for which it announces a hazard. Then that table stays empty.
     """
-    count = databases.count(migration)
-    without = frozenset[str]()
+    count = databases.count_up_to(migration)
+    empty = frozenset[str]()
     while True:
         with TemporaryDirectory(prefix="waiaas-migrate-") as folder:
             path = Path(folder) / "scratch.db"
-            databases.make(count, path, without=without)
+            databases.make_with_rows(count, path, empty=empty)
             try:
                 databases.apply(path)
             except ApplyError as error:
-                tables = _announced(databases, error.migration, count)
-                known = frozenset(databases.schema_after(count).by_name())
-                if without == known or tables <= without:
+                endangered = _tables_with_hazards(databases, error.migration, count)
+                existing = frozenset(databases.schema_after(count).by_name())
+                if empty == existing or endangered <= empty:
                     _fail(f"A database at {migration} can't be upgraded: {error.migration} fails: {error.reason}")
-                # Later migrations may have renamed the table.
-                without = without | tables if tables <= known else known
+                # A migration between may have renamed an endangered table. Then all tables stay empty.
+                empty = empty | endangered if endangered <= existing else existing
             else:
                 return
 
 
-def _announced(databases: Databases, name: str, count: int) -> frozenset[str]:
-    """Return the tables of the hazards that the migration ``name`` announces; if it is a batch, those after ``count``.
+def _tables_with_hazards(databases: Databases, name: str, count: int) -> frozenset[str]:
+    """Return the folded names of the tables for which the migration ``name`` announces a hazard.
 
-    The names are folded.
+    If ``name`` names a batch of migrations, use all migrations after the first ``count``.
     """
     folder = databases.folder
     files = folder.named([name]) if name in folder.ids else folder.migrations[count:]
@@ -129,16 +132,15 @@ def _fail(message: str) -> NoReturn:
     raise pytest.fail.Exception(message, pytrace=False) from None
 
 
-#: The tests of the whole project, and those of one migration each.
-_WHOLE = {"one_head": expect_one_head, "check": expect_no_findings}
-_EACH = {"rollbacks": expect_rollback, "upgrades": expect_upgrade}
+_TESTS_OF_PROJECT = {"one_head": expect_one_head, "check": expect_no_findings}
+_TESTS_OF_EACH_MIGRATION = {"rollbacks": expect_rollback, "upgrades": expect_upgrade}
 
 
 class Manifest(pytest.File):
-    """The manifest, whose tests are those that the project switched on."""
+    """The manifest as pytest collects it: the file that the ready-made tests belong to."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield the tests in the order of the settings."""
+        """Yield the tests that the project switches on, in the order of its setting."""
         databases = databases_of(self.config)
         try:
             summary = read_summary(str(self.path))
@@ -146,12 +148,13 @@ class Manifest(pytest.File):
             raise self.CollectError(str(error)) from None
         ids = () if summary is None else summary.ids
         for name in self.config.getini(TESTS):
-            if name in _WHOLE:
-                yield self._test(name, partial(_WHOLE[name], databases))
+            if name in _TESTS_OF_PROJECT:
+                yield self._test(name, partial(_TESTS_OF_PROJECT[name], databases))
                 continue
             # A database at the last migration needs no upgrade.
-            for one in ids[:-1] if name == "upgrades" else ids:
-                yield self._test(f"{name}[{one}]", partial(_EACH[name], databases, one))
+            for migration in ids[:-1] if name == "upgrades" else ids:
+                run = partial(_TESTS_OF_EACH_MIGRATION[name], databases, migration)
+                yield self._test(f"{name}[{migration}]", run)
 
     def _test(self, name: str, run: Callable[[], None]) -> pytest.Item:
         test: pytest.Item = ReadyTest.from_parent(self, name=name, run=run)
@@ -159,7 +162,7 @@ class Manifest(pytest.File):
 
 
 class ReadyTest(pytest.Item):
-    """One of the tests, which fails without a traceback."""
+    """A ready-made test, which fails without a traceback."""
 
     def __init__(self, *, run: Callable[[], None], **keywords: Any) -> None:  # noqa: ANN401 — as pytest passes them
         super().__init__(**keywords)
@@ -171,5 +174,5 @@ class ReadyTest(pytest.Item):
             self._run()
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return where the test is, for headings of reports."""
+        """Return the file, line and name of the test for reports."""
         return self.path, None, self.name

@@ -89,7 +89,7 @@ def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = Non
         UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
         Interrupted: Ctrl-C ended the run.
     """
-    target = replace(database_path(database), was_there=True)
+    target = replace(database_path(database), existed_before=True)
     return retry_while_migrating(target, lambda: _adopt_file(target, folder, at, dry_run=dry_run))
 
 
@@ -141,7 +141,7 @@ def _plan(
 
 
 def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile]) -> None:
-    if not recorded and not folder.others.except_for(folder.tables).without(read_catalog(connection)):
+    if not recorded and not folder.others.except_for(folder.tables).exclude_from(read_catalog(connection)):
         raise DatabaseRefused(
             f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
         )

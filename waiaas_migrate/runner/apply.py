@@ -74,7 +74,7 @@ def apply_to(
     folder = migrations if isinstance(migrations, MigrationFolder) else read_folder(migrations)
     target = database_path(database)
     if not may_make:
-        target = replace(target, was_there=True)
+        target = replace(target, existed_before=True)
     return retry_while_migrating(target, lambda: _apply_to_file(target, folder, options))
 
 
@@ -94,7 +94,7 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
             try:
                 apply_pragmas(connection, folder.pragmas, database.name)
             except MigrateError as error:
-                error.after(result.applied)
+                error.note_committed(result.applied, result.backup, database.name)
                 raise
             with standard_settings(connection):
                 found = () if result.applied or not options.verify else changes_at_head(connection, folder)
@@ -224,7 +224,7 @@ class Upgrade(Run):
         """
         effects = self.effects(batch)
         calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
-        if facts.has_strict or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+        if facts.may_have_strict_tables or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False
         if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
             return False
@@ -268,7 +268,7 @@ class Upgrade(Run):
             applied = self._applied_after([migration])
             self.verify(proof, [migration], applied, read_facts(self.connection))
         except ApplyError as error:
-            raise error.but(rolled_back=False) from error
+            raise error.with_changes(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
         """Run the hooks that can't run in a transaction."""

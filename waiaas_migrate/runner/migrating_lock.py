@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import Self, TypeVar
 
 from waiaas_migrate.errors import DatabaseBusy
-from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file, unlock_file
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_same_file, lock_file, unlock_file
 from waiaas_migrate.runner.transaction import COMMITTING
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, main_file
 from waiaas_migrate.sqlite.database.url import Database
@@ -72,7 +72,7 @@ class MigratingLock:
                     os.close(descriptor)
                     return True
                 is_locked = lock_file(descriptor)
-                if is_locked and is_at(descriptor, self._path):
+                if is_locked and is_same_file(descriptor, self._path):
                     self._descriptor = descriptor
                     _held[descriptor] = self._path, threading.get_ident()
                     with suppress(OSError):  # such as on a full disk
@@ -114,7 +114,7 @@ class MigratingLock:
             return
         del _held[descriptor]
         with suppress(OSError):
-            if is_at(descriptor, self._path):
+            if is_same_file(descriptor, self._path):
                 os.unlink(self._path)  # noqa: PTH108 — faster, and a fleet does it for each database
         with suppress(OSError):
             unlock_file(descriptor)

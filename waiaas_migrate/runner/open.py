@@ -149,7 +149,7 @@ def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup
         try:
             _set_pragmas(connection, pragmas)
         except MigrateError as error:
-            error.after(applied)
+            error.note_committed(applied)
             raise
     except BaseException:
         connection.close()

@@ -25,7 +25,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
     if read_applied(connection) is not None:
         return
     others = folder.others.except_for(folder.tables)
-    tables = [row.name for row in others.without(read_catalog(connection)) if row.kind == "table"]
+    tables = [row.name for row in others.exclude_from(read_catalog(connection)) if row.kind == "table"]
     # Look again: another connection may have made the tables and the record a moment ago.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")

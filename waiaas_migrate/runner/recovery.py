@@ -65,7 +65,7 @@ def hint(error: ApplyError) -> ApplyError:
     """Return ``error``, with a fix added if it says that an object exists already."""
     if "already exists" not in error.reason and "duplicate column" not in error.reason:
         return error
-    return error.but(
+    return error.with_changes(
         reason=f"{error.reason} (Somebody may have made it by hand: then remove it, and apply again. Or plain `yoyo "
         f"apply` was killed before it recorded {error.migration}: if `waiaas-migrate drift` reports nothing that "
         f"{error.migration} doesn't explain, and its rows are there, record it: `waiaas-migrate adopt FILE --at "

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from waiaas_migrate.errors import ApplyError, UnsupportedError
+from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, is_post_apply, rollback_only
 from waiaas_migrate.runner.apply import Upgrade, apply_to
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
@@ -121,15 +121,15 @@ def _redo_file(database: Database, folder: MigrationFolder, options: RunOptions,
         report_interruption(database) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="applying migrations"),
+        standard_settings(connection),
     ):
-        with standard_settings(connection):
-            run = _Redo(connection, folder, options, confirmed, interruption)
-            refuse_temporary_objects(connection, [*folder.rollback(confirmed.todo), *folder.forward(run.todo)])
-            with run:
-                while run.run_batch():
-                    pass
-                run.run_late_hooks()
-        apply_pragmas(connection, folder.pragmas, database.name)
+        run = _Redo(connection, folder, options, confirmed, interruption)
+        refuse_temporary_objects(connection, [*folder.rollback(confirmed.todo), *folder.forward(run.todo)])
+        with run:
+            while run.run_batch():
+                pass
+            run.run_late_hooks()
+            apply_pragmas(connection, folder.pragmas, database.name)
     return RedoResult(
         rolled_back=tuple(migration.id for migration in confirmed.todo),
         applied=tuple(run.committed),
@@ -159,6 +159,7 @@ class _Redo(Upgrade):
         # If a name is applied again, its record does not show whether this run committed.
         interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
         self._confirmed: Confirmed | None = confirmed
+        self._deletes_data = True
         self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
 
     def _is_done(self) -> bool:
@@ -185,7 +186,7 @@ class _Redo(Upgrade):
         try:
             self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
-            raise error.but(was_rolling_back=True) from error
+            raise error.with_changes(was_rolling_back=True) from error
         finally:
             self.direction = "apply"
 
@@ -196,6 +197,15 @@ class _Redo(Upgrade):
 
     def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
         super()._run_in_transaction(batch, facts if self._confirmed is None else read_facts(self.connection), lock)
+
+    def _run_outside_transaction(self, migration: MigrationFile) -> None:
+        is_after_rollback, self._confirmed = self._confirmed is not None, None
+        try:
+            super()._run_outside_transaction(migration)
+        except MigrateError as error:
+            if is_after_rollback:  # the rollback was committed before ``migration``
+                error.rolled_back = False
+            raise
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch``, and with it the rollback, was committed."""

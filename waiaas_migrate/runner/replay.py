@@ -15,7 +15,7 @@ from waiaas_migrate.errors import ApplyError, MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.steps import Direction, StepRunner
 from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_interrupted
-from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, lacks_database, memory, transaction
+from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, has_skipped_attach, open_memory, transaction
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
 #: The advice if nothing more specific is known.
@@ -41,7 +41,7 @@ class Replay:
     """A database in memory in which migrations run one after the other; no file is touched."""
 
     def __init__(self, migrations: Sequence[MigrationFile]) -> None:
-        self.connection = memory()
+        self.connection = open_memory()
         self._runner = StepRunner(self.connection, migrations, execute=execute)
         self._done = 0
 
@@ -124,6 +124,6 @@ def _problem(connection: sqlite3.Connection, migration: MigrationFile, error: Ap
 
 
 def _fix(connection: sqlite3.Connection, reason: str) -> str:
-    if lacks_database(connection) or NOT_ATTACHED in reason:
+    if has_skipped_attach(connection) or NOT_ATTACHED in reason:
         return _WITHOUT_DATABASE
     return _NOT_IN_TRANSACTION if _IN_TRANSACTION.search(reason) else CORRECT

@@ -208,7 +208,7 @@ def roll_back(
             try:
                 losses = _run(run, extent, confirmed)
             except ApplyError as error:
-                raise error.but(was_rolling_back=True) from error
+                raise error.with_changes(was_rolling_back=True) from error
     return RollbackResult(
         rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup_path
     )

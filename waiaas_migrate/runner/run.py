@@ -58,8 +58,9 @@ class Run:
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
-        # Rolling back deletes data written since.
-        effects = folder.forward(todo) if direction == "apply" else [WORST_CASE] * len(todo)
+        #: Whether the run rolls back migrations, which deletes data written since. Its errors always name the backup.
+        self._deletes_data = direction == "rollback"
+        effects = [WORST_CASE] * len(todo) if self._deletes_data else folder.forward(todo)
         self.wants_backup = wants_backup(connection, effects, options.backup)
         self._started, self._total = 0, len(todo)
         if interruption is not None:
@@ -72,7 +73,9 @@ class Run:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._monitor.__exit__()
         if isinstance(error, MigrateError):
-            error.after(self.committed, self.backup_path)
+            has_changed = bool(self.committed) or not error.rolled_back
+            backup = self.backup_path if has_changed or self._deletes_data else None
+            error.note_committed(self.committed, backup, database_name(self.connection))
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
 

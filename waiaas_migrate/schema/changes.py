@@ -205,8 +205,13 @@ Modification = (
 
 def table_of(change: Change) -> str | None:
     """Return the name of the table that ``change`` alters; None if it adds, drops or renames a whole object."""
-    is_whole = isinstance(change, AddTable | DropTable | RenameTable | ObjectChange)
-    return None if is_whole else spelled_name(change)
+    match change:
+        case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
+            return None
+        case ModifyTableOptions() | InTable():
+            return spelled_name(change)
+        case _:
+            assert_never(change)
 
 
 def object_of(change: Change) -> tuple[str, str]:
@@ -216,8 +221,10 @@ def object_of(change: Change) -> tuple[str, str]:
             return "index", fold(index.name)
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], fold(item.name)
-        case _:
+        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
             return "table", fold(spelled_name(change))
+        case _:
+            assert_never(change)
 
 
 def spelled_name(change: Change) -> str:
@@ -235,10 +242,13 @@ def spelled_name(change: Change) -> str:
 
 def owner_of(change: Change) -> str | None:
     """Return the folded name of the table that owns the object: for a trigger, its table or view; None for a view."""
-    item = (change.new or change.old) if isinstance(change, ObjectChange) else None
-    if isinstance(item, m.View):
-        return None
-    return fold(item.table if isinstance(item, m.Trigger) else spelled_name(change))
+    match change:
+        case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
+            return None if isinstance(item, m.View) else fold(item.table if isinstance(item, m.Trigger) else item.name)
+        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
+            return fold(spelled_name(change))
+        case _:
+            assert_never(change)
 
 
 def is_addition(change: Change) -> bool:

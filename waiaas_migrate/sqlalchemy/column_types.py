@@ -1,7 +1,7 @@
-"""Column types whose DDL and values are those of the types in schema.yaml.
+"""SQLAlchemy types for the columns of schema.yaml, with the same DDL and the same stored values.
 
-Each refuses what SQLite would store but no reader could understand. SQLAlchemy reports such a value as a
-``StatementError``.
+Each type refuses values that SQLite would store but that could not be loaded again. For such a value, SQLAlchemy raises
+a ``StatementError``.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ _WITH_STORED_TYPE = frozenset(
 )
 
 
-class _Decorated(TypeDecorator[_T]):
-    """A type that is stored as another; operators such as LIKE are those of the stored type.
+class _EncodedType(TypeDecorator[_T]):
+    """The base of types that store a Python value as TEXT or INTEGER; None is NULL.
 
-    A subclass says how a value is stored and loaded, and what is wrong with one that can't be loaded. None is NULL.
+    Operators such as LIKE work on the stored value. A subclass encodes and decodes values. Its ``_fault`` ends the
+    message about a stored value that it can't decode.
     """
 
     __abstract__ = True
@@ -57,27 +58,27 @@ class _Decorated(TypeDecorator[_T]):
     cache_ok = True
     _fault: str
 
-    def _stored(self, value: Any) -> object:
+    def _encode(self, value: Any) -> object:
         raise NotImplementedError
 
-    def _loaded(self, value: Any) -> _T:
+    def _decode(self, value: Any) -> _T:
         raise NotImplementedError
 
     def coerce_compared_value(self, op: operators.OperatorType | None, value: object) -> TypeEngine[Any]:
         return self.impl_instance.coerce_compared_value(op, value) if op in _WITH_STORED_TYPE else self
 
     def process_bind_param(self, value: _T | None, dialect: Dialect) -> object:
-        return None if value is None else self._stored(value)
+        return None if value is None else self._encode(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> _T | None:
         try:
-            return None if value is None else self._loaded(value)
+            return None if value is None else self._decode(value)
         except (ArithmeticError, LookupError, TypeError, ValueError):
             raise ValueError(f"the database holds {value!r}, which {self._fault}") from None
 
 
 class _Seconds(TypeDecorator[timedelta]):
-    """The timedelta that is added to a time."""
+    """A timedelta that SQL adds to a time, in seconds."""
 
     impl = Integer
     cache_ok = True
@@ -86,11 +87,11 @@ class _Seconds(TypeDecorator[timedelta]):
         return None if value is None else value // _SECOND
 
 
-class Timestamp(_Decorated[datetime]):
+class Timestamp(_EncodedType[datetime]):
     """Store an aware datetime as Unix seconds in an INTEGER, and return it in UTC.
 
-    Fractions of a second are dropped, so that a stored time is never in the future. A datetime without a time zone is
-    an error. In SQL, a ``timedelta`` can be added, and the difference of two times is in seconds.
+    Fractions of a second are dropped, so that a stored time is never later than the original. A datetime without a time
+    zone is an error. In SQL expressions, you can add a ``timedelta``, and the difference of two times is in seconds.
     """
 
     impl = Integer
@@ -110,24 +111,24 @@ class Timestamp(_Decorated[datetime]):
 
     _fault = "is not a time in Unix seconds."
 
-    def _stored(self, value: object) -> int:
+    def _encode(self, value: object) -> int:
         if not isinstance(value, datetime):
             raise TypeError(f"{value!r} is not a datetime. Use datetime.now(UTC), or datetime.fromtimestamp(…, UTC).")
         if value.utcoffset() is None:
             raise ValueError(f"{value!r} has no time zone. Use datetime.now(UTC), or add tzinfo=UTC if it is UTC.")
         return (value - _EPOCH) // _SECOND
 
-    def _loaded(self, value: Any) -> datetime:
+    def _decode(self, value: Any) -> datetime:
         return _EPOCH + timedelta(seconds=value)
 
 
 def _in_seconds(difference: ColumnOperators, other: object) -> ColumnOperators:
-    """Return ``difference`` as a number if ``other`` is a time, too."""
+    """Return ``difference`` as a number of seconds if ``other`` is a time, else unchanged."""
     is_time = isinstance(other, datetime) or isinstance(getattr(other, "type", None), Timestamp)
     return type_coerce(difference, Integer) if is_time else difference
 
 
-class BooleanInteger(_Decorated[bool]):
+class BooleanInteger(_EncodedType[bool]):
     """Store a bool as 0 or 1 in an INTEGER."""
 
     impl = Integer
@@ -136,16 +137,16 @@ class BooleanInteger(_Decorated[bool]):
 
     _fault = "is neither 0 nor 1. For a sum, use cast(column, Integer)."
 
-    def _stored(self, value: Any) -> int:
+    def _encode(self, value: Any) -> int:
         if value not in (False, True):
             raise ValueError(f"{value!r} is not a bool. Use True or False.")
         return int(value)
 
-    def _loaded(self, value: Any) -> bool:
+    def _decode(self, value: Any) -> bool:
         return {0: False, 1: True}[value]
 
 
-class _EnumType(_Decorated[_T]):
+class _EnumType(_EncodedType[_T]):
     """Store a member of an enum by its value, or one of a list of values."""
 
     __abstract__ = True
@@ -153,7 +154,7 @@ class _EnumType(_Decorated[_T]):
 
     def __init__(self, allowed: type[_T] | Sequence[_T]) -> None:
         super().__init__()
-        # SQLAlchemy makes its cache key of the attribute that has the parameter's name.
+        # SQLAlchemy's cache key contains this attribute, because it has the name of the parameter.
         self.allowed: type[_T] | tuple[_T, ...]
         self._members: dict[Any, _T]
         if not isinstance(allowed, type):
@@ -167,19 +168,19 @@ class _EnumType(_Decorated[_T]):
         name = allowed.__name__ if isinstance(allowed, type) else "this column"
         self._fault = f"is not a value of {name}. Its values are: {', '.join(map(repr, self._members))}."
 
-    def _stored(self, value: object) -> object:
+    def _encode(self, value: object) -> object:
         plain = value.value if isinstance(value, Enum) else value
-        is_of_another = isinstance(value, Enum) and isinstance(self.allowed, type) and type(value) is not self.allowed
-        if is_of_another or plain not in self._members:
+        has_wrong_type = isinstance(value, Enum) and isinstance(self.allowed, type) and type(value) is not self.allowed
+        if has_wrong_type or plain not in self._members:
             raise ValueError(f"{value!r} {self._fault}")
         return plain
 
-    def _loaded(self, value: object) -> _T:
+    def _decode(self, value: object) -> _T:
         return self._members[value]
 
     @property
     def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
-        """Let SQLAlchemy sort rows by keys that are members of an enum, which have no order of their own."""
+        """Return a function by which SQLAlchemy sorts primary keys; members of an enum can't be compared."""
         return lambda value: value.value if isinstance(value, Enum) else value
 
 
@@ -194,7 +195,7 @@ class EnumText(_EnumType[_T]):
 
 
 class EnumInteger(_EnumType[_T]):
-    """Store a member of an enum as its value in an INTEGER; otherwise as :class:`EnumText`."""
+    """Store a member of an enum as its value in an INTEGER; otherwise like :class:`EnumText`."""
 
     impl = Integer
     cache_ok = True
@@ -230,7 +231,7 @@ def _json_ddl(*_: object, **__: object) -> str:
     return "TEXT"
 
 
-class DecimalText(_Decorated[Decimal]):
+class DecimalText(_EncodedType[Decimal]):
     """Store a Decimal exactly, as TEXT without an exponent; an int is accepted, a float is an error.
 
     SQLite compares and sorts the texts: ``1.0`` and ``1.00`` differ, and ``10`` comes before ``9``. Use
@@ -242,7 +243,7 @@ class DecimalText(_Decorated[Decimal]):
 
     _fault = "is not a decimal number."
 
-    def _stored(self, value: object) -> str:
+    def _encode(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, Decimal | int):
             raise TypeError(f"{value!r} is not an exact number. Use Decimal('…') or an int.")
         exact = Decimal(value)
@@ -250,11 +251,11 @@ class DecimalText(_Decorated[Decimal]):
             raise ValueError(f"{value!r} is not a number.")
         return format(exact, "f")
 
-    def _loaded(self, value: Any) -> Decimal:
+    def _decode(self, value: Any) -> Decimal:
         return Decimal(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> Decimal | None:
-        if isinstance(value, float):  # no column of TEXT holds one
+        if isinstance(value, float):  # SQLite computed it: a TEXT column stores no floats
             raise ValueError(  # noqa: TRY004 — the value is at fault, not the caller
                 f"SQLite computed {value!r} in floating point, which is not exact. Compute with Decimals in Python, or "
                 f"use cast(column, Float)."
@@ -262,7 +263,7 @@ class DecimalText(_Decorated[Decimal]):
         return super().process_result_value(value, dialect)
 
 
-class UuidText(_Decorated[uuid.UUID]):
+class UuidText(_EncodedType[uuid.UUID]):
     """Store a UUID as TEXT, in lower case with hyphens; a text that is a UUID is accepted, too."""
 
     impl = Text
@@ -270,16 +271,16 @@ class UuidText(_Decorated[uuid.UUID]):
 
     @property
     def sort_key_function(self) -> Callable[[Any], Any] | None:  # type: ignore[override]  # as in SQLAlchemy
-        """Let SQLAlchemy sort rows by keys that are UUIDs or texts."""
+        """Return a function by which SQLAlchemy sorts primary keys, which may be UUIDs or texts."""
         return str
 
     _fault = "is not a UUID."
 
-    def _stored(self, value: object) -> str:
+    def _encode(self, value: object) -> str:
         try:
-            return str(self._loaded(value))
+            return str(self._decode(value))
         except ValueError:
             raise ValueError(f"{value!r} {self._fault}") from None
 
-    def _loaded(self, value: object) -> uuid.UUID:
+    def _decode(self, value: object) -> uuid.UUID:
         return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))

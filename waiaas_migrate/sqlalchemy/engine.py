@@ -1,4 +1,4 @@
-"""SQLAlchemy engines for a migrated database. Each new connection sets its PRAGMAs and reads them back."""
+"""Create SQLAlchemy engines for a migrated database. Each new connection sets the PRAGMAs and verifies them."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def create_engine(
         path: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL. All threads share a database in memory.
         migrations: the migrations folder.
         backup: when to copy the database first, as for :func:`waiaas_migrate.open_database`.
-        setup: called with each new connection first, to register collations and functions, or load extensions.
-        begin: how transactions begin. ``IMMEDIATE`` waits for other writers at once, so that a transaction that reads
-            first can still write. Begin those that only read as ``DEFERRED``, with
-            ``engine.execution_options(begin="DEFERRED")``; they neither wait nor make others wait.
-        options: those of :func:`sqlalchemy.create_engine`. ``connect_args`` takes ``factory``, ``detect_types`` and
+        setup: a function that gets each new connection first, to register collations and functions, or load extensions.
+        begin: how transactions begin. ``IMMEDIATE`` waits for other writers at the start, so that a transaction that
+            reads first can still write. For transactions that only read, use ``DEFERRED``, with
+            ``engine.execution_options(begin="DEFERRED")``; they neither wait nor make other transactions wait.
+        options: arguments of :func:`sqlalchemy.create_engine`. ``connect_args`` takes ``factory``, ``detect_types`` and
             ``cached_statements``.
 
     Raises:
-        MigrateError: as :func:`waiaas_migrate.open_database` does, and for each new connection, as
-            :func:`waiaas_migrate.connect` does.
-        UsageError: an option is one that the engine sets itself.
+        MigrateError: the errors of :func:`waiaas_migrate.open_database`. Later, a new connection may raise those of
+            :func:`waiaas_migrate.connect`.
+        UsageError: the engine sets one of the options itself.
     """
     _check_begin(begin)
-    url, open_another, others = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
-    engine = sqlalchemy.create_engine(url, creator=open_another, **others)
+    url, open_connection, engine_options = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
+    engine = sqlalchemy.create_engine(url, creator=open_connection, **engine_options)
     _begin_explicitly(engine, begin, options.get("isolation_level"))
     reflect_inline_keys(engine)
     return engine
@@ -76,10 +76,10 @@ def create_async_engine(
     begin: Begin = "IMMEDIATE",
     **options: Any,  # noqa: ANN401 — SQLAlchemy's own
 ) -> AsyncEngine:
-    """Apply pending migrations, and return an async engine for the database at ``path``, which uses aiosqlite.
+    """Apply pending migrations, and return an async engine for the database at ``path``.
 
-    The arguments and errors are those of :func:`create_engine`. Migrations run in the calling thread, before this
-    returns. Call it at startup, or with ``asyncio.to_thread``.
+    The engine uses aiosqlite. The arguments and errors are those of :func:`create_engine`. Migrations run in the
+    calling thread before the function returns, so call it at startup or with ``asyncio.to_thread``.
     """
     try:
         import aiosqlite
@@ -89,16 +89,19 @@ def create_async_engine(
     from sqlalchemy.ext import asyncio
 
     _check_begin(begin)
-    url, open_another, others = _migrate(path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup)
+    url, open_connection, engine_options = _migrate(
+        path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup
+    )
 
     async def connect() -> aiosqlite.Connection:
-        connection = aiosqlite.Connection(open_another, iter_chunk_size=64)
-        # As SQLAlchemy does: a connection that was not closed must not keep the process alive.
+        connection = aiosqlite.Connection(open_connection, iter_chunk_size=64)
+        # Like SQLAlchemy, don't let a connection that was not closed keep the process alive.
         thread: Any = getattr(connection, "_thread", connection)
         thread.daemon = True
         return await connection
 
-    engine = asyncio.create_async_engine(url.set(drivername="sqlite+aiosqlite"), async_creator=connect, **others)
+    url = url.set(drivername="sqlite+aiosqlite")
+    engine = asyncio.create_async_engine(url, async_creator=connect, **engine_options)
     _begin_explicitly(engine.sync_engine, begin, options.get("isolation_level"))
     reflect_inline_keys(engine.sync_engine)
     return engine
@@ -116,10 +119,10 @@ def _migrate(
     """Apply pending migrations.
 
     Returns:
-        The URL of the database, a function that opens another connection to it, and SQLAlchemy's options: those
-        ``given``, with defaults for the rest.
+        The URL of the database, a function that opens a connection to it, and the options of the engine: those
+        ``given``, and defaults.
     """
-    # JSON has no NaN; SQLite and other programs couldn't read it.
+    # JSON has no NaN. Neither SQLite nor other programs could read it.
     options: dict[str, Any] = {"json_serializer": functools.partial(json.dumps, allow_nan=False), **given}
     connect_args: dict[str, Any] = options.pop("connect_args", {})
     for name in _RESERVED & (connect_args.keys() | (options.keys() - {"isolation_level"})):
@@ -132,29 +135,31 @@ def _migrate(
     migrated().close()
     if database.file is None:
         if "poolclass" not in options:
-            # Each connection would have another database, so threads use one connection in turn.
+            # Each connection to a database in memory has its own, so threads must share one connection.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
         return URL.create("sqlite"), functools.partial(migrated, **arguments), options
-    file = os.path.abspath(database.file)  # noqa: PTH100 — likewise, and a link stays a link
-    again = replace(database, file=file, was_there=True)
-    open_another = functools.partial(connect_to, again, migrations=folder, setup=setup, options=arguments)
-    return URL.create("sqlite", database=file), open_another, options
+    file = os.path.abspath(database.file)  # noqa: PTH100 — for the same reason, and unlike resolve() it keeps links
+    migrated_database = replace(database, file=file, existed_before=True)
+    open_connection = functools.partial(
+        connect_to, migrated_database, migrations=folder, setup=setup, options=arguments
+    )
+    return URL.create("sqlite", database=file), open_connection, options
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
-    """Begin each transaction with BEGIN; Python's sqlite3 wouldn't begin one before SELECT or DDL."""
+    """Let SQLAlchemy begin each transaction with BEGIN; Python's sqlite3 doesn't begin one before SELECT or DDL."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("isolation_level", level) == "AUTOCOMMIT":
             return
-        how = options.get("begin", begin)
+        chosen = options.get("begin", begin)
         try:
-            _check_begin(how)
-            connection.exec_driver_sql(f"BEGIN {how}")
+            _check_begin(chosen)
+            connection.exec_driver_sql(f"BEGIN {chosen}")
         except BaseException:
-            # SQLAlchemy would consider the transaction begun, and run the next statements without one.
+            # SQLAlchemy assumes that the transaction has begun, and would run the next statements outside of it.
             connection.close()
             raise
 

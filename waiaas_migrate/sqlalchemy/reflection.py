@@ -1,4 +1,4 @@
-"""Have SQLAlchemy and Alembic see a migrated database as the application's classes declare it."""
+"""Adapt SQLAlchemy's reflection, so that Alembic finds no differences where there are none."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Return whether a table is the application's; pass this to Alembic's ``context.configure`` as ``include_name``.
+    """Return whether Alembic should compare a table; pass this function to its ``context.configure``.
 
-    The others are the record of migrations.
+    Alembic should compare all tables except the record of migrations.
     """
     table = name if type_ == "table" else parent_names.get("table_name")
     return table is None or not is_internal(table)
 
 
 def reflect_inline_keys(engine: Engine) -> None:
-    """Have ``engine`` reflect the ON DELETE, ON UPDATE and DEFERRABLE of foreign keys that are written on a column.
+    """Let ``engine`` also reflect ON DELETE, ON UPDATE and DEFERRABLE of foreign keys that a column declares.
 
-    SQLAlchemy reads them only from constraints of the table, so Alembic would find each of these keys changed.
+    SQLAlchemy reads these clauses only from table constraints, so Alembic would report each such key as changed.
     """
     dialect = engine.dialect
     reflect = dialect.get_foreign_keys
@@ -42,9 +42,9 @@ def reflect_inline_keys(engine: Engine) -> None:
         if keys and schema is None:
             declared = {_identity(key.columns, key.table): key for key in _declared_keys(connection, table_name)}
             for key in keys:
-                found = declared.get(_identity(key["constrained_columns"], key["referred_table"]))
-                if found is not None and found.inline:
-                    key["options"] = _options(found)
+                declaration = declared.get(_identity(key["constrained_columns"], key["referred_table"]))
+                if declaration is not None and declaration.inline:
+                    key["options"] = _options(declaration)
         return keys
 
     dialect.get_foreign_keys = get_foreign_keys  # type: ignore[method-assign]  # only this engine uses the dialect
@@ -55,14 +55,14 @@ def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ..
 
 
 def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey, ...]:
-    """Return the foreign keys in the text of a table; none if it can't be read."""
-    from waiaas_migrate.sqlite.reading.ddl_table import table
+    """Return the foreign keys in the text of a table; none if the text can't be parsed."""
+    from waiaas_migrate.sqlite.reading.ddl_table import read_table
     from waiaas_migrate.sqlite.reading.grammar import SqlError
 
     query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?)"
     sql = connection.exec_driver_sql(query, (table_name,)).scalar()
     try:
-        return table(sql).foreign_keys if sql else ()
+        return read_table(sql).foreign_keys if sql else ()
     except SqlError:
         return ()
 

@@ -8,10 +8,10 @@
     ...
     waiaas.close_database(connection)
 
-``Agent``, ``Session``, ``Transaction`` and the others are SQLAlchemy classes for its tables; they need the extra
+``Agent``, ``Session``, ``Transaction`` and the other classes are the tables for SQLAlchemy. They need the extra
 ``waiaas-migrate[sqlalchemy]``.
 
-The names are imported when they are first used, so that reading the enums does not load the runner.
+A name is imported when it is first used, so that an import of the enums does not load the runner.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ __all__ = [
     "push_schema",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of the package's
+if not TYPE_CHECKING:  # a type checker that sees __getattr__ accepts misspelled names
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        home = {"close_database": "runner.open", "generate_id": "waiaas.ids"}.get(name, "waiaas.database")
+        module = {"close_database": "runner.open", "generate_id": "waiaas.ids"}.get(name, "waiaas.database")
         if name[0].isupper() and not name.isupper():
-            importlib.import_module("waiaas_migrate.sqlalchemy")  # which says how to install SQLAlchemy
-            home = "waiaas.tables"
-        value = globals()[name] = getattr(importlib.import_module(f"waiaas_migrate.{home}"), name)
+            importlib.import_module("waiaas_migrate.sqlalchemy")  # its error says how to install SQLAlchemy
+            module = "waiaas.tables"
+        value = globals()[name] = getattr(importlib.import_module(f"waiaas_migrate.{module}"), name)
         return value

@@ -52,7 +52,10 @@ def create_engine(path: StrPath, **options: Any) -> Engine:  # noqa: ANN401 — 
 
 
 def create_async_engine(path: StrPath, **options: Any) -> AsyncEngine:  # noqa: ANN401 — SQLAlchemy's own
-    """Return an async engine, as :func:`waiaas_migrate.sqlalchemy.create_async_engine` does."""
+    """Return an async engine for the daemon's database.
+
+    It is the engine that :func:`waiaas_migrate.sqlalchemy.create_async_engine` returns.
+    """
     from waiaas_migrate import sqlalchemy
 
     return sqlalchemy.create_async_engine(path, migrations=MIGRATIONS, **options)

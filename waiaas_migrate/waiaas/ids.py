@@ -1,16 +1,17 @@
-"""Generate the ids of rows: UUIDs of version 7, in the order in which they are made.
+"""Generate ids for rows: UUIDs of version 7, which sort by the time when they were made.
 
-An id holds the millisecond of its making, then a 74-bit counter
-(https://www.rfc-editor.org/rfc/rfc9562#section-6.2, method 2): random for the first id of a millisecond, then increased
-by a random step for each further one. It promises:
+An id consists of the current millisecond and a 74-bit counter
+(https://www.rfc-editor.org/rfc/rfc9562#section-6.2, method 2). The counter starts at a random number for the first id
+of a millisecond, and grows by a random step for each further id. The generator promises:
 
 - Within a process, across its threads, ids sort as strings in the order in which they were made.
 - The time inside an id is never behind the clock, and at most ``MAX_LEAD_MS`` ahead of it.
-- If the clock steps back by no more than that, the ids keep the last time until the clock has caught up. If it steps
-  back further, the ids follow the clock and their order starts again. They stay unique, because the counter is new.
-- A forked child's ids follow its parent's and repeat none of them.
+- If the clock steps back by no more than ``MAX_LEAD_MS``, ids keep the last time until the clock has caught up. If it
+  steps back further, ids follow the clock and their order starts again. They stay unique, because the counter starts at
+  a new random number.
+- The ids of a forked child sort after the ids that its parent made before, and repeat none of the parent's.
 
-An id shows when it was made and is not a secret.
+An id reveals when it was made. It is not a secret.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ _START_BITS: Final = 73
 _FORK_BITS: Final = 72
 _STEP_POOL_BYTES: Final = 1024
 
-#: The counter's last 62 bits come after the variant, the 12 before them between the version and the variant.
+#: The counter's last 62 bits are after the UUID's variant. Its first 12 are between the version and the variant.
 _LOW_BITS: Final = 62
 _LOW_MASK: Final = (1 << _LOW_BITS) - 1
 _HIGH_MASK: Final = (1 << (_COUNTER_BITS - _LOW_BITS)) - 1
 
 
 class IdGenerator:
-    """Make ids, from any thread. ``clock`` returns nanoseconds since 1970."""
+    """A generator of ids, for all threads of a process. ``clock`` returns nanoseconds since 1970."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
@@ -52,7 +53,7 @@ class IdGenerator:
         self._lock = threading.RLock()
         # The time and the counter of the last id, as one number.
         self._last = 0
-        # Fetched in bulk: asking the system for four random bytes takes as long as everything else.
+        # Random steps are fetched in bulk: to ask the system for one takes as long as the rest of making an id.
         self._steps = array("I")
 
     def __call__(self) -> str:
@@ -62,18 +63,18 @@ class IdGenerator:
                 self._steps.frombytes(os.urandom(_STEP_POOL_BYTES))
             step = self._steps.pop() + 1
             now = self._clock() // _NS_PER_MS
-            made = self._last + step
-            if not 0 <= (made >> _COUNTER_BITS) - now <= MAX_LEAD_MS:
-                made = now << _COUNTER_BITS | secrets.randbits(_START_BITS)
-            self._last = made
-        time_bits, high, low = made >> _COUNTER_BITS, made >> _LOW_BITS & _HIGH_MASK, made & _LOW_MASK
+            number = self._last + step
+            if not 0 <= (number >> _COUNTER_BITS) - now <= MAX_LEAD_MS:
+                number = now << _COUNTER_BITS | secrets.randbits(_START_BITS)
+            self._last = number
+        time_bits, high, low = number >> _COUNTER_BITS, number >> _LOW_BITS & _HIGH_MASK, number & _LOW_MASK
         return str(UUID(int=time_bits << 80 | high << 64 | low, version=7))
 
     def continue_after_fork(self) -> None:
-        """Move away from the parent's ids; call it in a forked child before its first id.
+        """Let a forked child continue with ids that its parent doesn't make; call this before the child's first id.
 
-        The counter jumps ahead, so that the child's ids also sort after those made before the fork. The lock is
-        replaced, because another thread of the parent may hold it.
+        The counter jumps ahead, so that the child's ids sort after the ids made before the fork. The lock is replaced,
+        because a thread of the parent may have held it at the fork.
         """
         self._lock = threading.RLock()
         self._steps = array("I")
@@ -87,5 +88,5 @@ if sys.platform != "win32":
 
 
 def generate_id() -> str:
-    """Return a new id: a UUID of version 7 that sorts after every id this process made before."""
+    """Return a new id: a UUID of version 7 that sorts after every id that this process made before."""
     return _generator()

@@ -68,23 +68,22 @@ def _show(database: str, result: Adoption, *, dry_run: bool) -> None:
         note(f"Note: {notice}")
     for migration in result.recorded:
         say(f"{'would record' if dry_run else 'recorded'} {migration}")
-    say(f"{database}: {_done(result, dry_run=dry_run)}")
+    say(f"{database}: {_summary(result, dry_run=dry_run)}")
 
 
 def _line(result: Adoption, *, dry_run: bool) -> str:
-    from waiaas_migrate.commands.adopt import equal_point
+    from waiaas_migrate.commands.adopt import hint_at_equal_migration
 
     if result.differences:
-        found = " ".join(f"{one.where}: {one}." for one in result.differences)
-        return (
-            f"{plural(len(result.differences), 'difference')} from {result.at}: {found} {equal_point(result)}".rstrip()
-        )
+        count = plural(len(result.differences), "difference")
+        details = " ".join(f"{difference.where}: {difference}." for difference in result.differences)
+        return f"{count} from {result.at}: {details} {hint_at_equal_migration(result)}".rstrip()
     notices = [f"Note: {notice}" for notice in result.notices]
-    return " ".join([_done(result, dry_run=dry_run), *notices])
+    return " ".join([_summary(result, dry_run=dry_run), *notices])
 
 
-def _done(result: Adoption, *, dry_run: bool) -> str:
-    """Return in a sentence what was done; a second one if migrations are pending."""
+def _summary(result: Adoption, *, dry_run: bool) -> str:
+    """Return a sentence about the adoption, and another one if migrations are pending."""
     pending = f" {len(result.pending)} pending: run `waiaas-migrate apply`." if result.pending else ""
     if result.changes_nothing:
         return f"already adopted up to {result.at}.{pending}"

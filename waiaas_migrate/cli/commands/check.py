@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.formats.printing import Found, Style, print_found
+from waiaas_migrate.cli.formats.printing import FindingReport, Style, print_report
 from waiaas_migrate.cli.output import FINDINGS, print_findings, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(project: Project, *, column_order: bool, style: Style) -> int:
     findings = run(project, column_order=column_order)
     agrees = all(finding.severity == "info" for finding in findings)
     if style != "text":
-        print_found(Found(command="check", root=project.root, findings=findings), style)
+        print_report(FindingReport(command="check", root=project.root, findings=findings), style)
     else:
         print_findings(findings)
         if agrees:

@@ -55,7 +55,7 @@ def completion(shell: str, *, install: bool) -> None:
 
 
 def _paths() -> dict[str, Path]:
-    """Return the file that each shell reads when it completes the command."""
+    """Return the file in which each shell looks for the completions of ``waiaas-migrate``."""
     home = Path.home()
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")

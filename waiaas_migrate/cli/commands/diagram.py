@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-# Not `database`, which would be filled in: schema.yaml is drawn unless a database is named.
+# Not named `database`: a default database would replace a missing DATABASE, which means schema.yaml here.
 @click.argument("source", metavar="[DATABASE]", required=False)
 @output
 @click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.commands.generate import note_refused, planned_row, print_hazards
+from waiaas_migrate.cli.commands.generate import planned_row, print_hazards, warn_refused
 from waiaas_migrate.cli.outcomes import Report, print_each, print_one
 from waiaas_migrate.cli.output import (
     FINDINGS,
@@ -70,9 +70,9 @@ def drift(  # noqa: PLR0913 — one for each option
     if as_migration is not None:
         if fix:
             raise UsageError("--as-migration and --fix contradict each other. Give only one of them.")
-        return _take_over(project, _single(databases), as_migration, allow, as_json=as_json)
+        return _take_over(project, _only(databases), as_migration, allow, as_json=as_json)
     if fix:
-        return _print_fix(project, _single(databases), as_json=as_json)
+        return _print_fix(project, _only(databases), as_json=as_json)
     report = Report(show=_show, line=_line, outcome=_outcome, row=_row)
     if is_single(databases):
         result = library.drift(project, databases[0], column_order=column_order)
@@ -81,7 +81,12 @@ def drift(  # noqa: PLR0913 — one for each option
     return print_each(outcomes, report, as_json=as_json)
 
 
-def _single(databases: tuple[str, ...]) -> str:
+def _only(databases: tuple[str, ...]) -> str:
+    """Return the only database.
+
+    Raises:
+        UsageError: there are several, or a pattern.
+    """
     from waiaas_migrate.runner.fleet.patterns import is_single
 
     if not is_single(databases):
@@ -121,7 +126,7 @@ def _print_taken_over(result: TakenOver) -> None:
     for notice in result.notices:
         note(f"Note: {notice}")
     if result.refused:
-        note_refused(result)
+        warn_refused(result)
     elif result.migration is None:
         say(f"{result.database}: no drift.")
     else:

@@ -65,7 +65,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
     if result.unrecorded and any(change.startswith("drop ") for change in result.changes):
         note(f"Found new migrations: {', '.join(result.unrecorded)}. schema.yaml must declare what they create.")
     if result.refused:
-        note_refused(result)
+        warn_refused(result)
     elif result.replaced:
         say(f"{'replaced' if result.migration else 'deleted'} {result.replaced}")
         note(redo_hint(result.replaced))
@@ -79,23 +79,23 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
 
 
 def redo_hint(*migrations: str) -> str:
-    """Return what to do about databases that have run the old version of ``migrations``."""
+    """Return the sentence that tells how to update databases on which the old ``migrations`` ran."""
     return f"If a database has run the old {', '.join(migrations)}, run `waiaas-migrate apply --redo DATABASE`."
 
 
 def planned_row(result: Planned) -> dict[str, object]:
-    """Return the result as JSON."""
-    hazards, refused = [hazard_row(one) for one in result.hazards], [one.code for one in result.refused]
-    return {**asdict(result), "hazards": hazards, "refused": refused}
+    """Return the result as a JSON object."""
+    hazards = [hazard_row(hazard) for hazard in result.hazards]
+    return {**asdict(result), "hazards": hazards, "refused": [hazard.code for hazard in result.refused]}
 
 
-def note_refused(result: Planned) -> None:
+def warn_refused(result: Planned) -> None:
     """Print that hazards stopped the command."""
     warn(f"Nothing was written: --allow is needed for {plural(len(result.refused), 'hazard')}.")
 
 
 def print_hazards(result: Planned) -> None:
-    """Print each hazard, and below it the fix, unless the hazard was allowed."""
+    """Print each hazard and, unless it was allowed, its fix below it."""
     printed = set[str]()
     for hazard in result.hazards:
         is_allowed = hazard.stops_generate and hazard not in result.refused

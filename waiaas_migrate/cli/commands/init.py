@@ -41,10 +41,10 @@ def init(source: str | None, from_models: str | None, *, as_json: bool) -> None:
         if as_json:
             print_json(asdict(result))
         else:
-            _print(result)
+            _print_initialized(result)
 
 
-def _print(result: Initialized) -> None:
+def _print_initialized(result: Initialized) -> None:
     print_written(result.written)
     if result.adopted is not None:
         note(f"adopted the database at {result.adopted}")

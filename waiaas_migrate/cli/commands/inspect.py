@@ -46,7 +46,7 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     path = output_path(output)
     others = ignored_by(project).except_for(declared_names(project.schema))
     sources = sources_of(project) if enums and not enums_module else enums_module
-    found = run(database, enums=sources, root=project.root, others=others)
-    for remark in found.remarks:
+    result = run(database, enums=sources, root=project.root, others=others)
+    for remark in result.remarks:
         note(remark)
-    write_document(path, found.text)
+    write_document(path, result.text)

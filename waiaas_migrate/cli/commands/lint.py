@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.formats.printing import Found, Style, print_found
+from waiaas_migrate.cli.formats.printing import FindingReport, Style, print_report
 from waiaas_migrate.cli.output import FINDINGS, Color, plural, say
 from waiaas_migrate.errors import UsageError
 
@@ -23,7 +23,8 @@ _COLORS: dict[str, Color] = {"error": "red", "warning": "yellow", "info": "green
 
 
 @click.command()
-@click.argument("linted", required=False, metavar="[DATABASE]")
+# Not named `database`: a default database would replace a missing DATABASE, which means schema.yaml here.
+@click.argument("source", required=False, metavar="[DATABASE]")
 @click.option(
     "--since", metavar="REF", help="Report the hazards of migrations that the branch, tag or commit REF lacks."
 )
@@ -36,7 +37,7 @@ _COLORS: dict[str, Color] = {"error": "red", "warning": "yellow", "info": "green
 )
 @options.finding_format
 @options.in_project
-def lint(project: Project, linted: str | None, *, since: str | None, severity: str, style: Style) -> int:
+def lint(project: Project, source: str | None, *, since: str | None, severity: str, style: Style) -> int:
     """Find weaknesses in schema.yaml and in new migrations.
 
     Reports, for example, a foreign key without an index. With DATABASE, reads the schema of that database instead.
@@ -49,18 +50,18 @@ def lint(project: Project, linted: str | None, *, since: str | None, severity: s
     from waiaas_migrate.commands.lint.lint import lint as run
     from waiaas_migrate.commands.lint.lint import lint_database
 
-    if linted is not None and since is not None:
+    if source is not None and since is not None:
         raise UsageError("--since: a DATABASE has no commits. Leave out one of them.")
-    found = run(project, since=since) if linted is None else lint_database(project, linted)
-    findings = [one for one in found if _LEVELS.index(one.severity) >= _LEVELS.index(severity)]
+    every_finding = run(project, since=since) if source is None else lint_database(project, source)
+    findings = [one for one in every_finding if _LEVELS.index(one.severity) >= _LEVELS.index(severity)]
     if style != "text":
-        print_found(Found(command="lint", root=project.root, findings=findings), style)
+        print_report(FindingReport(command="lint", root=project.root, findings=findings), style)
     else:
-        _print(findings)
+        _print_findings(findings)
     return FINDINGS if any(one.severity != "info" for one in findings) else 0
 
 
-def _print(findings: Sequence[Finding]) -> None:
+def _print_findings(findings: Sequence[Finding]) -> None:
     for one in findings:
         place = ":".join(str(part) for part in (one.file, one.line, one.column) if part)
         text = f"{one.code} {one.where}: {one.what} {one.fix}".rstrip()

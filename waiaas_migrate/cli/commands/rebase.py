@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.commands.generate import note_refused, planned_row, print_hazards, redo_hint
+from waiaas_migrate.cli.commands.generate import planned_row, print_hazards, redo_hint, warn_refused
 from waiaas_migrate.cli.output import FINDINGS, note, print_json, print_written, say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _print_rebased(result: Rebased) -> None:
     print_hazards(result)
     print_written(result.written, result.removed)
     if result.refused:
-        note_refused(result)
+        warn_refused(result)
         return
     if not result.written:
         say("Nothing to rebase: the manifest lists the migrations of both branches.")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @click.command()
 @options.database
 @click.argument("backup", required=False)
-@click.option("--list", "only_list", is_flag=True, help="List the backups, oldest first, and change nothing.")
+@click.option("--list", "list_only", is_flag=True, help="List the backups, oldest first, and change nothing.")
 @options.as_json
 @options.in_settings
 @options.reports_interruption
-def restore(_project: Project, database: str, backup: str | None, *, only_list: bool, as_json: bool) -> None:
+def restore(_project: Project, database: str, backup: str | None, *, list_only: bool, as_json: bool) -> None:
     """Replace DATABASE with BACKUP, or with its newest backup.
 
     Checks the backup first. Refuses while a process has the database open. Keeps the replaced file beside the new one.
@@ -37,31 +37,32 @@ def restore(_project: Project, database: str, backup: str | None, *, only_list: 
     from waiaas_migrate.runner.backups.restore import database_file
     from waiaas_migrate.runner.backups.restore import restore as run
 
-    if only_list:
-        _print_list(database, backups_of(database_file(database)), as_json=as_json)
+    if list_only:
+        _print_backups(database, backups_of(database_file(database)), as_json=as_json)
     else:
-        run(database, backup, report=partial(_report, as_json=as_json))
+        run(database, backup, report=partial(_print_restored, as_json=as_json))
 
 
-def _report(done: Restored, *, as_json: bool) -> None:
+def _print_restored(result: Restored, *, as_json: bool) -> None:
     if as_json:
-        print_json({"database": done.database, "restored": done.backup, "kept": done.kept, "notices": done.notices})
+        row = {"database": result.database, "restored": result.backup, "kept": result.kept, "notices": result.notices}
+        print_json(row)
         return
-    say(f"restored {done.backup}")
-    if done.kept is not None:
-        note(f"kept the replaced file as {done.kept}")
-    for notice in done.notices:
+    say(f"restored {result.backup}")
+    if result.kept is not None:
+        note(f"kept the replaced file as {result.kept}")
+    for notice in result.notices:
         note(f"Note: {notice}")
 
 
-def _print_list(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> None:
+def _print_backups(database: str, backups: tuple[Backup, ...], *, as_json: bool) -> None:
     from waiaas_migrate.runner.backups.verified_copy import byte_count
 
     if as_json:
-        rows = [{**asdict(one), "made_at": one.made_at.isoformat()} for one in backups]
+        rows = [{**asdict(backup), "made_at": backup.made_at.isoformat()} for backup in backups]
         print_json({"database": database, "backups": rows})
         return
-    for one in backups:
-        say(f"{one.made_at:%Y-%m-%d %H:%M:%S} UTC  {byte_count(one.bytes):>10}  {one.path}")
+    for backup in backups:
+        say(f"{backup.made_at:%Y-%m-%d %H:%M:%S} UTC  {byte_count(backup.bytes):>10}  {backup.path}")
     if not backups:
         say(f"{database}: no backups.")

@@ -61,9 +61,9 @@ def rollback(  # noqa: PLR0913 — one for each option
         raise UsageError("--count and --to contradict each other. Give only one of them.")
     extent = Extent(count=count or 1, to=to)
     with progress_line() as listener:
-        agreed = partial(confirm_losses, database, yes=yes)
-        chosen = replace(run_options, listener=listener)
-        result = roll_back_in(database, project.migrations, extent, options=chosen, confirm=agreed, allow=allow)
+        confirm = partial(confirm_losses, database, yes=yes)
+        watched = replace(run_options, listener=listener)
+        result = roll_back_in(database, project.migrations, extent, options=watched, confirm=confirm, allow=allow)
     if as_json:
         print_json({"database": database, **asdict(result)})
     elif not print_run(result):

@@ -67,7 +67,7 @@ def _row(result: Status) -> dict[str, object]:
 
 
 def _line(result: Status) -> str:
-    sentences = [_state(result)]
+    sentences = [_migration_states(result)]
     if result.manual_changes and result.mismatch is None:
         sentences.append(up_to_date_line(result.manual_changes))
     if not result.is_adopted:
@@ -77,8 +77,8 @@ def _line(result: Status) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _state(result: Status) -> str:
-    """Return which migrations are not applied, or not as the folder has them."""
+def _migration_states(result: Status) -> str:
+    """Return how many migrations are pending, unknown, or changed since they ran."""
     if result.mismatch is not None:
         return f"{result.mismatch.what} {result.mismatch.fix}"
     if not result.migrations:

@@ -1,1 +1,1 @@
-"""Print findings as programs want them; one module for each format."""
+"""Print findings in the formats of ``--format``; each format for programs has its own module."""

@@ -5,31 +5,31 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 from __future__ import annotations
 
-from waiaas_migrate.cli.formats.printing import Found
+from waiaas_migrate.cli.formats.printing import FindingReport
 from waiaas_migrate.commands.findings import Finding, Severity
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 
 
-def workflow_commands(found: Found) -> str:
+def workflow_commands(report: FindingReport) -> str:
     """Return a line for each finding."""
-    return "".join(f"{_command(finding, found)}\n" for finding in found.findings)
+    return "".join(f"{_command(finding, report)}\n" for finding in report.findings)
 
 
-def _command(finding: Finding, found: Found) -> str:
+def _command(finding: Finding, report: FindingReport) -> str:
     properties = {
-        "file": found.path_of(finding) if finding.file else None,
+        "file": report.path_of(finding) if finding.file else None,
         "line": finding.line,
         "col": finding.column,
         "title": finding.code,
     }
-    listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items() if value is not None)
-    return f"::{_COMMANDS[finding.severity]} {listed}::{_escaped(str(finding))}"
+    pairs = ",".join(f"{key}={_escape_value(str(value))}" for key, value in properties.items() if value is not None)
+    return f"::{_COMMANDS[finding.severity]} {pairs}::{_escape_text(str(finding))}"
 
 
-def _escaped(text: str) -> str:
+def _escape_text(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_value(text: str) -> str:
+    return _escape_text(text).replace(":", "%3A").replace(",", "%2C")

@@ -4,45 +4,48 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from waiaas_migrate.cli.formats.printing import Found
+from waiaas_migrate.cli.formats.printing import FindingReport
 from waiaas_migrate.commands.findings import Finding, Severity
 from waiaas_migrate.drawing.plain_text import printable
 
 
-def junit(found: Found) -> str:
-    """Return a report with a failed test for each finding, or with one passed test if there are none."""
-    counts = {"tests": max(1, len(found.findings)), "failures": 0, "errors": 0}
-    counts["errors" if found.failed else "failures"] = sum(map(_fails, found.findings))
+def junit(report: FindingReport) -> str:
+    """Return XML with a failed test for each finding, or a passed test if there are no findings.
+
+    Findings of severity ``info`` are passed tests.
+    """
+    counts = {"tests": max(1, len(report.findings)), "failures": 0, "errors": 0}
+    counts["errors" if report.failed else "failures"] = sum(map(_is_failure, report.findings))
     numbers = {name: str(number) for name, number in counts.items()}
-    report = ET.Element("testsuites", numbers)
-    suite = ET.SubElement(report, "testsuite", {"name": f"waiaas-migrate {found.command}", **numbers})
-    for finding in found.findings:
-        _add_case(suite, finding, found)
-    if not found.findings:
-        ET.SubElement(suite, "testcase", {"classname": f"waiaas-migrate.{found.command}", "name": "no findings"})
-    ET.indent(report)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(report, encoding="unicode")}\n'
+    root = ET.Element("testsuites", numbers)
+    suite = ET.SubElement(root, "testsuite", {"name": f"waiaas-migrate {report.command}", **numbers})
+    for finding in report.findings:
+        _add_case(suite, finding, report)
+    if not report.findings:
+        ET.SubElement(suite, "testcase", {"classname": f"waiaas-migrate.{report.command}", "name": "no findings"})
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _fails(finding: Finding) -> bool:
+def _is_failure(finding: Finding) -> bool:
     return finding.severity is not Severity.INFO
 
 
-def _add_case(suite: ET.Element, finding: Finding, found: Found) -> None:
+def _add_case(suite: ET.Element, finding: Finding, report: FindingReport) -> None:
     attributes = {
-        "classname": f"waiaas-migrate.{found.command}.{finding.code}",
+        "classname": f"waiaas-migrate.{report.command}.{finding.code}",
         "name": printable(f"{finding.where}: {finding.what}"),
     }
     place = ""
     if finding.file:
-        attributes["file"] = place = printable(found.path_of(finding))
+        attributes["file"] = place = printable(report.path_of(finding))
     if finding.line is not None:
         attributes["line"] = str(finding.line)
         place = f"{place}:{finding.line}"
     case = ET.SubElement(suite, "testcase", attributes)
     text = printable("\n".join(part for part in (place, finding.what, finding.fix) if part))
-    if not _fails(finding):
+    if not _is_failure(finding):
         ET.SubElement(case, "system-out").text = text
         return
-    kind = "error" if found.failed else "failure"
+    kind = "error" if report.failed else "failure"
     ET.SubElement(case, kind, {"message": printable(finding.what), "type": finding.code}).text = text

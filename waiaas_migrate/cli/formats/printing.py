@@ -1,4 +1,4 @@
-"""Print findings, and errors, in the format that ``--format`` names."""
+"""Print findings and errors in the format that ``--format`` names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Style = Literal["text", "json", "github", "sarif", "junit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FindingReport:
     """The findings of a command.
 
     Args:
-        command: its name.
-        root: the folder that the files of the findings are relative to.
-        findings: what it found.
-        failed: whether it could not complete; then the findings are the reasons.
+        command: the name of the command.
+        root: the project's folder. The files of the findings are relative to it.
+        findings: the findings.
+        failed: whether the command failed; the findings are then the errors that ended it.
     """
 
     command: str
@@ -34,43 +34,43 @@ class Found:
     failed: bool = False
 
     def path_of(self, finding: Finding) -> str:
-        """Return the path of the file, relative to the checkout, as services that show findings need it."""
+        """Return the path of the finding's file relative to the checkout, which services that show findings need."""
         base = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
         path = self.root / finding.file
         return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
 
 
-def print_found(found: Found, style: Style) -> None:
-    """Print ``found`` in ``style``, which is not text."""
+def print_report(report: FindingReport, style: Style) -> None:
+    """Print ``report`` in a ``style`` other than text."""
     if style == "json":
-        print_json({"findings": [asdict(finding) for finding in found.findings]})
+        print_json({"findings": [asdict(finding) for finding in report.findings]})
     elif style == "github":
         from waiaas_migrate.cli.formats.github import workflow_commands
 
-        print_data(workflow_commands(found))
+        print_data(workflow_commands(report))
     elif style == "sarif":
         from waiaas_migrate.cli.formats.sarif import sarif
 
-        print_json(sarif(found))
+        print_json(sarif(report))
     elif style == "junit":
         from waiaas_migrate.cli.formats.junit import junit
 
-        print_data(junit(found))
+        print_data(junit(report))
 
 
 def print_failure_as(failure: Failure, style: Style, *, command: str) -> None:
-    """Print an error that ended ``command`` in ``style``, which is not text."""
+    """Print the error that ended ``command``, in a ``style`` other than text."""
     if style == "json":
         print_failure(failure)
         return
     from waiaas_migrate.commands.findings import failure_findings
 
     findings = failure_findings(failure)
-    print_found(Found(command=command, root=_root(), findings=findings, failed=True), style)
+    print_report(FindingReport(command=command, root=_project_folder(), findings=findings, failed=True), style)
 
 
-def _root() -> Path:
-    """Return the project's folder; the current one if the project itself is broken."""
+def _project_folder() -> Path:
+    """Return the project's folder, or the current folder if the project's settings are broken."""
     from waiaas_migrate.errors import MigrateError
     from waiaas_migrate.files.project import find_project
 

@@ -6,29 +6,32 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.formats.printing import Found
+from waiaas_migrate.cli.formats.printing import FindingReport
 from waiaas_migrate.commands.findings import Finding, Severity
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def sarif(found: Found) -> dict[str, object]:
-    """Return a SARIF log; a failure is a notification of the run rather than a result."""
+def sarif(report: FindingReport) -> dict[str, object]:
+    """Return a SARIF log.
+
+    Findings are results of the run. The errors of a command that failed are notifications instead.
+    """
     from waiaas_migrate.commands.lint.rule import explanations
 
-    codes = tuple(dict.fromkeys(finding.code for finding in found.findings))
-    meanings = explanations()
-    rules = [] if found.failed else [_rule(code, meanings[code]) for code in codes]
-    entries = [_entry(finding, found, codes) for finding in found.findings]
+    codes = tuple(dict.fromkeys(finding.code for finding in report.findings))
+    explanation_of = explanations()
+    rules = [] if report.failed else [_rule(code, explanation_of[code]) for code in codes]
+    entries = [_entry(finding, report, codes) for finding in report.findings]
     run: dict[str, object] = {
         "tool": {"driver": {"name": "waiaas-migrate", "semanticVersion": __version__, "rules": rules}},
-        "automationDetails": {"id": f"waiaas-migrate/{found.command}/"},
+        "automationDetails": {"id": f"waiaas-migrate/{report.command}/"},
         "columnKind": "unicodeCodePoints",
-        "results": [] if found.failed else entries,
+        "results": [] if report.failed else entries,
     }
-    if found.failed:
-        notifications = [{key: value for key, value in one.items() if not key.startswith("rule")} for one in entries]
+    if report.failed:
+        notifications = [{key: entry[key] for key in entry if not key.startswith("rule")} for entry in entries]
         run["invocations"] = [{"executionSuccessful": False, "toolExecutionNotifications": notifications}]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
@@ -43,18 +46,18 @@ def _rule(code: str, explanation: str) -> dict[str, object]:
     }
 
 
-def _entry(finding: Finding, found: Found, codes: Sequence[str]) -> dict[str, object]:
+def _entry(finding: Finding, report: FindingReport, codes: Sequence[str]) -> dict[str, object]:
     return {
         "ruleId": finding.code,
         "ruleIndex": codes.index(finding.code),
         "level": _LEVELS[finding.severity],
         "message": {"text": str(finding)},
-        **({"locations": [_location(finding, found)]} if finding.file else {}),
+        **({"locations": [_location(finding, report)]} if finding.file else {}),
     }
 
 
-def _location(finding: Finding, found: Found) -> dict[str, object]:
-    path = found.path_of(finding)
+def _location(finding: Finding, report: FindingReport) -> dict[str, object]:
+    path = report.path_of(finding)
     base = {} if path.startswith("/") else {"uriBaseId": "%SRCROOT%"}
     physical: dict[str, object] = {"artifactLocation": {"uri": quote(path), **base}}
     if finding.line is not None:

@@ -1,1 +1,1 @@
-"""Write enums as a module of another language."""
+"""Generate a Python or TypeScript module with the enums of an application."""

@@ -1,8 +1,8 @@
-"""Group the names of each enum: its class or type, and its list."""
+"""Find the definitions that are the same enum, for the modules that ``enums`` generates."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.commands.typed_tables.names import singular
@@ -12,9 +12,13 @@ from waiaas_migrate.files.enum_sources.words import split_words, words_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumGroup:
-    """An enum with its names: a class or type, a list, or both.
+    """An enum with the names of its definitions: a class or type, a list, or both.
 
-    ``members`` are the names of its values in a class; empty if it has none.
+    Args:
+        values: the values.
+        type_name: the name of the class or type; empty if there is only a list.
+        list_name: the name of the list; empty if there is only a class or type.
+        members: the names of the values in the class; empty if there is no class.
     """
 
     values: tuple[str | int, ...]
@@ -28,27 +32,28 @@ class EnumGroup:
         return {type(value) for value in self.values}
 
 
-def grouped(definitions: Iterable[EnumDefinition]) -> tuple[EnumGroup, ...]:
-    """Return the enums in their order; a list gets a name for a type if it has none and that name is free.
+def group_enums(definitions: Iterable[EnumDefinition]) -> tuple[EnumGroup, ...]:
+    """Return the enums that ``definitions`` define, in the same order.
 
-    A list and a type are one enum if they have the same values and words, such as ``CHAIN_TYPES`` and ``ChainType``.
+    A list and a type are one enum if they have the same values, and the same words in their names, such as
+    ``CHAIN_TYPES`` and ``ChainType``. A list without a type gets a name for a type, unless that name is taken.
     """
     groups: dict[object, EnumGroup] = {}
-    by_name = {one.name: one for one in definitions if not one.problem}
-    for one in by_name.values():
-        key: object = (one.values, words_of(one.name))
-        group = groups.get(key, EnumGroup(values=one.values))
-        if group.list_name if one.shape == "list" else group.type_name:  # a second name of the same kind
-            key, group = one.name, EnumGroup(values=one.values)
-        if one.shape == "list":
-            groups[key] = replace(group, list_name=one.name)
+    by_name = {definition.name: definition for definition in definitions if not definition.problem}
+    for name, definition in by_name.items():
+        key: object = (definition.values, words_of(name))
+        group = groups.get(key, EnumGroup(values=definition.values))
+        if group.list_name if definition.shape == "list" else group.type_name:  # a second list, or a second type
+            key, group = name, EnumGroup(values=definition.values)
+        if definition.shape == "list":
+            groups[key] = replace(group, list_name=name)
         else:
-            groups[key] = replace(group, type_name=one.name, members=one.members)
+            groups[key] = replace(group, type_name=name, members=definition.members)
     taken = set(by_name)
-    return tuple(_with_type(group, taken) for group in groups.values())
+    return tuple(_with_type_name(group, taken) for group in groups.values())
 
 
-def _with_type(group: EnumGroup, taken: set[str]) -> EnumGroup:
+def _with_type_name(group: EnumGroup, taken: set[str]) -> EnumGroup:
     *words, last = split_words(group.list_name) or ("",)
     name = "".join(word.capitalize() for word in (*words, singular(last)))
     if group.type_name or not name.isidentifier() or name in taken:
@@ -57,23 +62,9 @@ def _with_type(group: EnumGroup, taken: set[str]) -> EnumGroup:
     return replace(group, type_name=name)
 
 
-def wrapped(opening: str, items: Sequence[str], closing: str, *, indent: str, longest: int) -> str:
-    """Return a list on one line, or on several if that is longer than ``longest``."""
+def wrap_items(opening: str, items: Sequence[str], closing: str, *, indent: str, width: int) -> str:
+    """Return ``items`` on one line, or each on its own line if one line would be longer than ``width``."""
     line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) <= longest:
+    if len(line) <= width:
         return line
     return "\n".join([opening, *(f"{indent}{item}," for item in items), closing.lstrip(",")])
-
-
-def unique(names: Iterable[str], taken: Collection[str] = ()) -> tuple[str, ...]:
-    """Return ``names``; a name that is taken already gets a number."""
-    seen = set(taken)
-    found: list[str] = []
-    for name in names:
-        number, one = 1, name
-        while one in seen:
-            number += 1
-            one = f"{name}_{number}"
-        seen.add(one)
-        found.append(one)
-    return tuple(found)

@@ -1,4 +1,4 @@
-"""Write enums as a Python module."""
+"""Generate a Python module with enums."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import count
 
-from waiaas_migrate.commands.enum_modules.groups import EnumGroup, unique, wrapped
+from waiaas_migrate.commands.enum_modules.groups import EnumGroup, wrap_items
 
-#: Indents by four spaces, and breaks a line that is longer than the usual formatters allow.
-_wrapped = partial(wrapped, indent="    ", longest=88)
+#: 88 is the default line length of Black and ruff.
+_wrap_items = partial(wrap_items, indent="    ", width=88)
 
 
 def python_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
-    """Return a module with a class for each enum, and the lists made of them, after the comment ``head``."""
-    found = tuple(groups)
-    classes = [group for group in found if _is_class(group)]
+    """Return the text of a module that defines ``groups``, after the comment ``head``."""
+    enums = tuple(groups)
+    classes = [group for group in enums if _is_class(group)]
     bases = sorted({_base(group) for group in classes})
     imports = [f"from enum import {', '.join(bases)}"] if bases else []
-    if any(group.type_name and not _is_class(group) for group in found):
+    if any(group.type_name and not _is_class(group) for group in enums):
         imports.append("from typing import Literal")
     top = "\n".join([*(f"# {line}" for line in head), '"""The enums of the application."""', "", *imports]).rstrip()
-    lists = "\n".join(line for group in found for line in _plain(group))
+    lists = "\n".join(line for group in enums for line in _other_definitions(group))
     return "\n\n\n".join(part for part in (top, *map(_class, classes), lists) if part) + "\n"
 
 
 def _is_class(group: EnumGroup) -> bool:
+    """Return whether the generated type is a class; StrEnum and IntEnum can't mix text and numbers."""
     return bool(group.type_name) and len(group.kinds) == 1
 
 
@@ -40,31 +42,36 @@ def _class(group: EnumGroup) -> str:
     return "\n".join([f"class {group.type_name}({_base(group)}):", *members])
 
 
-def _plain(group: EnumGroup) -> Iterator[str]:
-    """Yield the definitions other than classes: lists, and types whose values are both text and numbers."""
+def _other_definitions(group: EnumGroup) -> Iterator[str]:
+    """Yield the definitions that are not classes: lists, and Literals of text and numbers."""
     items = [_literal(value) for value in group.values]
     if group.type_name and not _is_class(group):
-        yield _wrapped(f"{group.type_name} = Literal[", items, "]")
+        yield _wrap_items(f"{group.type_name} = Literal[", items, "]")
     if group.list_name and _is_class(group):
         yield f"{group.list_name} = tuple({group.type_name})"
     elif group.list_name:
-        yield _wrapped(f"{group.list_name} = (", items, ",)" if len(items) == 1 else ")")
+        yield _wrap_items(f"{group.list_name} = (", items, ",)" if len(items) == 1 else ")")
 
 
 def _members(group: EnumGroup) -> tuple[str, ...]:
-    """Return a name for each value: its given name if Python allows it, or one made from the value."""
-    names = group.members or tuple(_name_of(value) for value in group.values)
-    return unique(_allowed(name, int if group.kinds == {int} else str) for name in names)
+    """Return a name for each value. Duplicates get a number."""
+    base = int if group.kinds == {int} else str
+    names: list[str] = []
+    for given in group.members or map(_member_name, group.values):
+        valid = _valid_name(given, base)
+        candidates = (f"{valid}_{number}" if number > 1 else valid for number in count(1))
+        names.append(next(name for name in candidates if name not in names))
+    return tuple(names)
 
 
-def _name_of(value: str | int) -> str:
+def _member_name(value: str | int) -> str:
     if isinstance(value, int):
         return f"VALUE_MINUS_{-value}" if value < 0 else f"VALUE_{value}"
     return re.sub(r"\W+", "_", value).strip("_").upper()
 
 
-def _allowed(name: str, base: type) -> str:
-    """Return ``name`` if a member can be called that, or a name that is like it."""
+def _valid_name(name: str, base: type) -> str:
+    """Return ``name``, changed if a member of an enum of ``base`` can't have this name."""
     if hasattr(base, name) or name in ("name", "value", "mro") or keyword.iskeyword(name):
         name = name.upper() if name.upper() != name else f"{name}_"
     name = re.sub(r"\W", "_", name).strip("_") or "EMPTY"
@@ -72,5 +79,5 @@ def _allowed(name: str, base: type) -> str:
 
 
 def _literal(value: str | int) -> str:
-    # JSON's escapes are Python's, too.
+    # Every JSON string is also a Python string.
     return json.dumps(value, ensure_ascii=False)

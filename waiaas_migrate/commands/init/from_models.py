@@ -1,4 +1,7 @@
-"""Start a project from SQLAlchemy models: create their tables in a scratch database, and read it."""
+"""``init --from-models``: start a project with the schema of SQLAlchemy models.
+
+SQLAlchemy creates the tables in a temporary database, whose schema is then read.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waiaas_migrate.commands.init.start import Start
-from waiaas_migrate.commands.init.start_files import HEAD
+from waiaas_migrate.commands.init.start_files import EDITOR_COMMENT, Start
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
 from waiaas_migrate.errors import UsageError
-from waiaas_migrate.files.application_code import ApplicationError, application_code, is_object_name, named_object
+from waiaas_migrate.files.application_code import ApplicationError, application_code, import_object, is_object_name
 from waiaas_migrate.files.problem_report import Origin, listed
 
 if TYPE_CHECKING:
@@ -21,25 +23,26 @@ if TYPE_CHECKING:
 _EXAMPLE = "Name a declarative base or a MetaData, such as `app.tables:Base`."
 
 
-def from_models(around: Surroundings, name: str) -> Start:
-    """Return the start of a project with the schema that ``create_all`` makes of the models called ``name``.
+def from_models(surroundings: Surroundings, name: str) -> Start:
+    """Return the files of a project with the tables that ``create_all`` creates for the models called ``name``.
 
-    Lists of values are linked to the enum classes of the models.
+    Lists of values in CHECKs become references to the enum classes of the models.
 
     Raises:
-        UsageError: ``name`` names no models, or their tables can't be created.
+        UsageError: ``name`` is not the name of models, or their tables can't be created.
         ProjectError: the module can't be imported.
     """
-    metadata = _metadata(name, around.folder)
+    metadata = _import_metadata(name, surroundings.folder)
     with tempfile.TemporaryDirectory() as scratch:
         database = Path(scratch, "models.db")
         _create_all(metadata, database, name)
-        found = inspect(str(database), enums=_modules(metadata), root=around.folder)
-    files = {around.folder / "schema.yaml": HEAD + found.text}
-    return Start(files=files, notices=(*found.remarks, *_without_check(metadata)))
+        inspected = inspect(str(database), enums=_enum_modules(metadata), root=surroundings.folder)
+    files = {surroundings.folder / "schema.yaml": EDITOR_COMMENT + inspected.text}
+    return Start(files=files, notices=(*inspected.remarks, *_unchecked_enums(metadata)))
 
 
-def _metadata(name: str, root: Path) -> MetaData:
+def _import_metadata(name: str, root: Path) -> MetaData:
+    """Import the object called ``name``, such as ``app.tables:Base``, and return its MetaData."""
     option = f"--from-models {name}"
     if not is_object_name(name):
         raise UsageError(f"{option}: not the name of an object. {_EXAMPLE}")
@@ -47,8 +50,8 @@ def _metadata(name: str, root: Path) -> MetaData:
         import sqlalchemy
     except ModuleNotFoundError:
         raise UsageError(f"{option}: needs SQLAlchemy. Run: pip install 'waiaas-migrate[sqlalchemy]'") from None
-    found = named_object(name, root=root, origin=Origin(file=option))
-    metadata = getattr(found, "metadata", found)
+    base = import_object(name, root=root, origin=Origin(file=option))
+    metadata = getattr(base, "metadata", base)
     if not isinstance(metadata, sqlalchemy.MetaData):
         module, _, path = name.partition(":")
         raise UsageError(f"{option}: `{module}` has no models called `{path}`. {_EXAMPLE}")
@@ -70,15 +73,15 @@ def _create_all(metadata: MetaData, database: Path, name: str) -> None:
         engine.dispose()
 
 
-def _modules(metadata: MetaData) -> tuple[str, ...]:
-    """Return the modules of the models' enum classes."""
-    classes = [kind.enum_class for _, kind in _enums(metadata) if kind.enum_class is not None]
-    return tuple(dict.fromkeys(one.__module__ for one in classes))
+def _enum_modules(metadata: MetaData) -> tuple[str, ...]:
+    """Return the modules that define the enum classes of the models."""
+    classes = [kind.enum_class for _, kind in _enum_columns(metadata) if kind.enum_class is not None]
+    return tuple(dict.fromkeys(enum_class.__module__ for enum_class in classes))
 
 
-def _without_check(metadata: MetaData) -> Iterator[str]:
-    """Yield a notice on the enums that the models don't make SQLite check."""
-    names = [where for where, kind in _enums(metadata) if not kind.create_constraint]
+def _unchecked_enums(metadata: MetaData) -> Iterator[str]:
+    """Yield a notice if columns with an enum have no CHECK for its values."""
+    names = [name for name, kind in _enum_columns(metadata) if not kind.create_constraint]
     if names:
         yield (
             f"{listed(names)}: the models have an enum there, but create no CHECK (`create_constraint=False`). "
@@ -86,7 +89,8 @@ def _without_check(metadata: MetaData) -> Iterator[str]:
         )
 
 
-def _enums(metadata: MetaData) -> Iterator[tuple[str, Enum]]:
+def _enum_columns(metadata: MetaData) -> Iterator[tuple[str, Enum]]:
+    """Yield the name and the type of each column with an enum."""
     import sqlalchemy
 
     for table in metadata.tables.values():

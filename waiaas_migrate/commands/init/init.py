@@ -9,7 +9,7 @@ from pathlib import Path
 
 from waiaas_migrate.commands.init import start_files
 from waiaas_migrate.commands.init.new_files import write_new_files
-from waiaas_migrate.commands.init.start import Start
+from waiaas_migrate.commands.init.start_files import Start
 from waiaas_migrate.commands.init.surroundings import Surroundings, look_around
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.project import find_project
@@ -22,13 +22,13 @@ _HOOKS = Path(".pre-commit-config.yaml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initialized:
-    """What ``init`` did.
+    """The result of ``init``.
 
     Args:
         written: the files that were written.
-        adopted: the last migration that was recorded in the database as applied; None if none was.
-        notices: sentences for people, such as what was left alone.
-        next: the commands to run next, each with what it does.
+        adopted: the migration that was recorded in the database as applied; None if none was recorded.
+        notices: sentences for the user, such as a file that was left unchanged.
+        next: the commands to run next, each with a description.
     """
 
     written: tuple[Path, ...]
@@ -41,60 +41,63 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
     """Write the files of a new project, all or none; overwrite nothing.
 
     Args:
-        folder: the folder of the project; it may hold other files.
-        database: take the schema from this database, write the first migration, and record it there as applied.
-        models: take the schema from SQLAlchemy models, such as ``app.tables:Base``.
+        folder: the folder of the project; it may contain other files.
+        database: a database to take the schema from; its first migration is written, and recorded there as applied.
+        models: SQLAlchemy models to take the schema from, such as ``app.tables:Base``.
 
     Raises:
-        UsageError: the folder is a project already, a file is in the way, or the models can't be used.
+        UsageError: the folder is already a project, a file exists with another text, or the models can't be used.
         InputError: pyproject.toml or a module with enums can't be read.
         DatabaseFileError: the database is missing, or can't be used.
         UnsupportedError: the database has something that can't be written to schema.yaml.
     """
     if database is not None and models is not None:
         raise UsageError("--from and --from-models contradict each other. Give only one of them.")
-    around = look_around(Path(folder).absolute())
-    start = _start(around, database, models)
-    files = {**start.files, around.folder / JSON_SCHEMA: json_schema_text()}
-    notices = [*start.notices, *_add_integrations(files, around)]
-    written = write_new_files(files, (around.folder / "pyproject.toml", around.new_pyproject(start.database)))
-    adopted = _adopt(around.folder, database) if database is not None and start.is_generated else None
-    return Initialized(
-        written=written, adopted=adopted, notices=tuple(notices), next=_next(start, exists=database is not None)
-    )
+    surroundings = look_around(Path(folder).absolute())
+    start = _start(surroundings, database, models)
+    files = {**start.files, surroundings.folder / JSON_SCHEMA: json_schema_text()}
+    notices = [*start.notices, *_add_integrations(files, surroundings)]
+    pyproject = surroundings.new_pyproject(start.database)
+    written = write_new_files(files, (surroundings.folder / "pyproject.toml", pyproject))
+    adopted = _adopt(surroundings.folder, database) if database is not None and start.has_migration else None
+    next_commands = _next_commands(start, from_database=database is not None)
+    return Initialized(written=written, adopted=adopted, notices=tuple(notices), next=next_commands)
 
 
-def _start(around: Surroundings, database: StrPath | None, models: str | None) -> Start:
+def _start(surroundings: Surroundings, database: StrPath | None, models: str | None) -> Start:
     if database is not None:
         from waiaas_migrate.commands.init.from_database import from_database
 
-        return from_database(around, database)
+        return from_database(surroundings, database)
     if models is not None:
         from waiaas_migrate.commands.init.from_models import from_models
 
-        return from_models(around, models)
-    return _from_nothing(around)
+        return from_models(surroundings, models)
+    return _from_sample(surroundings)
 
 
-def _from_nothing(around: Surroundings) -> Start:
-    schema, path = around.folder / "schema.yaml", around.module_path
-    has_enum = not path.exists()
-    files = {schema: start_files.schema_sample(around.module, has_enum=has_enum)}
+def _from_sample(surroundings: Surroundings) -> Start:
+    """Return the start of a project with a sample table and, unless the module exists, a sample enum."""
+    schema, module_path = surroundings.folder / "schema.yaml", surroundings.module_path
+    has_enum = not module_path.exists()
+    files = {schema: start_files.sample_schema(surroundings.module, has_enum=has_enum)}
     if has_enum:
-        return Start(files={**files, path: start_files.ENUMS})
-    return Start(files=files, notices=(f"{path.relative_to(around.folder)} exists and is used as it is.",))
+        return Start(files={**files, module_path: start_files.SAMPLE_ENUMS})
+    name = module_path.relative_to(surroundings.folder)
+    return Start(files=files, notices=(f"{name} exists and is used as it is.",))
 
 
-def _add_integrations(files: dict[Path, str], around: Surroundings) -> list[str]:
-    """Add the CI workflow and the pre-commit hook to ``files``; return a notice for each file that exists."""
-    workflow, hook = start_files.workflow(around.below, around.packages), start_files.hook(around.below)
+def _add_integrations(files: dict[Path, str], surroundings: Surroundings) -> list[str]:
+    """Add the CI workflow and the pre-commit hook to ``files``; return a notice for each of the two that exists."""
+    subfolder = surroundings.subfolder
+    workflow, hook = start_files.workflow(subfolder, surroundings.ci_packages), start_files.hook(subfolder)
     wanted = {
         _WORKFLOW: (workflow, "run `waiaas-migrate check --format github`."),
         _HOOKS: (f"repos:\n{hook}", f"add below `repos:`\n{hook}"),
     }
     notices: list[str] = []
     for name, (text, hint) in wanted.items():
-        path = around.repository / name
+        path = surroundings.repository / name
         if os.path.lexists(path):
             notices.append(f"{name} exists. It was left alone. To check migrations there, {hint}".rstrip())
         else:
@@ -108,11 +111,12 @@ def _adopt(folder: Path, database: StrPath) -> str | None:
     return adopt(find_project(folder), database).at
 
 
-def _next(start: Start, *, exists: bool) -> dict[str, str]:
+def _next_commands(start: Start, *, from_database: bool) -> dict[str, str]:
+    """Return the commands to run next, each with a description."""
     check = {"waiaas-migrate check": "in CI: do schema.yaml, the enums and the migrations agree?"}
     generate = {"waiaas-migrate generate": "write a migration for schema.yaml"}
-    if start.is_generated:
+    if start.has_migration:
         return {**check, "waiaas-migrate drift": "find changes to the database made by hand", **generate}
-    if exists:
+    if from_database:
         return {**generate, "waiaas-migrate adopt": f"record in {start.database} that it has run", **check}
     return {**generate, **check, "waiaas-migrate apply": f"bring {start.database} up to date"}

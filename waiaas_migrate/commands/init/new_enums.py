@@ -1,4 +1,4 @@
-"""Write a module with an enum for each list of values in the CHECKs of a database."""
+"""Generate a Python module with an enum for each list of values in the CHECKs of a database, for ``init --from``."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
 
-#: Names that the module imports.
-_TAKEN = frozenset({"IntEnum", "Literal", "StrEnum"})
+#: Names that the generated module imports, so no enum can have them.
+_IMPORTED = frozenset({"IntEnum", "Literal", "StrEnum"})
 _BOOLEAN = frozenset({0, 1})
 
 
-def new_enums(database: StrPath, shown: str) -> str:
-    """Return a module with an enum for each list of values in ``database``; empty if there are none.
+def new_enums(database: StrPath, name: str) -> str:
+    """Return the text of a module with an enum for each list of values in ``database``; empty if it has no lists.
 
-    ``shown`` is the database's name in the module.
+    ``name`` is the name of the database for a comment in the module.
     """
     with live_connection(database) as (connection, _):
-        schema = introspect(connection, others=OtherTools())
+        schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}
-    taken = set(_TAKEN)
-    for one in value_lists(schema):
-        if one.values not in groups and one.values != _BOOLEAN and one.check.allowed is not None:
-            name = _name(one, taken)
-            groups[one.values] = EnumGroup(values=one.check.allowed.values, type_name=name)
-            taken.add(name)
-    head = (f"Made from {shown}. schema.yaml refers to these enums.",)
+    taken = set(_IMPORTED)
+    for found in value_lists(schema):
+        if found.values not in groups and found.values != _BOOLEAN and found.check.allowed is not None:
+            enum = _enum_name(found, taken)
+            groups[found.values] = EnumGroup(values=found.check.allowed.values, type_name=enum)
+            taken.add(enum)
+    head = (f"Made from {name}. schema.yaml refers to these enums.",)
     return python_module(groups.values(), head) if groups else ""
 
 
-def _name(one: ValueList, taken: Collection[str]) -> str:
-    """Return a name for the enum of a list: the column's name, preceded by the table's if it is taken."""
-    column, both = (_camel_case(*names) for names in ((one.column.name,), (one.table.name, one.column.name)))
-    others = (f"Enum{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in (column, both, *others) if name.isidentifier() and name not in taken)
+def _enum_name(found: ValueList, taken: Collection[str]) -> str:
+    """Return a name that isn't in ``taken``: the column's, the table's and the column's, or ``Enum`` and a number."""
+    column, both = (_camel_case(*names) for names in ((found.column.name,), (found.table.name, found.column.name)))
+    numbered = (f"Enum{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in (column, both, *numbered) if name.isidentifier() and name not in taken)
 
 
 def _camel_case(*names: str) -> str:

@@ -1,4 +1,4 @@
-"""Write new files, all or none, without overwriting any."""
+"""Write the files of a new project, all or none; overwrite nothing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.text_file import display_name, write_text
 
 
-def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None = None) -> tuple[Path, ...]:
-    """Write ``files``, then append to a file that may exist; return the files that were written.
+def write_new_files(files: Mapping[Path, str], pyproject: tuple[Path, str]) -> tuple[Path, ...]:
+    """Write ``files``, then replace pyproject.toml; return the files that were written.
 
-    A file that already has the wanted text is left alone, so that an interrupted run can be repeated.
+    A file that already has the right text is left unchanged, so that an interrupted run can be repeated.
 
     Args:
         files: the texts by path; missing folders are created.
-        appended: a file, and its whole new text.
+        pyproject: the path and the new text of pyproject.toml, the only file that may exist with another text.
 
     Raises:
         UsageError: a file exists with another text, or can't be written. Nothing was written.
     """
-    missing = {path: text for path, text in files.items() if not _has(path, text)}
+    missing = {path: text for path, text in files.items() if not _has_text(path, text)}
     if existing := [path for path in missing if path.exists() or path.is_symlink()]:
         names = ", ".join(display_name(path, Path.cwd()) for path in existing)
         raise UsageError(
@@ -37,8 +37,7 @@ def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None
             with path.open("x", encoding="utf-8", newline="") as file:
                 created.append(path)
                 file.write(text)
-        if appended is not None:
-            write_text(*appended)
+        write_text(*pyproject)
     except BaseException as error:
         for path in reversed(created):
             with suppress(OSError):
@@ -47,10 +46,10 @@ def write_new_files(files: Mapping[Path, str], appended: tuple[Path, str] | None
             raise
         what = f"{error.filename or ''}: can't be written: {error.strerror or error}."
         raise UsageError(f"{what} Nothing was written. Check the folder's permissions and free space.") from None
-    return (*missing, *(() if appended is None else (appended[0],)))
+    return (*missing, pyproject[0])
 
 
-def _has(path: Path, text: str) -> bool:
+def _has_text(path: Path, text: str) -> bool:
     try:
         return path.read_bytes() == text.encode()
     except OSError:

@@ -1,18 +1,24 @@
-"""The texts of the files that ``init`` writes."""
+"""The files of a new project: the value that describes them, and the texts that are the same for every project."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from waiaas_migrate.commands.editor_findings import EDITOR_LINE
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA
 
-#: The first line of schema.yaml, for editors.
-HEAD = f"{EDITOR_LINE}{JSON_SCHEMA}\n"
+#: The database in pyproject.toml if the project does not start from a database.
+_NEW_DATABASE = "app.db"
 
-ENUMS = '''\
+#: The first line of schema.yaml, which names the JSON Schema for editors.
+EDITOR_COMMENT = f"{EDITOR_LINE}{JSON_SCHEMA}\n"
+
+SAMPLE_ENUMS = '''\
 """The enums that schema.yaml refers to."""
 
 from enum import StrEnum
@@ -76,29 +82,46 @@ _HOOK = """\
 """
 
 
-def schema_sample(module: str, *, has_enum: bool) -> str:
-    """Return a schema.yaml with one table; ``has_enum``: the module has the enum ``State``."""
-    return HEAD + _SCHEMA.format(module=module, enum="State" if has_enum else "[open, done]")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The files that a new project starts with.
+
+    Args:
+        files: texts by path; without pyproject.toml, the CI workflow and the pre-commit hook.
+        database: the path of the database, for pyproject.toml.
+        notices: sentences for the user.
+        has_migration: whether ``files`` has the first migration, and the database has the schema that it makes.
+    """
+
+    files: Mapping[Path, str]
+    database: str = _NEW_DATABASE
+    notices: tuple[str, ...] = ()
+    has_migration: bool = False
+
+
+def sample_schema(module: str, *, has_enum: bool) -> str:
+    """Return a schema.yaml with one table; ``has_enum`` says whether ``module`` defines the enum ``State``."""
+    return EDITOR_COMMENT + _SCHEMA.format(module=module, enum="State" if has_enum else "[open, done]")
 
 
 def settings(database: str, *, newline: str = "\n") -> str:
-    """Return the table of pyproject.toml, for a project with this database."""
+    """Return the table ``[tool.waiaas-migrate]`` of pyproject.toml for a project with ``database``."""
     keys = {"schema": "schema.yaml", "migrations": "migrations", "database": database}
-    # A basic string of TOML has the escapes of JSON (https://toml.io/en/v1.0.0#string).
+    # A JSON string is also a basic string of TOML (https://toml.io/en/v1.0.0#string).
     lines = ["[tool.waiaas-migrate]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     return "".join(f"{line}{newline}" for line in lines)
 
 
 def workflow(folder: str, packages: tuple[str, ...]) -> str:
-    """Return the CI workflow for a project in ``folder`` of the repository, which needs ``packages``."""
-    inside = f"    defaults:\n      run:\n        working-directory: {json.dumps(folder)}\n" if folder else ""
-    # A later release could report that the JSON Schema is outdated.
-    this = f"waiaas-migrate=={version('waiaas-migrate')}"
-    return _WORKFLOW.format(folder=inside, packages=" ".join([*packages, this]))
+    """Return the CI workflow that installs ``packages`` and checks the project in ``folder`` of the repository."""
+    defaults = f"    defaults:\n      run:\n        working-directory: {json.dumps(folder)}\n" if folder else ""
+    # Pinned, because `check` of a later release may report that the JSON Schema is outdated.
+    this_release = f"waiaas-migrate=={version('waiaas-migrate')}"
+    return _WORKFLOW.format(folder=defaults, packages=" ".join([*packages, this_release]))
 
 
 def hook(folder: str) -> str:
-    """Return the entry of .pre-commit-config.yaml for a project in ``folder`` of the repository."""
+    """Return the entry of .pre-commit-config.yaml that checks the project in ``folder`` of the repository."""
     entry = "waiaas-migrate check"
     if folder:
         entry = json.dumps(f"bash -c {shlex.quote(f'cd {shlex.quote(folder)} && {entry}')}")

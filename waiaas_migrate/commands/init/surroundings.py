@@ -1,4 +1,4 @@
-"""Find out what a folder already has: a repository, a pyproject.toml, a package, and a module of enums."""
+"""Find the files in and above a folder that ``init`` must respect: repository, pyproject.toml, package, enums."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from waiaas_migrate.files.text_file import display_name, read_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The files and settings found in and above a folder.
+    """The existing files in and above the folder of a new project.
 
     Args:
         folder: the folder of the new project.
-        repository: the top folder of its git repository; the folder itself if there is none.
-        module: the module for enums, such as ``app.enums``.
-        module_path: its file, which may not exist.
-        pyproject: the whole text of pyproject.toml; None if there is no such file.
+        repository: the top folder of the git repository; ``folder`` if it is not in a repository.
+        module: the name of the module for enums, such as ``app.enums``.
+        module_path: the file of this module; it may not exist yet.
+        pyproject: the text of pyproject.toml; None if the file is missing.
     """
 
     folder: Path
@@ -32,23 +32,23 @@ class Surroundings:
     pyproject: str | None
 
     @property
-    def below(self) -> str:
-        """Return the folder's path in the repository; empty if it is the same."""
+    def subfolder(self) -> str:
+        """Return the folder's path in the repository; empty if the folder is the top of the repository."""
         path = self.folder.relative_to(self.repository).as_posix()
         return "" if path == "." else path
 
     @property
-    def packages(self) -> tuple[str, ...]:
-        """Return what CI must install so that the module of enums can be imported."""
+    def ci_packages(self) -> tuple[str, ...]:
+        """Return arguments of ``pip install`` with which CI can import the module of enums."""
         if self.pyproject is not None and not _parsed(self.pyproject).keys().isdisjoint({"project", "build-system"}):
             return (".",)
         return ("-r requirements.txt",) if (self.folder / "requirements.txt").is_file() else ()
 
     def new_pyproject(self, database: str) -> str:
-        """Return the text of pyproject.toml with the new settings at its end.
+        """Return the text of pyproject.toml with the table ``[tool.waiaas-migrate]`` at its end.
 
         Raises:
-            ProjectError: a table can't be added to the file.
+            ProjectError: the file can't have a table at its end.
         """
         if self.pyproject is None:
             return settings(database)
@@ -65,27 +65,28 @@ class Surroundings:
 
 
 def look_around(folder: Path) -> Surroundings:
-    """Return what ``folder`` has.
+    """Return the files that ``folder`` and the folders above it already have.
 
     Raises:
-        ProjectError: its pyproject.toml can't be read.
-        UsageError: it is a project already.
+        ProjectError: pyproject.toml can't be read.
+        UsageError: ``folder`` is already a project.
     """
-    pyproject = _pyproject(folder / "pyproject.toml")
+    pyproject = _read_pyproject(folder / "pyproject.toml")
     module_path = _module_path(folder)
     source = folder / "src"
     parts = module_path.with_suffix("").relative_to(source if module_path.is_relative_to(source) else folder).parts
-    top = repository_root(folder)
+    repository = repository_root(folder)
     return Surroundings(
         folder=folder,
-        repository=top if top is not None and folder.is_relative_to(top) else folder,
+        repository=repository if repository is not None and folder.is_relative_to(repository) else folder,
         module=".".join(parts),
         module_path=module_path,
         pyproject=pyproject,
     )
 
 
-def _pyproject(path: Path) -> str | None:
+def _read_pyproject(path: Path) -> str | None:
+    """Return the text of pyproject.toml with its line endings; None if the file is missing."""
     if not path.exists() and not path.is_symlink():
         return None
     name = display_name(path, Path.cwd())
@@ -110,7 +111,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _module_path(folder: Path) -> Path:
-    """Return the file for enums: in the only package of the project, else beside schema.yaml."""
+    """Return the path for a module of enums: in the package if ``folder`` has exactly one, else beside schema.yaml."""
     for base in (folder / "src", folder):
         packages = [path.parent for path in base.glob("*/__init__.py") if path.parent.name not in ("tests", "test")]
         if len(packages) == 1 and packages[0].name.isidentifier():

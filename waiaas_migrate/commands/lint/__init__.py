@@ -1,1 +1,1 @@
-"""``lint``: find what a schema or a migration would be better without."""
+"""``lint``: find weaknesses in a schema, and hazards and weaknesses in migrations."""

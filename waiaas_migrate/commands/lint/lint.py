@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.commands.findings import Finding, Severity, placed
-from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, findings_of, unknown_code
+from waiaas_migrate.commands.findings import Finding, Severity, with_place
+from waiaas_migrate.commands.lint.rule import Linted, Rule, all_rules, run_rules, unknown_code
 from waiaas_migrate.commands.lint.waivers import schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.errors import UsageError
@@ -18,77 +18,77 @@ from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.locate import declared_names
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.introspect import introspect_quoted
+from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 
 
 @collection_paused()
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
-    """Return what the rules find in schema.yaml, and the hazards of migrations that ``since`` doesn't have.
+    """Return the findings of the rules in schema.yaml, and the hazards of migrations that ``since`` doesn't have.
 
     Args:
-        project: its schema, and the rules that it selects.
+        project: the project with the schema, and with the settings that select rules.
         since: a commit, a tag or a branch; None to leave out migrations.
 
     Raises:
         InputError: a file cannot be used, or a waiver names an unknown rule.
         UsageError: the settings name an unknown rule, or git doesn't know ``since``.
     """
-    rules = selected(project.lint)
+    rules = _selected_rules(project.lint)
     places = KeyPlaces(project.schema, root=project.root)
-    found = list(_file_findings(project, declare(project, Renderer(project.templates)), rules, places))
+    findings = list(_file_findings(project, declare(project, Renderer(project.templates)), rules, places))
     if since is not None:
         from waiaas_migrate.commands.lint.migration_findings import migration_findings
 
-        found += migration_findings(project, rules, since)
-    return tuple(sorted(found, key=lambda one: (one.file, one.line or 0, one.column or 0)))
+        findings += migration_findings(project, rules, since)
+    return tuple(sorted(findings, key=lambda finding: (finding.file, finding.line or 0, finding.column or 0)))
 
 
-def certain_findings(project: Project, declared: Declared, places: KeyPlaces) -> Iterator[Finding]:
-    """Yield what ``check`` reports, too: findings of schema.yaml that are errors.
+def lint_errors(project: Project, declared: Declared, places: KeyPlaces) -> Iterator[Finding]:
+    """Yield the findings in schema.yaml whose severity is error; ``check`` reports them, too.
 
     Raises:
         SchemaFileError: a waiver names an unknown rule.
         UsageError: the settings name an unknown rule.
     """
-    rules = [one for one in selected(project.lint) if one.severity is Severity.ERROR]
+    rules = [rule for rule in _selected_rules(project.lint) if rule.severity is Severity.ERROR]
     return _file_findings(project, declared, rules, places)
 
 
 def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
-    """Return what the rules find in the schema of ``database``, without the tables of other tools.
+    """Return the findings of the rules in the schema of ``database``; skip the tables of other tools.
 
     Raises:
         DatabaseFileError: the database cannot be read.
         UnsupportedError: the database has something that cannot be read exactly.
         UsageError: the settings name an unknown rule.
     """
-    rules = selected(project.lint)
-    others = ignored_by(project).except_for(declared_names(project.schema))
+    rules = _selected_rules(project.lint)
+    other_tools = ignored_by(project).except_for(declared_names(project.schema))
     with live_connection(database) as (connection, _):
-        schema, strings = introspect_quoted(connection, others=others)
-    return tuple(finding for finding, _ in findings_of(Linted(schema=schema, strings=strings), rules))
+        schema, strings = introspect_with_strings(connection, other_tools=other_tools)
+    return tuple(finding for finding, _ in run_rules(rules, Linted(schema=schema, strings=strings)))
 
 
-def selected(settings: LintSettings) -> tuple[Rule, ...]:
-    """Return the rules that ``settings`` select, with the severities that they set.
+def _selected_rules(settings: LintSettings) -> tuple[Rule, ...]:
+    """Return the rules that ``settings`` select, each with the severity that ``settings`` set.
 
     Raises:
-        UsageError: they name an unknown rule.
+        UsageError: ``settings`` name an unknown rule.
     """
     for code in settings.codes:
         if problem := unknown_code(code):
             raise UsageError(f"[tool.waiaas-migrate.lint]: {' '.join(problem)}")
     return tuple(
-        replace(one, severity=Severity(settings.severity_of(one.code, one.severity)))
-        for one in all_rules()
-        if settings.selects(one.code)
+        replace(rule, severity=Severity(settings.severity_of(rule.code, rule.severity)))
+        for rule in all_rules()
+        if settings.selects(rule.code)
     )
 
 
 def _file_findings(project: Project, declared: Declared, rules: Iterable[Rule], places: KeyPlaces) -> Iterator[Finding]:
-    """Yield what ``rules`` find in schema.yaml, except what waivers cover."""
+    """Yield the findings of ``rules`` in schema.yaml that no waiver covers."""
     pragmas = {fold(name): value for name, value in declared.source.pragmas}
     waivers = schema_waivers(project.schema, root=project.root)
-    for finding, path in findings_of(Linted(schema=declared.schema, pragmas=pragmas), rules):
+    for finding, path in run_rules(rules, Linted(schema=declared.schema, pragmas=pragmas)):
         if not any(waiver.covers(path, finding.code) for waiver in waivers):
-            yield placed(finding, places.find(path))
+            yield with_place(finding, places.find(path))

@@ -1,4 +1,4 @@
-"""Find hazards and weaknesses in the migrations that a branch adds."""
+"""Find hazards and weaknesses in the migrations that a branch adds, for ``lint --since``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.commands.findings import Finding, Severity, Subject
-from waiaas_migrate.commands.lint.rule import Linted, Rule, findings_of
+from waiaas_migrate.commands.lint.rule import Linted, Rule, run_rules
 from waiaas_migrate.commands.lint.waivers import migration_waivers
 from waiaas_migrate.files.git import committed_files
 from waiaas_migrate.files.migration_dir.manifest import read_recorded
@@ -24,41 +24,41 @@ from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, STOPPING
 from waiaas_migrate.schema.model import Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.memory import copy, execute
+from waiaas_migrate.sqlite.database.memory import copy_database, execute
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard
-from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.rename import rename_in
 
-_ALLOWED = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
+_WAIVE = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
 
 
 class _Statement(NamedTuple):
-    """A statement of a migration: its tokens without comments, and the line at which it begins in an SQL migration."""
+    """A statement of a migration: its tokens without comments, and its first line; None in a Python migration."""
 
     tokens: Sequence[Token]
     line: int | None
 
     def names(self) -> set[str]:
-        """Return the folded names in the statement."""
+        """Return the folded names that the statement contains."""
         return {fold(token.name) for token in self.tokens if token.is_name}
 
 
 def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> Iterator[Finding]:
-    """Yield the hazards of the migrations that the commit ``since`` doesn't have, except those waived in them.
+    """Yield the findings in the migrations that the commit ``since`` doesn't have, except waived ones.
 
-    The comments of a generated migration announce its hazards. For one written by hand, these are the hazards that
-    ``generate`` would report for its changes to the schema, and what ``rules`` find in its statements.
+    The hazards of a generated migration are those that its comments announce. A hand-written migration also has the
+    hazards that ``generate`` would report for its changes to the schema, and ``rules`` look at its statements.
 
     Raises:
         UsageError: git doesn't know ``since``.
-        MigrationsError: a migration fails in memory, or a waiver in it is wrong.
+        MigrationsError: a migration fails in memory, or has a waiver with an unknown code or without a reason.
     """
     migrations, _, manifest = read_recorded(project.migrations, missing_ok=True)
     if not migrations:
         return
-    there = committed_files(project.migrations, since)
-    new = {one.id for one in migrations if one.path.name not in there}
+    committed = committed_files(project.migrations, since)
+    new = {migration.id for migration in migrations if migration.path.name not in committed}
     if not new:
         return
     replay_folder(migrations, manifest).close()
@@ -68,69 +68,69 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
             if migration.id not in new:
                 continue
             recorded = facts.get(migration.id) or derive_facts(migration)
-            findings = [_announced(migration.sql, one) for one in recorded.forward.hazards]
+            findings = [_announced_finding(migration.sql, hazard) for hazard in recorded.forward.hazards]
             if recorded.by_hand:
-                before = copy(replayed.run(migrations[:number]).connection)
+                before = copy_database(replayed.run(migrations[:number]).connection)
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
-                    announced = {(one.code, one.where) for one in findings}
-                    found = _by_hand(migration, before, after, rules)
-                    findings += [one for one in found if (one.code, one.where) not in announced]
+                    announced = {(finding.code, finding.where) for finding in findings}
+                    found = _hand_written_findings(migration, before, after, rules)
+                    findings += [finding for finding in found if (finding.code, finding.where) not in announced]
             waived = migration_waivers(migration, root=project.root)
-            for one in dict.fromkeys(findings):
-                if one.code not in waived and project.lint.selects(one.code):
-                    yield _in_migration(one, migration, project)
+            for finding in dict.fromkeys(findings):
+                if finding.code not in waived and project.lint.selects(finding.code):
+                    yield _complete(finding, migration, project)
 
 
-def _in_migration(one: Finding, migration: MigrationFile, project: Project) -> Finding:
-    """Return a finding with the migration's name and file, and the severity that the settings give it."""
-    severity = Severity(project.lint.severity_of(one.code, one.severity))
-    fix = one.fix or ("" if severity is Severity.INFO else _ALLOWED.format(one.code))
-    where, file = f"{migration.id}, {one.where}", display_name(migration.path, project.root)
-    return replace(one, severity=severity, where=where, fix=fix, file=file)
+def _complete(finding: Finding, migration: MigrationFile, project: Project) -> Finding:
+    """Return ``finding`` with the migration's name and file, a fix, and the severity that the settings give it."""
+    severity = Severity(project.lint.severity_of(finding.code, finding.severity))
+    fix = finding.fix or ("" if severity is Severity.INFO else _WAIVE.format(finding.code))
+    where, file = f"{migration.id}, {finding.where}", display_name(migration.path, project.root)
+    return replace(finding, severity=severity, where=where, fix=fix, file=file)
 
 
-def _hazard(code: str, where: str, what: str, line: int | None = None) -> Finding:
+def _hazard_finding(code: str, where: str, what: str, line: int | None = None) -> Finding:
     severity = Severity.ERROR if code in DESTRUCTIVE else Severity.WARNING if code in STOPPING else Severity.INFO
     return Finding(code=code, severity=severity, subject=Subject.MIGRATION, where=where, what=what, line=line)
 
 
-def _announced(sql: str, hazard: AnnouncedHazard) -> Finding:
-    """Return a hazard with the text and the line of the comment that announces it."""
+def _announced_finding(sql: str, hazard: AnnouncedHazard) -> Finding:
+    """Return a finding with the text and the line of the comment in ``sql`` that announces ``hazard``."""
     for number, line in enumerate(sql.splitlines(), 1):
         _, found, text = line.partition(f"hazard {hazard}:")
         if found:
-            return _hazard(hazard.code, hazard.where, text.strip(), number)
-    return _hazard(hazard.code, hazard.where, "the migration announces this hazard.")
+            return _hazard_finding(hazard.code, hazard.where, text.strip(), number)
+    return _hazard_finding(hazard.code, hazard.where, "the migration announces this hazard.")
 
 
-def _by_hand(
+def _hand_written_findings(
     migration: MigrationFile, before: sqlite3.Connection, after: Schema, rules: Iterable[Rule]
 ) -> Iterator[Finding]:
-    """Yield the hazards of the changes that ``migration`` makes to the schema, and what ``rules`` find in it."""
+    """Yield the hazards of the changes that ``migration`` makes, and the findings of ``rules`` in its statements."""
     statements = tuple(_statements(migration))
     names = _names(introspect(before)) | _names(after)
-    # The migration may drop what it creates, such as a temporary table.
+    # Statements may refer to objects that exist only during the migration, such as a temporary table.
     names |= {name for one in statements if one.tokens[0].word in ("CREATE", "ALTER") for name in one.names()}
     _rename(before, migration, after.by_name())
     old = introspect(before)
     for hazard in find_hazards(old, after, diff(old, after)):
         table = fold(hazard.where.partition(".")[0])
         line = next((one.line for one in statements if table in one.names()), None)
-        yield _hazard(hazard.code, hazard.where, hazard.what, line)
+        yield _hazard_finding(hazard.code, hazard.where, hazard.what, line)
     for tokens, line in statements:
         with suppress(SqlError):
-            for finding, _ in findings_of(Linted(statement=tokens, names=names), rules):
+            for finding, _ in run_rules(rules, Linted(statement=tokens, names=names)):
                 yield replace(finding, subject=Subject.MIGRATION, line=line)
 
 
 def _statements(migration: MigrationFile) -> Iterator[_Statement]:
-    """Yield the statements of ``migration`` that can be read."""
+    """Yield the statements of ``migration`` that the tokenizer can read."""
     for statement in migration.statements:
         with suppress(SqlError):
-            if tokens := significant(tokenize(statement)):
-                at = migration.sql.find(statement)
-                line = None if at < 0 else migration.sql.count("\n", 0, at + tokens[0].start) + 1
+            if tokens := without_comments(tokenize(statement)):
+                start = migration.sql.find(statement)
+                line = None if start < 0 else migration.sql.count("\n", 0, start + tokens[0].start) + 1
                 yield _Statement(tokens, line)
 
 
@@ -141,18 +141,18 @@ def _names(schema: Schema) -> set[str]:
 
 
 def _rename(before: sqlite3.Connection, migration: MigrationFile, after: Mapping[str, Table]) -> None:
-    """Rename in ``before`` what ``migration`` renames, so that it doesn't seem dropped."""
+    """Do the renames of ``migration`` in ``before``, because the diff would report a renamed table as dropped."""
     for statement in migration.statements:
         if _is_lasting_rename(statement, after):
-            with suppress(sqlite3.Error):  # the migration renames something that it made itself
+            with suppress(sqlite3.Error):  # the migration created the table or column itself
                 execute(before, statement)
 
 
 def _is_lasting_rename(statement: str, after: Mapping[str, Table]) -> bool:
-    """Return whether ``statement`` renames a table or a column, and ``after`` has the new name and not the old one."""
-    if (one := rename_in(statement)) is None:
+    """Return whether ``statement`` renames a table or a column, and ``after`` has the new name but not the old one."""
+    if (rename := rename_in(statement)) is None:
         return False
-    if not one.column:
-        return one.table not in after and one.new in after
-    table = after.get(one.table)
-    return table is not None and table.column(one.column) is None and table.column(one.new) is not None
+    if not rename.column:
+        return rename.table not in after and rename.new in after
+    table = after.get(rename.table)
+    return table is not None and table.column(rename.column) is None and table.column(rename.new) is not None

@@ -1,8 +1,8 @@
-"""The rules of ``lint``, which are functions in the modules of ``rules``.
+"""Define and run the rules of ``lint``. Each rule is a function in a module of the package ``rules``.
 
-To add a rule, add a function with the decorator :func:`rule` there. It yields what it finds in a schema or a statement.
-Its name in upper case is the code, and its docstring is its page in the documentation: a sentence about what is wrong,
-then why, then what to do.
+To add a rule, add a function with the decorator :func:`rule`. The function yields what it finds in a schema or in a
+statement. Its name in upper case is the code of the rule. Its docstring becomes a page of the documentation: the first
+sentence says what is wrong, the next paragraph why, and the last one what to do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault
 from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject
 from waiaas_migrate.commands.lint import rules as modules
 from waiaas_migrate.files.problem_report import listed, suggestion
-from waiaas_migrate.files.schema_file.locate import Steps
+from waiaas_migrate.files.schema_file.locate import KeyPath
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.reading.grammar import Token
@@ -29,14 +29,14 @@ from waiaas_migrate.sqlite.reading.quoted_strings import Strings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linted:
-    """What the rules read: a schema, or a statement of a migration that was written by hand.
+    """The input of a rule: a schema, or one statement of a hand-written migration.
 
     Args:
-        schema: the schema.
-        pragmas: the PRAGMAs of schema.yaml, by folded name; None for a live database.
-        strings: the words in double quotes that SQLite reads as text; schema.yaml can't have any.
-        statement: the tokens of the statement, without comments.
-        names: all names that the statement may refer to, folded.
+        schema: the schema; empty for a statement.
+        pragmas: the PRAGMAs of schema.yaml, by folded name; None for a live database or a statement.
+        strings: the words in double quotes that SQLite reads as text. Only a live database can have them.
+        statement: the tokens of the statement, without comments; empty for a schema.
+        names: the folded names of everything that the statement can refer to.
     """
 
     schema: Schema = field(default_factory=Schema)
@@ -59,49 +59,58 @@ class Linted:
 
 
 class Found(NamedTuple):
-    """One thing that a rule found: the keys of schema.yaml that lead to it, what is wrong, and the fix."""
+    """A weakness that a rule found: the keys of schema.yaml that lead to it, what is wrong, and the fix."""
 
-    path: Steps
+    path: KeyPath
     what: str
     fix: str
 
 
-Find: TypeAlias = Callable[[Linted], Iterator[Found]]
+RuleFunction: TypeAlias = Callable[[Linted], Iterator[Found]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule: its code, its severity unless the project sets another, its documentation, and its examples."""
+    """A rule with its documentation.
+
+    Args:
+        code: the code of its findings.
+        severity: the severity of its findings.
+        explanation: the docstring of the function, as Markdown.
+        bad: an example in which the rule finds something.
+        good: the corrected example.
+        find: the function.
+    """
 
     code: str
     severity: Severity
     explanation: str
     bad: str
     good: str
-    find: Find
+    find: RuleFunction
 
 
-def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Callable[[Find], Rule]:
+def rule(severity: Severity, *, good: str, mistakes: Mapping[str, str]) -> Callable[[RuleFunction], Rule]:
     """Return a decorator that makes a function a rule.
 
     Args:
-        severity: how bad its findings are.
-        good: an example in which it finds nothing: a schema in YAML or SQL, or a statement.
-        mistakes: texts in the example and what replaces each, to make an example in which it finds something.
+        severity: the severity of its findings; a project can set another one.
+        good: an example in which the rule finds nothing: a schema in YAML or SQL, or a statement.
+        mistakes: texts in ``good`` and their replacements, which make an example in which the rule finds something.
     """
     good = bad = textwrap.dedent(good).strip() + "\n"
     for right, wrong in mistakes.items():
         bad = bad.replace(right, wrong)
 
-    def make(find: Find) -> Rule:
+    def decorate(find: RuleFunction) -> Rule:
         explanation = inspect.cleandoc(find.__doc__ or "")
         code = find.__name__.upper()
         return Rule(code=code, severity=severity, explanation=explanation, bad=bad, good=good, find=find)
 
-    return make
+    return decorate
 
 
-#: An example for rules about foreign keys.
+#: The example of several rules about foreign keys.
 AUTHORS_AND_BOOKS = """\
 tables:
   authors:
@@ -118,14 +127,14 @@ tables:
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Return all rules, in the order of their codes."""
-    names = [found.name for found in pkgutil.iter_modules(modules.__path__, f"{modules.__name__}.")]
-    found = [one for name in names for one in vars(importlib.import_module(name)).values() if isinstance(one, Rule)]
-    return tuple(sorted(found, key=lambda one: one.code))
+    """Return all rules in the package ``rules``, in the order of their codes."""
+    names = [module.name for module in pkgutil.iter_modules(modules.__path__, f"{modules.__name__}.")]
+    values = [value for name in names for value in vars(importlib.import_module(name)).values()]
+    return tuple(sorted((one for one in values if isinstance(one, Rule)), key=lambda one: one.code))
 
 
-def findings_of(linted: Linted, rules: Iterable[Rule]) -> Iterator[tuple[Finding, Steps]]:
-    """Yield each finding of ``rules``, with the keys that lead to it."""
+def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, KeyPath]]:
+    """Yield each finding of ``rules`` in ``linted``, with the keys of schema.yaml that lead to it."""
     for one in rules:
         for path, what, fix in one.find(linted):
             where = ".".join(path[1::2]) or path[0]
@@ -134,20 +143,20 @@ def findings_of(linted: Linted, rules: Iterable[Rule]) -> Iterator[tuple[Finding
 
 
 def explanations() -> dict[str, str]:
-    """Return what each code of ``check`` and ``lint`` means."""
+    """Return an explanation of each code that ``check`` and ``lint`` report."""
     hazards = dict.fromkeys(map(str, Code), "A hazard of a migration; docs/hazards.md explains it.")
     findings: dict[str, str] = {code: code.explanation for code in FindingCode}
     return {**hazards, **findings, **{one.code: one.explanation for one in all_rules()}}
 
 
 def unknown_code(code: str) -> tuple[str, str] | None:
-    """Return what is wrong with ``code``, and the fix; None if a rule or a hazard has this code."""
+    """Return a problem and its fix if no rule and no hazard has the code ``code``, else None."""
     known = {*(one.code for one in all_rules()), *Code, *RollbackFault}
     if code in known:
         return None
     return f"unknown rule `{code}`.", suggestion(code, known, f"Known rules: {listed(sorted(known))}.")
 
 
-def path_to(table: str, *columns: str) -> Steps:
-    """Return the keys that lead to a column; to its table if there is no column, or several."""
+def path_to(table: str, *columns: str) -> KeyPath:
+    """Return the keys of schema.yaml that lead to the column; to the table if ``columns`` has none or several."""
     return ("tables", table, "columns", *columns) if len(columns) == 1 else ("tables", table)

@@ -1,1 +1,1 @@
-"""Write a declared schema as a Python module of SQLAlchemy classes or tables."""
+"""Generate a Python module with SQLAlchemy classes or tables from a declared schema."""

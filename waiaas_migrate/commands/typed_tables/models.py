@@ -1,4 +1,4 @@
-"""The tables of a schema under their Python names."""
+"""Choose the Python names and types of tables and columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waiaas_migrate.schema.model import Column, ForeignKey, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 
-#: What a module may import, and from which module.
+#: The names that the generated module may import, except enums, each with the module that defines it.
 IMPORTS = {
     **dict.fromkeys(("Any", "Literal"), "typing"),
     **dict.fromkeys(("date", "datetime", "time"), "datetime"),
@@ -22,13 +22,21 @@ IMPORTS = {
         "BooleanInteger Declared EnumInteger EnumText JsonText Timestamp UuidText".split(), "waiaas_migrate.sqlalchemy"
     ),
 }
-#: The names that a written module uses itself.
-USED = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int list sa str".split()))
+#: Names that have a meaning in every generated module, so neither a table nor an enum can have them.
+USED_NAMES = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int list sa str".split()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A column under its Python name, and what it holds. ``is_numbered``: SQLite gives it the next number."""
+    """A column with its Python name and type.
+
+    Args:
+        name: the Python name.
+        column: the column.
+        values: the Python type of the values.
+        in_key: whether the column belongs to the primary key.
+        is_numbered: whether SQLite numbers the rows in this column, because it is an alias of the rowid.
+    """
 
     name: str
     column: Column
@@ -38,18 +46,18 @@ class Attribute:
 
     @property
     def accepts_none(self) -> bool:
-        """Return whether the attribute may be None. SQLite allows NULL in most primary keys, but nobody stores it."""
+        """Return whether the attribute may be None. In a primary key it may not, although SQLite often allows NULL."""
         return self.column.not_null is None and not self.in_key
 
     @property
     def annotation(self) -> str:
-        """Return the type of the attribute."""
+        """Return the type annotation of the attribute."""
         return f"{self.values.annotation}{' | None' if self.accepts_none else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A table under its Python name: that of a class, or of a variable if ``is_class`` is false."""
+    """A table with its Python name, which is the name of a class or, if ``is_class`` is false, of a variable."""
 
     name: str
     table: Table
@@ -57,46 +65,51 @@ class Model:
     is_class: bool
 
     def attribute(self, column: str) -> Attribute | None:
-        """Return the attribute for a column, whose name is in any case."""
+        """Return the attribute of the column called ``column``, in any case."""
         return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
 
     def targets(self, key: ForeignKey) -> tuple[Attribute, ...]:
-        """Return what a foreign key to this table refers to; empty if SQLAlchemy can't express it."""
+        """Return the attributes that a foreign key to this table refers to; empty if SQLAlchemy can't express it."""
         found = tuple(map(self.attribute, targets_of(self.table, key)))
-        known = tuple(one for one in found if one is not None)
-        # A reference is written as "table.column".
-        has_dot = any("." in name for name in (self.table.name, *(one.column.name for one in known)))
-        return () if has_dot or not len(known) == len(found) == len(key.columns) else known
+        targets = tuple(filter(None, found))
+        # SQLAlchemy splits a reference such as "table.column" at the dot.
+        has_dot = any("." in name for name in (self.table.name, *(target.column.name for target in targets)))
+        return () if has_dot or not len(targets) == len(found) == len(key.columns) else targets
 
 
 def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
-    """Return the tables of a schema under their Python names, in their order."""
+    """Return the tables of a schema with their Python names, in the same order.
+
+    Args:
+        source: the schema and the enums.
+        classes: make classes if possible; otherwise all tables are variables.
+    """
     tables = source.declared.schema.tables
-    names = _names(tables, source, classes=classes)
-    taken = {*USED, *names.values(), *source.enums}
+    names = _model_names(tables, source, classes=classes)
+    taken = {*USED_NAMES, *names.values(), *source.enums}
     return tuple(
         _model(table, names[table.name], source, taken, is_class=classes and _can_be_class(table)) for table in tables
     )
 
 
 def _can_be_class(table: Table) -> bool:
-    """Return whether a class can stand for the rows: SQLAlchemy finds them by a key that doesn't refer to itself."""
-    own = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
-    return table.primary_key is not None and not any(_refers_to_itself(table, key) for key in own)
+    """Return whether SQLAlchemy can map a class to ``table``: it has a primary key, and no row refers to itself."""
+    to_itself = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
+    return table.primary_key is not None and not any(_may_refer_to_same_row(table, key) for key in to_itself)
 
 
-def _refers_to_itself(table: Table, key: ForeignKey) -> bool:
-    """Return whether a row's key may lead to the row itself; (tenant, parent) to (tenant, id) leads to another."""
+def _may_refer_to_same_row(table: Table, key: ForeignKey) -> bool:
+    """Return whether a column of ``key`` is also its target. (tenant, parent) to (tenant, id) refers to another row."""
     targets = tuple(map(fold, targets_of(table, key)))
     others = {name for name, target in zip(map(fold, key.columns), targets, strict=False) if name != target}
     return not others or not others.isdisjoint(targets)
 
 
-def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
-    """Return the Python names of tables. Those of ``class:`` come first; the others must not collide with them."""
+def _model_names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping[str, str]:
+    """Return the Python names of tables by their SQL names. Names that ``class:`` in schema.yaml sets come first."""
     names = {table.name: table.class_name for table in tables if classes and table.class_name is not None}
     for table in tables:
-        taken = {*USED, "metadata", *source.enums, *names.values()}
+        taken = {*USED_NAMES, "metadata", *source.enums, *names.values()}
         if table.name in names:
             continue
         if classes and _can_be_class(table):
@@ -107,16 +120,16 @@ def _names(tables: Iterable[Table], source: Source, *, classes: bool) -> Mapping
 
 
 def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class: bool) -> Model:
-    """Return ``table`` under the name ``name``; add the names of its lists of values to ``taken``."""
-    own = set(taken)
+    """Return the model called ``name`` for ``table``; add the names of its type aliases to ``taken``."""
+    names = set(taken)
     attributes = []
     keys = set(map(fold, table.primary_key.columns)) if table.primary_key is not None else set()
-    referring = {fold(name) for key in table.foreign_keys for name in key.columns}
+    referring = {fold(column) for key in table.foreign_keys for column in key.columns}
     numbered = {rowid_alias(table)} - referring
     for column in table.columns:
-        attribute = attribute_name(column.name, own | taken)
-        own.add(attribute)
-        values = values_of(table, column, source, free_name(f"{name}{class_name(attribute)}", own | taken))
+        attribute = attribute_name(column.name, names | taken)
+        names.add(attribute)
+        values = values_of(table, column, source, free_name(f"{name}{class_name(attribute)}", names | taken))
         if values.alias is not None:
             taken.add(values.annotation)
         attributes.append(

@@ -1,4 +1,4 @@
-"""Assemble the module: its head, imports, and the code of each table."""
+"""Generate the module that ``models`` writes: its docstring, its imports, and the code of each table."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from waiaas_migrate.commands.typed_tables.python_text import Call, Code, call, g
 from waiaas_migrate.commands.typed_tables.relationships import Relationship, relationships
 from waiaas_migrate.commands.typed_tables.table_code import TableCode
 from waiaas_migrate.commands.typed_tables.values import Source
-from waiaas_migrate.commands.written_file import mark
+from waiaas_migrate.commands.written_file import origin_sentence
 from waiaas_migrate.schema.model import Schema
 
 Style = Literal["declarative", "core"]
 
-_FIRST_LINE = f"# {mark('models')} Change schema.yaml instead."
+_FIRST_LINE = f"# {origin_sentence('models')} Change schema.yaml instead."
 
 _BASE = '''\
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False, repr=False):
@@ -42,7 +42,7 @@ def module_text(source: Source, *, style: Style) -> str:
 
 
 def _head(schema: Schema, left_out: Iterable[str]) -> list[str]:
-    """Return the module's docstring, which lists what SQLAlchemy can't create."""
+    """Return the module's docstring, which lists the parts of the schema that SQLAlchemy can't create."""
     missing = [
         *left_out,
         *(f"virtual table {table.name}" for table in schema.virtual_tables),
@@ -54,8 +54,8 @@ def _head(schema: Schema, left_out: Iterable[str]) -> list[str]:
         return [f'"""{title}"""']
     listed = [
         line
-        for one in missing
-        for line in textwrap.wrap(_in_docstring(one), _WIDTH, initial_indent="- ", subsequent_indent="  ")
+        for part in missing
+        for line in textwrap.wrap(_in_docstring(part), _WIDTH, initial_indent="- ", subsequent_indent="  ")
     ]
     return [f'"""{title}', "", "SQLAlchemy can't create these parts of the schema; migrations do:", "", *listed, '"""']
 
@@ -65,26 +65,26 @@ def _in_docstring(text: str) -> str:
 
 
 def _imports(body: str, source: Source) -> list[str]:
-    """Return the imports that ``body`` needs in sections, as isort orders them."""
-    modules = {name: one.module for name, one in source.enums.items()} | IMPORTS
+    """Return the imports that ``body`` needs, in the sections and the order of isort."""
+    modules = {name: enum.module for name, enum in source.enums.items()} | IMPORTS
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     needed = {(modules[name], name) for name in used & modules.keys()}
-    standard = {one for one in needed if one[0].partition(".")[0] in sys.stdlib_module_names}
-    own = needed - standard - {(module, name) for name, module in IMPORTS.items()}
-    # One package is one section, if the enums are this package's own.
-    if any(module.startswith("waiaas_migrate.") for module, _ in own):
-        own |= {one for one in needed if one[0] == IMPORTS["Declared"]}
+    standard = {(module, name) for module, name in needed if module.partition(".")[0] in sys.stdlib_module_names}
+    application = needed - standard - {(module, name) for name, module in IMPORTS.items()}
+    # The enums of the WAIaaS schema are in this package, so its column types belong to the same section.
+    if any(module.startswith("waiaas_migrate.") for module, _ in application):
+        application |= {(module, name) for module, name in needed if module == IMPORTS["Declared"]}
     sections = [
         ["from __future__ import annotations"],
         imports(standard),
-        ["import sqlalchemy as sa", *imports(needed - standard - own)],
-        imports(own),
+        ["import sqlalchemy as sa", *imports(needed - standard - application)],
+        imports(application),
     ]
     return [line for section in sections if section for line in (*section, "")][:-1]
 
 
 def _aliases(models: Iterable[Model]) -> list[str]:
-    """Return the definitions of the names that stand for lists of values."""
+    """Return the definitions of type aliases, such as ``TaskState = Literal["open", "done"]``."""
     found = [
         line
         for model in models
@@ -137,7 +137,7 @@ def _attribute(name: str, annotation: str, code: Code) -> list[str]:
 
 
 def _variable(model: Model, tables: TableCode, metadata: str) -> str:
-    """Return the definition of a ``Table``."""
+    """Return the definition of a variable with a ``Table``."""
     columns = [tables.column(model, one) for one in model.attributes]
     parts = [quoted(model.table.name), metadata, *columns, *tables.constraints(model.table)]
     return "\n".join(lines(call("sa.Table", *parts, **tables.options(model.table)), before=f"{model.name} = "))

@@ -8,7 +8,7 @@ from collections.abc import Container
 from keyword import iskeyword
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\WA-Z_]+", re.UNICODE)
-#: The plurals that the rules below get wrong.
+#: Irregular plurals, and nouns for which the rules in ``_ENDINGS`` would be wrong.
 _IRREGULAR = {
     "people": "person",
     "children": "child",
@@ -18,7 +18,7 @@ _IRREGULAR = {
     **{word: word.removesuffix("s") for word in "apis caches cookies menus movies houses causes clauses uses".split()},
     **{word: word for word in "series species news".split()},
 }
-#: The end of a plural, and of its singular. The first that matches counts: statuses, but databases.
+#: Endings of plurals and of their singulars; the first that matches counts. So "statuses" loses "es", "databases" "s".
 _ENDINGS = tuple(
     (re.compile(pattern), end)
     for pattern, end in (
@@ -29,12 +29,12 @@ _ENDINGS = tuple(
     )
 )
 
-#: Taken by SQLAlchemy in every class (https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html).
+#: Attributes that SQLAlchemy defines in every class (https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html).
 RESERVED = frozenset({"metadata", "registry"})
 
 
 def class_name(table: str) -> str:
-    """Return the name of the class for the rows of ``table``: ``audit_log`` gives AuditLog, ``agents`` Agent."""
+    """Return a name for the class of the rows of ``table``: AuditLog for ``audit_log``, Agent for ``agents``."""
     words = _WORD.findall(table)
     if words:
         words[-1] = singular(words[-1])
@@ -43,7 +43,7 @@ def class_name(table: str) -> str:
 
 
 def singular(word: str) -> str:
-    """Return the singular of an English noun, as well as a few rules can."""
+    """Return the singular of an English noun; a rare plural may come back unchanged."""
     lower = word.lower()
     if lower in _IRREGULAR:
         return word[:1] + _IRREGULAR[lower][1:]
@@ -59,15 +59,15 @@ def snake_case(name: str) -> str:
 
 
 def attribute_name(name: str, taken: Container[str]) -> str:
-    """Return ``name`` as a Python name that is not ``taken``: the same if possible, else with a trailing underscore."""
-    found = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
-    if not found.isidentifier() or not found.strip("_") or found.startswith(("__", "_sa_")):
-        found = f"column_{found.strip('_')}"
-    return free_name(f"{found}_" if iskeyword(found) or found in RESERVED else found, taken)
+    """Return ``name``, changed if it isn't a valid name for an attribute or if it is ``taken``."""
+    attribute = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
+    if not attribute.isidentifier() or not attribute.strip("_") or attribute.startswith(("__", "_sa_")):
+        attribute = f"column_{attribute.strip('_')}"
+    return free_name(f"{attribute}_" if iskeyword(attribute) or attribute in RESERVED else attribute, taken)
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return ``name``, with trailing underscores until it is not ``taken``."""
+    """Return ``name`` with as many trailing underscores as it needs not to be ``taken``."""
     while name in taken:
         name += "_"
     return name

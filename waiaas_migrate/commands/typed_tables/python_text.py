@@ -1,4 +1,4 @@
-"""Lay out Python code as ``ruff format`` and Black do, so that neither changes it.
+"""Format generated Python code as ``ruff format`` and Black do, so that neither of them changes it.
 
 A call that fits in 88 columns is one line. Otherwise each argument has its own line, with a comma after the last one.
 """
@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-#: The default of both formatters.
+#: The default line length of both formatters.
 _COLUMNS = 88
-#: Formatters join the pieces of a text if they fit on one line. Projects allow up to 120 columns, so only longer texts
-#: are split.
+#: Only a longer string literal is split into several: formatters join those that fit on one line, and projects allow up
+#: to 120 columns.
 _LONGEST_TEXT = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call, or anything else with items between brackets; each item has a label, such as ``a=``."""
+    """A call, or other code with items in brackets. Each item has a label, such as ``name=``, which may be empty."""
 
     opening: str
     items: tuple[tuple[str, Code], ...]
@@ -28,24 +28,24 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string literal that may be long."""
+    """A string literal that is split into several if it is long."""
 
     value: str
 
 
 Code: TypeAlias = str | Text | Call
-#: The options of a call by name; those that are None are left out.
+#: Keyword arguments by name; None leaves the argument out.
 Options: TypeAlias = Mapping[str, Code | bool | None]
 
 
 def call(function: str, /, *arguments: Code, **options: Code | bool | None) -> Call:
-    """Return the call of ``function``, without the options that are None."""
+    """Return the call of ``function`` with ``arguments``, and with the ``options`` that are not None."""
     keywords = [(f"{name}=", code) for name, code in given(options).items()]
     return Call(opening=f"{function}(", items=(*(("", argument) for argument in arguments), *keywords))
 
 
 def given(options: Options) -> dict[str, Code]:
-    """Return the code of ``options``, without those that are None."""
+    """Return the code of the ``options`` that are not None."""
     return {
         name: str(value) if isinstance(value, bool) else value for name, value in options.items() if value is not None
     }
@@ -65,9 +65,14 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", split: bool = False) -> list[str]:
-    """Return ``code`` as lines, between the texts ``before`` and ``after``, which stay on its first and last line.
+    """Return the lines of ``code``.
 
-    ``split``: a call has several lines even if it would fit on one.
+    Args:
+        code: the code.
+        indent: how many spaces each line begins with.
+        before: text before the code on its first line, such as ``name = ``.
+        after: text after the code on its last line, such as a comma.
+        split: put the items of a call on several lines even if one line is enough.
     """
     margin = " " * indent
     line = f"{margin}{before}{_flat(code)}{after}"
@@ -75,24 +80,24 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case str():
             return [line]
         case Text(value=value):
-            # If a label makes a text too long, formatters put the text in parentheses, on its own line.
+            # If a text is too long only because of ``before``, formatters put it in parentheses on its own line.
             width = len(margin) + len(quoted(value)) + (4 if before else len(after))
-            return [line] if width <= _LONGEST_TEXT else _pieces(value, margin, before, after)
+            return [line] if width <= _LONGEST_TEXT else _split_text(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS and not split):
             return [line]
         case Call() if before.endswith("= ") and len(margin + before + code.opening) > _COLUMNS:
             return [f"{margin}{before}(", *lines(code, indent=indent + 4, split=split), f"{margin}){after}"]
         case Call():
-            # A trailing comma keeps other calls on several lines, but not a tuple with one item.
+            # The comma of a tuple with one item doesn't keep the tuple on several lines, so its item is split.
             inner = [
                 text
                 for label, item in code.items
-                for text in lines(item, indent=indent + 4, before=label, after=",", split=_is_single(code))
+                for text in lines(item, indent=indent + 4, before=label, after=",", split=_is_single_item_tuple(code))
             ]
             return [f"{margin}{before}{code.opening}", *inner, f"{margin}{code.closing}{after}"]
 
 
-def _is_single(code: Call) -> bool:
+def _is_single_item_tuple(code: Call) -> bool:
     return code.opening == "(" and len(code.items) == 1
 
 
@@ -104,20 +109,20 @@ def _flat(code: Code) -> str:
             return quoted(value)
         case Call():
             items = ", ".join(f"{label}{_flat(item)}" for label, item in code.items)
-            return f"{code.opening}{items}{',' if _is_single(code) else ''}{code.closing}"
+            return f"{code.opening}{items}{',' if _is_single_item_tuple(code) else ''}{code.closing}"
 
 
-def _pieces(value: str, margin: str, before: str, after: str) -> list[str]:
-    """Return a long text as adjacent literals, one on each line; after a label they are in parentheses."""
+def _split_text(value: str, margin: str, before: str, after: str) -> list[str]:
+    """Return a long text as adjacent literals, each on its own line; in parentheses if ``before`` isn't empty."""
     width = _COLUMNS - len(margin) - 8
-    pieces = [quoted(piece) for piece in _words_up_to(width, value)]
+    pieces = [quoted(piece) for piece in _split_words(width, value)]
     if not before:
         return [f"{margin}{piece}" for piece in pieces[:-1]] + [f"{margin}{pieces[-1]}{after}"]
     return [f"{margin}{before}(", *(f"{margin}    {piece}" for piece in pieces), f"{margin}){after}"]
 
 
-def _words_up_to(width: int, value: str) -> list[str]:
-    """Return ``value`` in pieces of whole words, with their spaces."""
+def _split_words(width: int, value: str) -> list[str]:
+    """Split ``value`` between words into pieces of at most ``width``, if no word is longer."""
     pieces = [""]
     for word in re.findall(r"\S*\s*", value):
         if pieces[-1] and len(pieces[-1]) + len(word.rstrip()) > width:
@@ -127,15 +132,15 @@ def _words_up_to(width: int, value: str) -> list[str]:
 
 
 def imports(names: Iterable[tuple[str, str]]) -> list[str]:
-    """Return sorted ``from module import name`` statements."""
+    """Return sorted ``from module import name`` statements for pairs of a module and a name."""
     by_module: dict[str, set[str]] = {}
     for module, name in names:
         by_module.setdefault(module, set()).add(name)
-    return [line for module in sorted(by_module) for line in _import(module, sorted(by_module[module], key=_isort))]
+    return [line for module in sorted(by_module) for line in _import(module, sorted(by_module[module], key=_isort_key))]
 
 
-def _isort(name: str) -> tuple[int, str]:
-    """Sort as isort does: CONSTANTS, then Classes, then functions."""
+def _isort_key(name: str) -> tuple[int, str]:
+    """Return the sort key of isort: constants come first, then classes, then functions."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name
 

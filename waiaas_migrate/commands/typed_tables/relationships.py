@@ -1,4 +1,4 @@
-"""Derive relationships between classes from the foreign keys of their tables."""
+"""Turn foreign keys into relationships: attributes of classes that lead to rows of another class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from waiaas_migrate.commands.typed_tables.models import USED, Attribute, Model
+from waiaas_migrate.commands.typed_tables.models import USED_NAMES, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
 from waiaas_migrate.commands.typed_tables.python_text import Call, Code, call, quoted
 from waiaas_migrate.schema.names import fold
@@ -18,7 +18,7 @@ _ID = re.compile(r"(?:_id|_fk|(?<=[a-z])I[dD])$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relationship:
-    """An attribute that leads from rows of the class ``owner`` to rows of another."""
+    """An attribute of the class ``owner``, called ``name``, and the code that defines it."""
 
     owner: str
     name: str
@@ -28,7 +28,16 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Link:
-    """A foreign key between two classes, and the names of the relationships on both sides."""
+    """A foreign key between two classes, and the names of its two relationships.
+
+    Args:
+        child: the class with the foreign key.
+        parent: the class that the foreign key refers to.
+        columns: the attributes of the foreign key.
+        targets: the attributes of the parent that ``columns`` refer to.
+        forward: the name of the relationship of the child, which leads to the parent.
+        backward: the name of the relationship of the parent, which leads to its children.
+    """
 
     child: Model
     parent: Model
@@ -38,7 +47,7 @@ class _Link:
     backward: str = ""
 
     @property
-    def is_own(self) -> bool:
+    def is_to_same_table(self) -> bool:
         return self.child is self.parent
 
     @property
@@ -47,26 +56,27 @@ class _Link:
 
     @property
     def is_one_to_one(self) -> bool:
-        """Return whether the child's columns contain a unique key, so that a parent has one child at most."""
-        own = {fold(one.column.name) for one in self.columns}
-        return any({fold(part.column or "") for part in parts} <= own for parts in self.child.table.unique_keys)
+        """Return whether a parent has at most one child, because the foreign key contains a unique key."""
+        columns = {fold(attribute.column.name) for attribute in self.columns}
+        return any({fold(part.column or "") for part in parts} <= columns for parts in self.child.table.unique_keys)
 
     @property
     def stem(self) -> str:
-        """Return what the foreign key's column calls the parent; "" if that is the column's own name.
+        """Return the column's name without its ending ``_id``, such as "author"; empty if it has no such ending.
 
-        Of several columns, only one may differ from its target: ``parent_id`` in (tenant, parent_id) to (tenant, id).
+        If the foreign key has several columns, exactly one must be named differently from its target, such as
+        ``parent_id`` in (tenant, parent_id) to (tenant, id).
         """
         pairs = zip(self.columns, self.targets, strict=True)
-        own = [one.name for one, target in pairs if len(self.columns) == 1 or one.name != target.name]
-        name = own[0] if len(own) == 1 else ""
+        names = [column.name for column, target in pairs if len(self.columns) == 1 or column.name != target.name]
+        name = names[0] if len(names) == 1 else ""
         stem = _ID.sub("", name)
         return snake_case(stem) if stem != name else ""
 
 
 def relationships(models: Iterable[Model]) -> tuple[Relationship, ...]:
-    """Return both sides of every foreign key between classes."""
-    links = _named(tuple(_links(tuple(model for model in models if model.is_class))))
+    """Return the two relationships of every foreign key between classes."""
+    links = _with_names(tuple(_links(tuple(model for model in models if model.is_class))))
     pairs = Counter(link.classes for link in links)
     sides = (_both_sides(link, links, is_ambiguous=pairs[link.classes] > 1) for link in links)
     return tuple(chain.from_iterable(sides))
@@ -88,33 +98,37 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
                 yield _Link(child=child, parent=parent, columns=columns, targets=targets)
 
 
-def _named(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
-    """Return ``links`` with names that are free in their classes."""
+def _with_names(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
+    """Return ``links`` with names for their relationships that no other attribute of the class has."""
     models = {model.name: model for link in links for model in (link.child, link.parent)}
-    taken = {name: {*USED, *models, *(one.name for one in model.attributes)} for name, model in models.items()}
+    taken = {name: {*USED_NAMES, *models, *(one.name for one in model.attributes)} for name, model in models.items()}
     several = Counter((link.child.name, link.parent.name) for link in links)
     found = []
     for link in links:
         parent, prefix = snake_case(link.parent.name), link.stem or link.columns[0].name
-        forward = _free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
+        forward = _first_free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
         taken[link.child.name].add(forward)
         children = snake_case(link.child.name if link.is_one_to_one else link.child.table.name)
-        is_ambiguous = several[link.child.name, link.parent.name] > 1 or link.is_own
+        is_ambiguous = several[link.child.name, link.parent.name] > 1 or link.is_to_same_table
         choices = [*([] if is_ambiguous else [children]), f"{prefix}_{children}"]
-        if link.is_own and link.stem == "parent":
+        if link.is_to_same_table and link.stem == "parent":
             choices = ["child" if link.is_one_to_one else "children", *choices]
-        backward = _free(choices, taken[link.parent.name])
+        backward = _first_free(choices, taken[link.parent.name])
         taken[link.parent.name].add(backward)
         found.append(replace(link, forward=forward, backward=backward))
     return tuple(found)
 
 
-def _free(choices: list[str], taken: set[str]) -> str:
-    """Return the first of ``choices`` that is free; the last with underscores if none is."""
+def _first_free(choices: list[str], taken: set[str]) -> str:
+    """Return the first of ``choices`` that is a free name; if there is none, the last one with underscores."""
     return next((one for one in choices if attribute_name(one, taken) == one), attribute_name(choices[-1], taken))
 
 
 def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> Iterator[Relationship]:
+    """Yield the relationship of the child, then that of the parent.
+
+    ``is_ambiguous``: another foreign key connects the two classes, so both relationships must name their columns.
+    """
     keys = _attributes(link.child, link.columns) if is_ambiguous else None
     overlaps = _overlaps(link, links)
 
@@ -127,7 +141,7 @@ def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> I
         link.child,
         link.forward,
         f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
-        remote_side=_attributes(link.parent, link.targets) if link.is_own else None,
+        remote_side=_attributes(link.parent, link.targets) if link.is_to_same_table else None,
         back_populates=quoted(link.backward),
     )
     yield side(
@@ -135,24 +149,21 @@ def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> I
         link.backward,
         f"{child} | None" if link.is_one_to_one else f"list[{child}]",
         back_populates=quoted(link.forward),
-        # The database does what ON DELETE says; SQLAlchemy must not set keys to NULL first.
+        # SQLite does what ON DELETE says; SQLAlchemy must not set the foreign key to NULL first.
         passive_deletes='"all"',
     )
 
 
 def _attributes(model: Model, attributes: tuple[Attribute, ...]) -> Code:
-    """Return attributes in a string, which SQLAlchemy evaluates when all classes exist."""
+    """Return the code of ``attributes`` as a string, which SQLAlchemy evaluates when all classes are defined."""
     names = ", ".join(f"{model.name}.{one.name}" for one in attributes)
     return quoted(names if len(attributes) == 1 else f"[{names}]")
 
 
 def _overlaps(link: _Link, links: Iterable[_Link]) -> Code | None:
-    """Return the relationships by other foreign keys that share a column, so that both write it."""
-    own = {one.name for one in link.columns}
-    others = [
-        other
-        for other in links
-        if other is not link and other.child is link.child and not own.isdisjoint(one.name for one in other.columns)
-    ]
+    """Return the other relationships that write a column of ``link``. SQLAlchemy warns if they aren't declared."""
+    columns = {attribute.name for attribute in link.columns}
+    siblings = [other for other in links if other is not link and other.child is link.child]
+    others = [other for other in siblings if not columns.isdisjoint(one.name for one in other.columns)]
     names = dict.fromkeys(name for other in others for name in (other.forward, other.backward))
     return quoted(",".join(names)) if names else None

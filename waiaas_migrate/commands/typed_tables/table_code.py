@@ -1,7 +1,4 @@
-"""Write the columns, constraints and indexes of a table as SQLAlchemy's.
-
-A part that SQLAlchemy can't express is listed in ``left_out`` instead.
-"""
+"""Generate the SQLAlchemy code of the columns, constraints and indexes of a table."""
 
 from __future__ import annotations
 
@@ -17,26 +14,27 @@ from waiaas_migrate.sqlite.reading.ddl import is_bare
 
 
 class TableCode:
-    """The tables of a module, as code."""
+    """Generates the code of the tables in a module, and collects the parts that SQLAlchemy can't express."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {fold(model.table.name): model for model in models}
-        self._order = {name: number for number, name in enumerate(self._models)}
+        self._positions = {name: number for number, name in enumerate(self._models)}
         self._left_out: dict[str, None] = {}
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Return a phrase for each part that the code can't express."""
+        """Return a phrase for each part that SQLAlchemy can't express."""
         return tuple(self._left_out)
 
     def column(self, model: Model, attribute: Attribute) -> Call:
         """Return the code of a column: ``mapped_column(…)`` in a class, otherwise ``sa.Column(…)``."""
         column, key = attribute.column, model.table.primary_key
         not_null, is_nullable = column.not_null, column.not_null is None
-        # By default, neither keys nor columns whose annotation doesn't accept None are nullable.
-        assumed = attribute.accepts_none if model.is_class else not attribute.in_key
-        is_integer = attribute.values.type == "sa.Integer"
-        is_unique = any(_is_plain(one) and fold(one.columns[0]) == fold(column.name) for one in model.table.uniques)
+        # SQLAlchemy's default is not nullable for keys, and in a class for attributes that don't accept None.
+        is_nullable_by_default = attribute.accepts_none if model.is_class else not attribute.in_key
+        values, uniques = attribute.values, filter(_is_plain, model.table.uniques)
+        is_integer = values.type == "sa.Integer"
+        is_unique = any(fold(unique.columns[0]) == fold(column.name) for unique in uniques)
         key_conflict = key.on_conflict if key is not None and attribute.in_key and len(key.parts) == 1 else None
         initial = _initial(attribute) if model.is_class else {}
         return call(
@@ -45,8 +43,8 @@ class TableCode:
             _type(attribute, initial),
             *self._column_constraints(model.table, attribute),
             primary_key=(attribute.in_key and self._is_on_columns(model.table)) or None,
-            nullable=is_nullable if is_nullable != assumed or attribute.values.annotation == "Any" else None,
-            # Without it, SQLAlchemy would expect SQLite to number the rows.
+            nullable=is_nullable if is_nullable != is_nullable_by_default or values.annotation == "Any" else None,
+            # By default, SQLAlchemy expects SQLite to number the rows.
             autoincrement=False if attribute.in_key and is_integer and not attribute.is_numbered else None,
             unique=is_unique or None,
             sqlite_on_conflict_not_null=_text(not_null.on_conflict if not_null is not None else None),
@@ -62,8 +60,8 @@ class TableCode:
             if len(key.columns) == 1 and fold(key.columns[0]) == fold(column.name):
                 yield call("sa.ForeignKey", *self._targets(key), **self._reference_options(key, table))
         if attribute.is_numbered and column.not_null is None:
-            # Without NOT NULL, SQLAlchemy refuses to insert several rows unless the key has a sequence. It creates none
-            # in SQLite.
+            # If the key isn't NOT NULL, SQLAlchemy refuses to insert several rows unless the key has a sequence. SQLite
+            # has no sequences, so none is created.
             yield call("sa.Sequence", quoted("rowid"))
         if column.generated is not None:
             stored = True if column.generated.stored else False if column.generated.virtual else None
@@ -75,7 +73,7 @@ class TableCode:
             self._leave_out(table, f"COLLATE {column.collation} on {column.name}")
 
     def constraints(self, table: Table) -> list[Code]:
-        """Return the constraints and indexes that are not written on columns."""
+        """Return the code of the constraints and indexes that are not part of a column."""
         checks = (
             call("sa.CheckConstraint", sql_text(check.expression.sql), name=_text(check.name)) for check in table.checks
         )
@@ -90,7 +88,7 @@ class TableCode:
 
     @staticmethod
     def options(table: Table) -> Options:
-        """Return the options of a table."""
+        """Return the keyword arguments of a table."""
         key = table.primary_key
         return {
             "comment": Text(table.comment) if table.comment else None,
@@ -104,7 +102,7 @@ class TableCode:
 
     @staticmethod
     def _is_on_columns(table: Table) -> bool:
-        """Return whether the primary key can be written on its columns."""
+        """Return whether the primary key can be declared on its columns, with ``primary_key=True``."""
         key = table.primary_key
         if key is None or key.name is not None or (key.on_conflict is not None and len(key.parts) > 1):
             return False
@@ -119,7 +117,7 @@ class TableCode:
             self._leave_out(table, "the order or collation of the primary key")
         if key.name is not None and key.autoincrement:
             self._leave_out(table, "the name of the primary key")
-        referring = {fold(name) for other in table.foreign_keys for name in other.columns}
+        referring = {fold(name) for foreign_key in table.foreign_keys for name in foreign_key.columns}
         if key.autoincrement and fold(key.columns[0]) in referring:
             self._leave_out(table, "AUTOINCREMENT, because the column is a foreign key")
         if not self._is_on_columns(table):
@@ -133,7 +131,7 @@ class TableCode:
                 yield _key_constraint("sa.UniqueConstraint", unique, table, with_conflict=True)
 
     def _foreign_keys(self, table: Table) -> Iterator[ForeignKey]:
-        """Yield the foreign keys whose parents are in the module."""
+        """Yield the foreign keys whose parent tables are in the module."""
         for key in table.foreign_keys:
             parent = self._models.get(fold(key.table))
             words = f"the foreign key ({', '.join(key.columns)}) to {key.table}"
@@ -145,8 +143,9 @@ class TableCode:
             yield key
 
     def _foreign_key_constraint(self, key: ForeignKey, table: Table) -> Code:
-        own = _list(quoted(_spelled(table, name)) for name in key.columns)
-        return call("sa.ForeignKeyConstraint", own, _list(self._targets(key)), **self._reference_options(key, table))
+        columns, targets = (quoted(_spelled(table, name)) for name in key.columns), self._targets(key)
+        options = self._reference_options(key, table)
+        return call("sa.ForeignKeyConstraint", _list(columns), _list(targets), **options)
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]
@@ -165,9 +164,12 @@ class TableCode:
         }
 
     def _closes_cycle(self, table: Table, key: ForeignKey) -> bool:
-        """Return whether ``key`` refers to a later table that refers back. SQLAlchemy needs to know where to begin."""
+        """Return whether ``key`` refers to a later table that refers back, directly or through other tables.
+
+        SQLAlchemy can't put such tables in an order unless the key has ``use_alter``.
+        """
         start, goal = fold(key.table), fold(table.name)
-        if self._order[start] <= self._order[goal]:
+        if self._positions[start] <= self._positions[goal]:
             return False
         seen, waiting = {start}, [start]
         while waiting:
@@ -179,19 +181,19 @@ class TableCode:
 
 
 def sql_text(sql: str) -> Text:
-    """Return SQL as SQLAlchemy reads it: a colon would begin the name of a parameter."""
+    """Return ``sql`` with escaped colons, because SQLAlchemy reads a colon as the beginning of a parameter."""
     return Text(sql.replace(":", "\\:"))
 
 
 def server_default(sql: str) -> Code:
-    """Return a DEFAULT as SQLAlchemy takes it."""
-    if sql[0] in "[`":  # a name that stands for a text, which SQLAlchemy would take for an expression
+    """Return the code of a DEFAULT."""
+    if sql[0] in "[`":  # SQLite reads this quoted name as text; in parentheses it would be a name
         sql = '"' + unquote(sql).replace('"', '""') + '"'
     return call("sa.text", sql_text(sql if is_bare(sql) else f"({sql})"))
 
 
 def _initial(attribute: Attribute) -> dict[str, Code]:
-    """Return what a new object has if its constructor is not given a value; nothing if it must be given one."""
+    """Return the option for the value of a new object if the caller passes none; empty if the caller must pass one."""
     column = attribute.column
     if column.generated is not None:
         return {"init": "False"}
@@ -202,9 +204,9 @@ def _initial(attribute: Attribute) -> dict[str, Code]:
 
 
 def _type(attribute: Attribute, initial: dict[str, Code]) -> Code:
-    """Return the type of a column.
+    """Return the SQLAlchemy type of a column.
 
-    If None and a default are possible, SQLAlchemy would otherwise take None for "no value", and insert the default.
+    ``evaluates_none()`` is for a nullable column with a default: otherwise None would insert the default, not NULL.
     """
     kind, has_default = attribute.values.type, attribute.column.default is not None
     if not attribute.accepts_none or not has_default or initial.get("default") in (None, "None"):
@@ -213,7 +215,7 @@ def _type(attribute: Attribute, initial: dict[str, Code]) -> Code:
 
 
 def _is_plain(unique: Unique) -> bool:
-    """Return whether ``unique`` says only that a column is UNIQUE."""
+    """Return whether ``unique`` can be written as ``unique=True`` on its column."""
     is_bare_column = len(unique.parts) == 1 and _is_plain_part(unique.parts[0])
     return is_bare_column and unique.name is None and unique.on_conflict is None
 

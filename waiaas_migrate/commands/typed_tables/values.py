@@ -1,4 +1,4 @@
-"""Choose how the values of a column look in Python, and SQLAlchemy's type for them."""
+"""Choose the Python type of a column's values, and the SQLAlchemy type that converts them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import literal_value
 
 _JSON = "dict[str, Any]"
-#: The types of schema.yaml that say what the values mean: the type of the values, and this package's column type.
+#: The logical types of schema.yaml: the Python type of the values, and the column type in waiaas_migrate.sqlalchemy.
 _LOGICAL: dict[LogicalType, tuple[str, str]] = {
     "boolean": ("bool", "BooleanInteger"),
     "timestamp": ("datetime", "Timestamp"),
     "json": (_JSON, "JsonText"),
     "uuid": ("UUID", "UuidText"),
 }
-#: A declared type by its words: SQLAlchemy's, and the type of the values.
+#: Declared types without their numbers: the SQLAlchemy type, and the Python type of the values.
 _DECLARED = {
     "TEXT": ("sa.Text", "str"),
     "INTEGER": ("sa.Integer", "int"),
@@ -48,7 +48,7 @@ _AFFINITY_TYPES = {"TEXT": "str", "REAL": "float", "NUMERIC": "Any", "BLOB": "An
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A declared schema, and the enums that the module can import, by name."""
+    """The input of the generator: a declared schema, and the enums that the module can import, by name."""
 
     declared: DeclaredSchema
     enums: Mapping[str, EnumDefinition] = field(default_factory=dict)
@@ -56,32 +56,32 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The values of a column.
+    """The types of a column's values.
 
     Args:
-        annotation: their type in Python; without None.
-        type: SQLAlchemy's type.
-        alias: the values that ``annotation`` stands for, if the module defines it.
-        is_list: ``annotation`` is a Literal.
-        constants: the Python code of values that a default may have.
+        annotation: the Python type, without None.
+        type: the SQLAlchemy type.
+        alias: the definition of ``annotation`` if the module must define this name, else None.
+        is_literal: whether ``annotation`` is a Literal.
+        constants: the Python code of values that a default may have, such as ``State.OPEN``.
     """
 
     annotation: str
     type: Code
     alias: Code | None = None
-    is_list: bool = False
+    is_literal: bool = False
     constants: Mapping[str | int, str] = field(default_factory=dict)
 
     def default(self, column: Column) -> tuple[str, Code] | None:
-        """Return the option that gives new rows the column's default in Python; None if only SQLite can compute it."""
+        """Return the name and value of the option for the column's default; None if only SQLite can compute it."""
         value = _default_value(column)
         if value in ("{}", "[]") and "Any" in self.annotation:
             return "default_factory", "dict" if value == "{}" else "list"
         if value is not None and value in self.constants:
             return "default", self.constants[value]
-        if isinstance(value, str) and (self.annotation == "str" or self.is_list):
+        if isinstance(value, str) and (self.annotation == "str" or self.is_literal):
             return "default", Text(value)
-        is_number = isinstance(value, int) and (self.annotation in ("int", "float") or self.is_list)
+        is_number = isinstance(value, int) and (self.annotation in ("int", "float") or self.is_literal)
         return ("default", str(value)) if is_number else None
 
 
@@ -90,12 +90,17 @@ def _default_value(column: Column) -> str | int | None:
 
 
 def values_of(table: Table, column: Column, source: Source, alias: str) -> Values:
-    """Return how the values of ``column`` look in Python; ``alias`` is a name for a list of values."""
+    """Return the types of the values of ``column``; ``alias`` is a free name for a Literal."""
     plain = _by_declared_type(column, strict=table.strict)
-    return _logical(column) or _enum(table, column, source, plain) or _listed(table, column, plain, alias) or plain
+    return (
+        _by_logical_type(column)
+        or _by_enum(table, column, source, plain)
+        or _literal(table, column, plain, alias)
+        or plain
+    )
 
 
-def _logical(column: Column) -> Values | None:
+def _by_logical_type(column: Column) -> Values | None:
     if column.logical_type is None:
         return None
     annotation, kind = _LOGICAL[column.logical_type]
@@ -104,16 +109,16 @@ def _logical(column: Column) -> Values | None:
     return Values(annotation=annotation, type=kind, constants={0: "False", 1: "True"} if annotation == "bool" else {})
 
 
-def _enum(table: Table, column: Column, source: Source, plain: Values) -> Values | None:
-    """Return the application's own type for the values of an enum; None if it has none."""
+def _by_enum(table: Table, column: Column, source: Source, plain: Values) -> Values | None:
+    """Return the application's class or type for a column with an enum; None if the module can't use it."""
     name = f"{table.name}.{column.name}"
     use = next((use for use in source.declared.enums if name in use.columns), None)
     definition = source.enums.get(use.name) if use is not None else None
     if use is None or definition is None:
         return None
     if definition.shape == "type":
-        return replace(plain, annotation=use.name, is_list=True)
-    found = _class(definition, use, source)
+        return replace(plain, annotation=use.name, is_literal=True)
+    found = _enum_class(definition, use, source)
     if found is None:
         return None
     members, held = frozenset[str | int](found.members), values_held(table, column)
@@ -127,11 +132,14 @@ def _enum(table: Table, column: Column, source: Source, plain: Values) -> Values
 
 
 def _enum_type(found: EnumDefinition, declared: str, *, by_names: bool) -> Call | None:
-    """Return the type that stores an enum class in a column of the declared type; None if there is none."""
+    """Return the SQLAlchemy type that stores the members of an enum class in a column of the type ``declared``.
+
+    Returns None if no type does. ``by_names`` stores the names of the members instead of their values.
+    """
     kinds = {type(value) for value in found.values}
     match = re.fullmatch(r"VARCHAR ?\( ?(\d+) ?\)", declared.upper())
     if match is not None and (by_names or kinds == {str}):
-        # SQLAlchemy's own type stores the names of the members, by default.
+        # By default, SQLAlchemy's Enum stores the names of the members.
         values = None if by_names else "lambda kind: [member.value for member in kind]"
         return call("sa.Enum", found.name, native_enum=False, length=match[1], values_callable=values)
     names = {("TEXT", str): "EnumText", ("INTEGER", int): "EnumInteger"}
@@ -139,28 +147,28 @@ def _enum_type(found: EnumDefinition, declared: str, *, by_names: bool) -> Call 
     return None if name is None or by_names or len(kinds) > 1 else call(name, found.name)
 
 
-def _class(definition: EnumDefinition, use: EnumUse, source: Source) -> EnumDefinition | None:
-    """Return the enum class with the values of a definition, which may be a list made of the class."""
+def _enum_class(definition: EnumDefinition, use: EnumUse, source: Source) -> EnumDefinition | None:
+    """Return the enum class for a definition: the class itself, or the only class with the values of a list."""
     if _is_class(definition):
         return definition
-    others = filter(_is_class, source.enums.values())
-    same = [one for one in others if one.values == use.values and not one.name.startswith("_")]
-    return same[0] if len(same) == 1 else None
+    classes = filter(_is_class, source.enums.values())
+    equal = [one for one in classes if one.values == use.values and not one.name.startswith("_")]
+    return equal[0] if len(equal) == 1 else None
 
 
 def _is_class(definition: EnumDefinition) -> bool:
     return definition.shape == "class" and bool(definition.members)
 
 
-def _listed(table: Table, column: Column, plain: Values, alias: str) -> Values | None:
-    """Return a Literal for the values that a CHECK of the column lists; None if it has no such CHECK."""
+def _literal(table: Table, column: Column, plain: Values, alias: str) -> Values | None:
+    """Return a Literal of the values that a CHECK of the column lists; None if no CHECK does."""
     lists = (check.allowed for check in table.checks if check.allowed is not None)
     allowed = next((one for one in lists if fold(one.column) == fold(column.name)), None)
     if allowed is None or {type(value).__name__ for value in allowed.values} != {plain.annotation}:
         return None
     values = dict.fromkeys(allowed.values)
     items = tuple(("", Text(value) if isinstance(value, str) else str(value)) for value in values)
-    return replace(plain, annotation=alias, alias=Call(opening="Literal[", items=items, closing="]"), is_list=True)
+    return replace(plain, annotation=alias, alias=Call(opening="Literal[", items=items, closing="]"), is_literal=True)
 
 
 def _by_declared_type(column: Column, *, strict: bool) -> Values:
@@ -175,7 +183,7 @@ def _by_declared_type(column: Column, *, strict: bool) -> Values:
     kind = call(
         name,
         *numbers,
-        # SQLite stores no Decimal, so SQLAlchemy would convert floating point numbers, with a warning.
+        # SQLite can't store Decimal. SQLAlchemy would convert floating point numbers, with a warning.
         asdecimal=False if name in ("sa.Numeric", "sa.DECIMAL") else None,
         none_as_null=True if name == "sa.JSON" else None,
         collation=quoted(column.collation) if column.collation is not None and annotation == "str" else None,

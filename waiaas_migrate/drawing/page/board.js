@@ -1,4 +1,5 @@
-// The board: the cards and lines at one moment. "now" is the schema; numbers are moments of its history.
+// The board: the cards and lines at one moment: "now", or the index of a migration for the schema after it.
+// Cards are referred to by their index in `data.cards`. A face is the content of a card at some moment.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const state = { moment: "now", selected: null, hits: null };
@@ -19,7 +20,7 @@ function make(tag, attributes = {}, ...children) {
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const during = ({ during: [first, last] }) => first <= state.moment && state.moment <= last;
 
-// The face of a card now shown, or undefined.
+// Returns the face of a card at the current moment; undefined if the card doesn't exist then.
 function faceOf(number) {
   const card = data.cards[number];
   const shown = state.moment === "now" ? card.now : card.past?.faces.find(during);
@@ -30,26 +31,26 @@ const boxOf = (number) => data.cards[number][state.moment === "now" ? "now" : "p
 const linesNow = () => (state.moment === "now" ? data.lines.now : data.lines.past.filter(during));
 const shownCards = () => data.cards.map((_, number) => number).filter(faceOf);
 
-// Names break after the signs that join their words.
+// Splits a name so that the browser can break its line between words.
 function breakable(name) {
   const parts = name.split(/(?<=[_\-.])|(?<=[a-z])(?=[A-Z])/);
   return parts.flatMap((part, at) => (at ? [make("wbr"), part] : [part]));
 }
 
-function markOf(row) {
+function keyMark(row) {
   const [text, kind] = row.primary ? ["PK", "pk"] : row.foreign ? ["FK", "fk"] : row.unique ? ["U", "u"] : ["", ""];
   const words = [row.primary && "primary key", row.foreign && "foreign key", row.unique && "unique"].filter(Boolean);
   return make("span", { class: `mark ${kind}`, title: words.join(", ") }, text);
 }
 
-function typeOf(row) {
+function typeElement(row) {
   const sign = row.nullable ? make("span", { class: "null", title: "may be NULL" }, "?") : "";
   return make("span", { class: "type" }, row.type ?? "", sign);
 }
 
 function rowElement(row) {
   const item = make("li", { class: `row ${row.mark ?? ""}` },
-    markOf(row), make("span", { class: "column", title: row.name }, row.name), typeOf(row));
+    keyMark(row), make("span", { class: "column", title: row.name }, row.name), typeElement(row));
   if (row.values) item.append(make("span", { class: "line values", title: row.values.join("\n") }, row.values.join(" · ")));
   if (row.comment) item.append(make("span", { class: "line", title: row.comment }, row.comment));
   item.dataset.column = row.name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
@@ -106,7 +107,7 @@ function drawLines() {
   }));
 }
 
-// Draws the board for `state.moment`.
+// Draws the board at `state.moment`.
 function draw() {
   elements.forEach((_, number) => drawCard(number));
   drawLines();
@@ -123,13 +124,13 @@ function neighborsOf(number) {
   return found;
 }
 
-// Which cards stand out: the selected one with its neighbors, else what the search found; null for none.
-function standingOut() {
+// Returns the cards to emphasize: the selected card and its neighbors, or else the hits of the search; null for none.
+function emphasizedCards() {
   return state.selected === null ? state.hits : neighborsOf(state.selected);
 }
 
 function emphasize() {
-  const out = standingOut();
+  const out = emphasizedCards();
   document.body.classList.toggle("dimmed", out !== null);
   elements.forEach((card, number) => {
     card.classList.toggle("near", Boolean(out?.has(number)));
@@ -141,8 +142,8 @@ function emphasize() {
   }
 }
 
-// Lines of the card, or of the row, below the pointer.
-function trace(target) {
+// Highlights the lines of the card, and those of the row, below the pointer.
+function highlightLinesAt(target) {
   const number = Number(target?.closest?.(".card")?.dataset.number ?? -1);
   const column = target?.closest?.(".row")?.dataset.column;
   for (const group of $("lines").children) {
@@ -154,5 +155,5 @@ function trace(target) {
 }
 
 $("cards").append(...elements);
-$("cards").addEventListener("pointerover", (event) => trace(event.target));
-$("cards").addEventListener("pointerleave", () => trace(null));
+$("cards").addEventListener("pointerover", (event) => highlightLinesAt(event.target));
+$("cards").addEventListener("pointerleave", () => highlightLinesAt(null));

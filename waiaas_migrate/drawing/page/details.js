@@ -1,4 +1,4 @@
-// The selected table: its neighbors stand out, and a panel has everything about it.
+// The selected table: its neighbors are emphasized, and a panel shows its details.
 
 function select(number, { move = false } = {}) {
   state.selected = number;
@@ -20,7 +20,7 @@ function link(number) {
 }
 
 function columnDetails(row) {
-  const item = make("li", { class: row.mark ?? "" }, make("div", {}, markOf(row), make("b", {}, row.name), typeOf(row)));
+  const item = make("li", { class: row.mark ?? "" }, make("div", {}, keyMark(row), make("b", {}, row.name), typeElement(row)));
   if (row.comment) item.append(make("p", {}, row.comment));
   const facts = [row.default && `default ${row.default}`, row.generated && `generated as (${row.generated})`, row.unique && "unique", row.primary && row.foreign && "foreign key"];
   const text = facts.filter(Boolean).join("; ");
@@ -38,21 +38,21 @@ function* relationsOf(number) {
   if (back.length) yield section("Referenced by", make("ul", {}, ...back.map((line) => item(line, line.child))));
 }
 
-function* pastOf(number) {
+function* migrationsOf(number) {
   const steps = data.steps.map((step, at) => [step, at]).filter(([step]) => step.changes.some(({ card }) => card === number));
-  const go = ([step, at]) => make("button", { type: "button", class: "link", onclick: () => travel(at) }, step.name);
+  const go = ([step, at]) => make("button", { type: "button", class: "link", onclick: () => showMoment(at) }, step.name);
   if (steps.length) yield section("Migrations", listOf(steps.map(go)));
 }
 
 function detailsOf(number) {
   const face = faceOf(number);
   const kind = [face.kind, ...(face.options ?? [])].join(", ");
-  const close = make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => leave(number) }, "✕");
+  const close = make("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => deselect(number) }, "✕");
   const head = make("header", {}, make("h2", {}, face.name), close, make("p", { class: "facts" }, kind), face.comment && make("p", {}, face.comment));
   const near = neighborsOf(number).size - 1;
   if (near) {
     const words = `Show ${plural(near, "neighbor")}`;
-    head.append(make("button", { type: "button", class: "wide", "aria-keyshortcuts": "n", onclick: () => fit([...neighborsOf(number)]) }, words));
+    head.append(make("button", { type: "button", class: "wide", "aria-keyshortcuts": "n", onclick: () => fitCards([...neighborsOf(number)]) }, words));
   }
   const parts = [head, ...relationsOf(number)];
   if (face.rows.length) parts.push(section("Columns", make("ul", { class: "columns" }, ...face.rows.map(columnDetails))));
@@ -60,10 +60,10 @@ function detailsOf(number) {
   if (face.checks) parts.push(section("CHECKs", listOf(face.checks.map((check) => make("code", {}, check)))));
   if (face.triggers) parts.push(section("Triggers", listOf(face.triggers)));
   if (face.statement) parts.push(section("SQL", make("pre", { tabindex: "0" }, face.statement)));
-  return [...parts, ...pastOf(number)];
+  return [...parts, ...migrationsOf(number)];
 }
 
-function leave(number) {
+function deselect(number) {
   select(null);
   elements[number].focus({ preventScroll: true });
 }
@@ -79,5 +79,5 @@ board.addEventListener("dblclick", (event) => {
   const card = event.target.closest(".card");
   if (!card) return;
   select(Number(card.dataset.number));
-  fit([...neighborsOf(state.selected)]);
+  fitCards([...neighborsOf(state.selected)]);
 });

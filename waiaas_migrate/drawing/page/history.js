@@ -1,27 +1,27 @@
-// The history: the schema after each migration, with what the migration changed.
+// The history: the schema after each migration, with the migration's changes marked.
 
-function refresh() {
+function drawAll() {
   draw();
-  listed();
-  look();
+  drawList();
+  applySearch();
   if (state.selected === null) $("details").hidden = true;
   else $("details").replaceChildren(...detailsOf(state.selected));
 }
 
-// Shows the schema after the migration at `moment`; "now" shows the schema of today.
-function travel(moment) {
+// Shows the schema after the migration with the index `moment`, or the current schema for "now".
+function showMoment(moment) {
   state.moment = moment;
   const isPast = moment !== "now";
   document.body.classList.toggle("past", isPast);
   $("history").hidden = !isPast;
   $("past").setAttribute("aria-expanded", String(isPast));
-  if (isPast) tell(data.steps[moment], moment);
-  refresh();
+  if (isPast) drawStep(data.steps[moment], moment);
+  drawAll();
   const changed = isPast ? [...new Set(data.steps[moment].changes.map(({ card }) => card))].filter(faceOf) : [];
-  fit(changed.length ? changed : undefined, { largest: changed.length ? 0.9 : 1 });
+  fitCards(changed.length ? changed : undefined, { largest: changed.length ? 0.9 : 1 });
 }
 
-function tell(step, moment) {
+function drawStep(step, moment) {
   $("moment").value = moment;
   $("moment").setAttribute("aria-valuetext", step.name);
   $("earlier").disabled = moment === 0;
@@ -34,15 +34,15 @@ function tell(step, moment) {
 
 function stepBy(count) {
   if (state.moment === "now") return;
-  travel(Math.min(Math.max(state.moment + count, 0), data.steps.length - 1));
+  showMoment(Math.min(Math.max(state.moment + count, 0), data.steps.length - 1));
 }
 
-const toggleHistory = () => data.steps.length && travel(state.moment === "now" ? data.steps.length - 1 : "now");
+const toggleHistory = () => data.steps.length && showMoment(state.moment === "now" ? data.steps.length - 1 : "now");
 
 $("past").hidden = !data.steps.length;
 $("moment").max = data.steps.length - 1;
-$("moment").addEventListener("input", () => travel(Number($("moment").value)));
+$("moment").addEventListener("input", () => showMoment(Number($("moment").value)));
 $("earlier").addEventListener("click", () => stepBy(-1));
 $("later").addEventListener("click", () => stepBy(1));
-$("present").addEventListener("click", () => travel("now"));
+$("present").addEventListener("click", () => showMoment("now"));
 $("past").addEventListener("click", toggleHistory);

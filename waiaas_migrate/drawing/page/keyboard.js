@@ -1,6 +1,6 @@
-// The keyboard, the buttons, and the start.
+// The keyboard and the buttons; then the code that starts the page.
 
-// One card at a time can be reached with Tab; the arrow keys go on from there.
+// Tab reaches one card; the arrow keys reach the others.
 function makeTabbable(number) {
   const chosen = number ?? shownCards()[0];
   elements.forEach((card, at) => card.setAttribute("tabindex", at === chosen ? "0" : "-1"));
@@ -8,7 +8,7 @@ function makeTabbable(number) {
 
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// The nearest card in a direction; what lies to the side counts more.
+// Returns the nearest card in a direction. Distance to the side counts double.
 function nearest(number, [dx, dy]) {
   const middle = ([x, y, width, height]) => [x + width / 2, y + height / 2];
   const [x, y] = middle(boxOf(number));
@@ -22,11 +22,11 @@ function nearest(number, [dx, dy]) {
   return distance < Infinity ? other : undefined;
 }
 
-function arrow(event) {
+function moveFocus(event) {
   const direction = DIRECTIONS[event.key];
   const card = document.activeElement.closest(".card");
   if (event.shiftKey || !card) {
-    return show({ x: view.x - direction[0] * 80, y: view.y - direction[1] * 80 }, { smooth: true });
+    return showView({ x: view.x - direction[0] * 80, y: view.y - direction[1] * 80 }, { smooth: true });
   }
   const other = nearest(Number(card.dataset.number), direction);
   if (other === undefined) return undefined;
@@ -35,17 +35,17 @@ function arrow(event) {
   return reveal(other);
 }
 
-function escape() {
+function goBack() {
   if (search.value) {
     search.value = "";
-    return look();
+    return applySearch();
   }
-  if (state.selected !== null) return leave(state.selected);
-  if (state.moment !== "now") return travel("now");
+  if (state.selected !== null) return deselect(state.selected);
+  if (state.moment !== "now") return showMoment("now");
   return document.activeElement.blur();
 }
 
-function enter(event) {
+function toggleSelection(event) {
   const card = document.activeElement.closest(".card");
   if (!card) return;
   event.preventDefault();
@@ -59,21 +59,21 @@ function switchTheme() {
   root.dataset.theme = isDark ? "light" : "dark";
   try {
     localStorage.setItem("waiaas-migrate-theme", root.dataset.theme);
-  } catch { /* a browser may forbid it */ }
+  } catch { /* the browser may forbid storage */ }
 }
 
 const KEYS = {
   "/": () => search.select(), "+": () => zoom(1.25, undefined, { smooth: true }), "=": () => zoom(1.25, undefined, { smooth: true }),
-  "-": () => zoom(0.8, undefined, { smooth: true }), 0: () => fit(), h: toggleHistory, t: switchTheme, "?": () => $("keys").showModal(),
-  n: () => state.selected !== null && fit([...neighborsOf(state.selected)]), "[": () => stepBy(-1), "]": () => stepBy(1),
+  "-": () => zoom(0.8, undefined, { smooth: true }), 0: () => fitCards(), h: toggleHistory, t: switchTheme, "?": () => $("keys").showModal(),
+  n: () => state.selected !== null && fitCards([...neighborsOf(state.selected)]), "[": () => stepBy(-1), "]": () => stepBy(1),
 };
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
-  if (event.key === "Escape") return void escape();
+  if (event.key === "Escape") return void goBack();
   if (event.target.closest("input, select")) return;
-  if (event.key === "Enter" || event.key === " ") return void enter(event);
-  const action = event.key in DIRECTIONS ? () => arrow(event) : KEYS[event.key];
+  if (event.key === "Enter" || event.key === " ") return void toggleSelection(event);
+  const action = event.key in DIRECTIONS ? () => moveFocus(event) : KEYS[event.key];
   if (!action || (event.key in DIRECTIONS && event.target.closest(".panel"))) return;
   event.preventDefault();
   action();
@@ -88,11 +88,11 @@ $("help").addEventListener("click", KEYS["?"]);
 try {
   const theme = localStorage.getItem("waiaas-migrate-theme");
   if (theme) document.documentElement.dataset.theme = theme;
-} catch { /* likewise */ }
+} catch { /* the browser may forbid storage */ }
 
-refresh();
+drawAll();
 makeTabbable(null);
-fit(undefined, { smooth: false });
+fitCards(undefined, { smooth: false });
 const named = decodeURIComponent(location.hash.slice(1));
 const first = shownCards().find((number) => faceOf(number).name === named);
 if (first !== undefined) select(first, { move: true });

@@ -3,7 +3,7 @@
 const search = $("search");
 let items = new Map();
 
-function listed() {
+function drawList() {
   const numbers = shownCards().sort((one, two) => faceOf(one).name.localeCompare(faceOf(two).name, "en"));
   items = new Map(numbers.map((number) => {
     const face = faceOf(number);
@@ -27,9 +27,11 @@ function textOf(face) {
   return [face.name, face.comment, ...rows].filter(Boolean).join("\n").toLowerCase();
 }
 
-// The numbers of the cards that the search and the filter find; null if neither is used.
-function found() {
-  const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+const searchTerms = () => search.value.toLowerCase().split(/\s+/).filter(Boolean);
+
+// Returns the numbers of the cards that match the search and the filter; null if neither is used.
+function searchHits() {
+  const terms = searchTerms();
   const kind = $("kind").value;
   if (!terms.length && !kind) return null;
   return new Set(shownCards().filter((number) => {
@@ -40,14 +42,14 @@ function found() {
 }
 
 function highlightRows() {
-  const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const terms = searchTerms();
   for (const row of document.querySelectorAll("#cards .row")) {
     const text = row.textContent.toLowerCase();
     row.classList.toggle("hit", terms.some((term) => term.length > 1 && text.includes(term)));
   }
 }
 
-// One table of the list can be reached with Tab; the arrow keys go on from there.
+// Marks the selected table in the list. Tab reaches one table of the list; the arrow keys reach the others.
 function markList() {
   const shown = [...items.keys()].filter((number) => state.hits?.has(number) ?? true);
   const reachable = shown.includes(state.selected) ? state.selected : shown[0];
@@ -60,23 +62,23 @@ function markList() {
 }
 
 function applyFilters() {
-  const out = $("only").checked ? standingOut() : null;
+  const out = $("only").checked ? emphasizedCards() : null;
   document.body.classList.toggle("only", out !== null);
   for (const group of $("lines").children) {
     group.classList.toggle("apart", out !== null && !(out.has(group.line.child) && out.has(group.line.parent)));
   }
 }
 
-function look() {
-  state.hits = found();
+function applySearch() {
+  state.hits = searchHits();
   highlightRows();
   emphasize();
   markList();
   applyFilters();
 }
 
-// Names that begin with the text come first, then those that contain it.
-function best() {
+// Returns the table to open on Enter: first a name that begins with the text, then one that contains it.
+function bestHit() {
   const text = search.value.trim().toLowerCase();
   const rank = (number) => {
     const at = faceOf(number).name.toLowerCase().indexOf(text);
@@ -87,11 +89,11 @@ function best() {
 
 search.addEventListener("input", () => {
   if (state.selected !== null) select(null);
-  look();
+  applySearch();
 });
 search.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && best() !== undefined) {
-    select(best(), { move: true });
+  if (event.key === "Enter" && bestHit() !== undefined) {
+    select(bestHit(), { move: true });
     elements[state.selected].focus({ preventScroll: true });
   }
   if (event.key === "ArrowDown") document.querySelector("#list li:not([hidden]) button")?.focus();
@@ -105,4 +107,4 @@ $("list").addEventListener("keydown", (event) => {
   (buttons[buttons.indexOf(document.activeElement) + step] ?? search).focus();
 });
 $("only").addEventListener("change", applyFilters);
-$("kind").addEventListener("change", look);
+$("kind").addEventListener("change", applySearch);

@@ -1,4 +1,4 @@
-// The view: panning and zooming.
+// The view: which part of the board is visible, and at which scale `k`.
 
 const board = $("board");
 const view = { x: 0, y: 0, k: 1 };
@@ -7,7 +7,7 @@ const LIMITS = [0.04, 3];
 const FAR = 0.5;
 let settling;
 
-function show({ x = view.x, y = view.y, k = view.k }, { smooth = false } = {}) {
+function showView({ x = view.x, y = view.y, k = view.k }, { smooth = false } = {}) {
   Object.assign(view, { x, y, k: Math.min(Math.max(k, LIMITS[0]), LIMITS[1]) });
   document.body.classList.toggle("gliding", smooth);
   document.body.classList.add("moving");
@@ -22,11 +22,11 @@ function show({ x = view.x, y = view.y, k = view.k }, { smooth = false } = {}) {
 function zoom(factor, at = { x: board.clientWidth / 2, y: board.clientHeight / 2 }, options = {}) {
   const k = Math.min(Math.max(view.k * factor, LIMITS[0]), LIMITS[1]);
   const ratio = k / view.k;
-  show({ x: at.x - (at.x - view.x) * ratio, y: at.y - (at.y - view.y) * ratio, k }, options);
+  showView({ x: at.x - (at.x - view.x) * ratio, y: at.y - (at.y - view.y) * ratio, k }, options);
 }
 
-// The part of the board that no panel covers.
-function free() {
+// Returns the part of the board that no panel covers.
+function freeArea() {
   const area = { left: 24, top: 24, right: board.clientWidth - 24, bottom: board.clientHeight - 64 };
   const origin = board.getBoundingClientRect().left;
   if (!$("details").hidden && innerWidth > 800) area.right = $("details").getBoundingClientRect().left - origin - 24;
@@ -34,24 +34,24 @@ function free() {
   return area;
 }
 
-// Fits the cards into the free part.
-function fit(numbers = shownCards(), { largest = 1, smooth = true } = {}) {
+// Zooms and pans so that the cards fit into the free area.
+function fitCards(numbers = shownCards(), { largest = 1, smooth = true } = {}) {
   if (!numbers.length) return;
   const boxes = numbers.map(boxOf);
   const left = Math.min(...boxes.map(([x]) => x));
   const top = Math.min(...boxes.map(([, y]) => y));
   const width = Math.max(...boxes.map(([x, , w]) => x + w)) - left;
   const height = Math.max(...boxes.map(([, y, , h]) => y + h)) - top;
-  const area = free();
+  const area = freeArea();
   const [wide, high] = [area.right - area.left, area.bottom - area.top];
   const k = Math.max(Math.min(wide / width, high / height, largest), LIMITS[0]);
-  show({ x: area.left + (wide - width * k) / 2 - left * k, y: area.top + (high - height * k) / 2 - top * k, k }, { smooth });
+  showView({ x: area.left + (wide - width * k) / 2 - left * k, y: area.top + (high - height * k) / 2 - top * k, k }, { smooth });
 }
 
-// Moves the card into the free part, if it isn't there, and zooms in if its columns can't be read.
+// Pans to the card if it is outside the free area. With `center`, centers it, and zooms in until its columns are legible.
 function reveal(number, { center = false } = {}) {
   const [x, y, width, height] = boxOf(number);
-  const area = free();
+  const area = freeArea();
   const k = center ? Math.max(view.k, 0.8) : view.k;
   const place = (start, size, from, to, offset) => {
     const [low, high] = [start * k + offset, (start + size) * k + offset];
@@ -59,7 +59,7 @@ function reveal(number, { center = false } = {}) {
     if (isInside && !center) return offset;
     return size * k > to - from ? from - start * k : (from + to) / 2 - (start + size / 2) * k;
   };
-  show({ x: place(x, width, area.left, area.right, view.x), y: place(y, height, area.top, area.bottom, view.y), k }, { smooth: true });
+  showView({ x: place(x, width, area.left, area.right, view.x), y: place(y, height, area.top, area.bottom, view.y), k }, { smooth: true });
 }
 
 board.addEventListener("wheel", (event) => {
@@ -67,11 +67,11 @@ board.addEventListener("wheel", (event) => {
   const origin = board.getBoundingClientRect();
   const at = { x: event.clientX - origin.left, y: event.clientY - origin.top };
   const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : 1);
-  if (event.shiftKey) show({ x: view.x - pixels - event.deltaX });
+  if (event.shiftKey) showView({ x: view.x - pixels - event.deltaX });
   else zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0015)), at);
 }, { passive: false });
 
-// One pointer pans, two zoom. A press that hardly moves is a click.
+// One pointer pans, two pointers zoom. A press that moves less than 4 pixels is a click.
 const pointers = new Map();
 let travelled = 0;
 
@@ -88,7 +88,7 @@ addEventListener("pointermove", (event) => {
   document.body.classList.add("dragging");
   const other = [...pointers.values()].find(({ pointerId }) => pointerId !== event.pointerId);
   pointers.set(event.pointerId, event);
-  if (!other) return void show({ x: view.x + dx, y: view.y + dy });
+  if (!other) return void showView({ x: view.x + dx, y: view.y + dy });
   const distance = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1;
   const origin = board.getBoundingClientRect();
   const middle = { x: (event.clientX + other.clientX) / 2 - origin.left, y: (event.clientY + other.clientY) / 2 - origin.top };

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.durable import sync, write_durably
-from waiaas_migrate.files.file_lock import HAS_LOCKS, is_at, lock_file
+from waiaas_migrate.files.file_lock import HAS_LOCKS, is_same_file, lock_file
 from waiaas_migrate.files.migration_dir import unfinished as u
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
 
@@ -165,7 +165,7 @@ def _locked(path: Path) -> Iterator[None]:
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # don't block on a pipe
     while True:
         with os.fdopen(os.open(path, flags, 0o666), "rb", buffering=0) as file:
-            if lock_file(file.fileno()) and is_at(file.fileno(), path):
+            if lock_file(file.fileno()) and is_same_file(file.fileno(), path):
                 if not HAS_LOCKS:
                     file.close()  # Windows can't delete an open file
                 yield

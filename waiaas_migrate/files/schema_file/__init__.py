@@ -1,1 +1,1 @@
-"""Read schema.yaml into the model, report all of its problems, and write it."""
+"""Read schema.yaml, report all problems in it, and write a schema as schema.yaml."""

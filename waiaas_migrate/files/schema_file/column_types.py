@@ -1,4 +1,4 @@
-"""Read and write the declared type of a column."""
+"""The kind of the key ``type``: a column's declared type, or a logical type such as ``boolean``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import LogicalType
 from waiaas_migrate.schema.names import fold
 
+#: The declared type in SQL of each logical type.
 LOGICAL_TYPES: dict[LogicalType, str] = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
 SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
-#: https://www.sqlite.org/stricttables.html
+#: The types that a STRICT table may have (https://www.sqlite.org/stricttables.html).
 STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
 
 _WORD = r"(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*"
@@ -25,7 +26,7 @@ _TYPE = re.compile(
     rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+{_WORD}|\s*(?:{_QUOTED})|(?<=[]\"'`]){_WORD})*)"
     rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
 )
-#: Keywords that SQLite does not accept in a type. At one of these, the type ends and a constraint begins.
+#: Keywords that SQLite doesn't accept in a type. They begin a constraint or another clause.
 _NOT_IN_TYPES = frozenset(
     """
     ADD ALL ALTER ALWAYS AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE
@@ -38,7 +39,7 @@ _NOT_IN_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
-    """A declared type, and the logical type that schema.yaml gives for it."""
+    """A column's declared type, and its logical type if schema.yaml gives one."""
 
     declared: str | None = None
     logical: LogicalType | None = None
@@ -55,19 +56,19 @@ def _read_type(value: Value, _: Columns) -> ColumnType | None:
         return None
     if text in _KNOWN_TYPES:
         return _KNOWN_TYPES[text]
-    if problem := _problem(text):
+    if problem := _type_problem(text):
         value.problem(*problem)
         return None
     return ColumnType(declared=text.strip())
 
 
 def _write_type(declared: str, _: Columns, where: str) -> str:
-    """Return a declared type as schema.yaml names it."""
+    """Return a declared type as schema.yaml spells it."""
     if fold(declared) in SQLITE_TYPES:
         return fold(declared)
     if declared in LOGICAL_TYPES:
         return declared.upper()
-    if _problem(declared):
+    if _type_problem(declared):
         raise unsupported(f"{where}: the type {declared}", "it could not be read again.")
     return declared
 
@@ -75,8 +76,8 @@ def _write_type(declared: str, _: Columns, where: str) -> str:
 TYPE = Kind(suggested(sorted(_KNOWN_TYPES), OPTIONAL_TEXT), _read_type, _write_type)
 
 
-def _problem(text: str) -> tuple[str, str] | None:
-    """Return the problem with ``text`` as a type, and its fix; None if it is valid."""
+def _type_problem(text: str) -> tuple[str, str] | None:
+    """Return the problem with a declared type, and its fix; None if the type is valid."""
     match = _TYPE.match(text.strip())
     if match is None:
         fix = syntax_fix(text, "Write words and at most two numbers, such as `VARCHAR(50)`.")

@@ -1,4 +1,4 @@
-"""Read a column of schema.yaml, with its constraints."""
+"""Read a column of schema.yaml and the constraints that it declares."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
 
-#: The attributes of a column that are copied from its keys.
+#: The attributes of the model's column that hold the value of a key unchanged.
 _ATTRIBUTES = frozenset(m.Column.__dataclass_fields__) - {"type"}
 
+#: The values of a column's mapping, by key.
 Fields = Mapping[str, Value]
+#: Conflict clauses by kind of constraint: ``not_null``, ``primary_key`` and ``unique``.
 Conflicts = Mapping[str, m.Conflict | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """The names that a column can refer to.
+    """The columns and enums that a column can refer to.
 
-    ``columns`` are the names of the table's columns. ``enums`` is None if a source can't be read. That problem is
-    reported once, not at each reference.
+    Args:
+        columns: the names of the table's columns.
+        enums: the loaded enums; None if loading failed, which is reported once and not at each reference.
     """
 
     columns: tuple[str, ...]
@@ -37,9 +40,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValues:
-    """The values of an enum, in order.
+    """The values that a column's ``enum`` allows.
 
-    ``definition`` is None if the column itself lists the values; ``constraint`` is the name of the CHECK, or None.
+    Args:
+        definition: the enum in the application's code; None if the column lists the values itself.
+        values: the values in order.
+        constraint: the name of the CHECK; None if it has none.
     """
 
     definition: EnumDefinition | None
@@ -48,7 +54,7 @@ class EnumValues:
 
 
 class ReadColumn(NamedTuple):
-    """A column, its constraints, and the places of both."""
+    """A column and the constraints that it declares, with their places in the file."""
 
     column: m.Column
     at: Value
@@ -62,35 +68,35 @@ class ReadColumn(NamedTuple):
 
 
 def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
-    """Return the column ``name``; report the parts that can't be read, and leave them out."""
-    fields = _fields(value)
+    """Return the column ``name`` without the parts that can't be read, which are reported."""
+    fields = _column_fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
-    kind = found.get("type", NO_TYPE)
-    is_boolean = kind.logical == "boolean"
+    column_type = found.get("type", NO_TYPE)
+    is_boolean = column_type.logical == "boolean"
     if fields.keys() <= {"type"} and not is_boolean:
-        column = m.Column(name=name, type=kind.declared, logical_type=kind.logical)
+        column = m.Column(name=name, type=column_type.declared, logical_type=column_type.logical)
         return ReadColumn(column=column, at=value, fields=fields)
-    conflicts = _conflicts(fields)
-    enum = _enum(fields["enum"], scope.enums) if "enum" in fields else None
+    conflicts = _read_conflicts(fields)
+    enum = _read_enum(fields["enum"], scope.enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
     attributes.setdefault("default", found.get("default_sql"))
-    not_null, hints = _not_null(fields, found, conflicts), _hints(fields, found)
-    types = {"type": kind.declared, "logical_type": kind.logical}
+    not_null, hints = _read_not_null(fields, found, conflicts), _read_hints(fields, found)
+    types = {"type": column_type.declared, "logical_type": column_type.logical}
     column = m.Column(name=name, not_null=not_null, hints=hints, **types, **attributes)
     return ReadColumn(
         column=column,
         at=value,
         fields=fields,
         is_boolean=is_boolean,
-        primary_key=_primary_key(name, fields, found, conflicts),
-        unique=_unique(name, fields, conflicts),
-        checks=_checks(column, fields, scope, boolean=is_boolean, enum=enum),
+        primary_key=_read_primary_key(name, fields, found, conflicts),
+        unique=_read_unique(name, fields, conflicts),
+        checks=_read_checks(column, fields, scope, boolean=is_boolean, enum=enum),
         foreign_key=read_references(fields["references"], name) if "references" in fields else None,
         enum=enum,
     )
 
 
-def _fields(value: Value) -> dict[str, Value]:
+def _column_fields(value: Value) -> dict[str, Value]:
     if value.is_mapping:
         return k.COLUMN.fields(value)
     if value.is_list:
@@ -98,8 +104,8 @@ def _fields(value: Value) -> dict[str, Value]:
     return {} if value.is_null or value.is_list else {"type": value}
 
 
-def _conflicts(fields: Fields) -> Conflicts:
-    """Return the conflict clauses of the column's ``on_conflict`` by constraint."""
+def _read_conflicts(fields: Fields) -> Conflicts:
+    """Return the conflict clauses in the column's ``on_conflict``, by constraint."""
     value = fields.get("on_conflict")
     if value is None:
         return {}
@@ -121,7 +127,7 @@ def _conflicts(fields: Fields) -> Conflicts:
     return {present[0]: conflict} if len(present) == 1 else {}
 
 
-def _not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) -> m.NotNull | None:
+def _read_not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) -> m.NotNull | None:
     name = found.get("not_null_name")
     if found.get("nullable") is False:
         return m.NotNull(on_conflict=conflicts.get("not_null"), name=name)
@@ -131,22 +137,21 @@ def _not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflicts) ->
     return None
 
 
-def _options(key: str, form: Form, fields: Fields, conflicts: Conflicts) -> dict[str, Any] | None:
-    """Return the options of a key that holds true, false or a mapping; None for false or nothing."""
+def _read_options(key: str, form: Form, fields: Fields, conflicts: Conflicts) -> dict[str, Any] | None:
+    """Return the options of ``primary_key`` or ``unique``: true, or a mapping; None if false or left out."""
     value = fields.get(key)
     if value is None or not (value.is_mapping or value.flag()):
         return None
-    own = form.fields(value) if value.is_mapping else {}
-    if "on_conflict" in own and key in conflicts:
-        own["on_conflict"].key_problem("the column itself also has `on_conflict`.", "Keep one.")
-    inherited = {} if "on_conflict" in own else {"on_conflict": conflicts.get(key)}
-    return inherited | form.contents(own, ())
+    options = form.fields(value) if value.is_mapping else {}
+    if "on_conflict" in options and key in conflicts:
+        options["on_conflict"].key_problem("the column itself also has `on_conflict`.", "Keep one.")
+    return {"on_conflict": conflicts.get(key)} | form.contents(options, ())
 
 
-def _primary_key(
+def _read_primary_key(
     name: str, fields: Fields, found: Mapping[str, Any], conflicts: Conflicts
 ) -> ReadKey[m.PrimaryKey] | None:
-    options = _options("primary_key", k.COLUMN_PRIMARY_KEY, fields, conflicts)
+    options = _read_options("primary_key", k.COLUMN_PRIMARY_KEY, fields, conflicts)
     autoincrement = found.get("autoincrement", False)
     if options is None:
         if autoincrement:
@@ -158,16 +163,16 @@ def _primary_key(
     return ReadKey(key=key, at=fields["primary_key"])
 
 
-def _unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique] | None:
-    options = _options("unique", k.COLUMN_UNIQUE, fields, conflicts)
+def _read_unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique] | None:
+    options = _read_options("unique", k.COLUMN_UNIQUE, fields, conflicts)
     if options is None:
         return None
     return ReadKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
 
 
-def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
+def _read_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
     if not value.is_mapping:
-        return _inline_enum(value) if value.is_list else _named_enum(value, enums)
+        return _read_inline_enum(value) if value.is_list else _read_named_enum(value, enums)
     fields = k.ENUM.fields(value)
     if ("name" in fields) == ("values" in fields):
         return None
@@ -176,12 +181,14 @@ def _enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
         fields["stores"].key_problem("`values` has no names.", "Remove `stores`.")
     by_names = options.get("stores", False)
     found = (
-        _named_enum(fields["name"], enums, by_names=by_names) if "name" in fields else _inline_enum(fields["values"])
+        _read_named_enum(fields["name"], enums, by_names=by_names)
+        if "name" in fields
+        else _read_inline_enum(fields["values"])
     )
     return None if found is None else replace(found, constraint=options.get("constraint"))
 
 
-def _named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = False) -> EnumValues | None:
+def _read_named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = False) -> EnumValues | None:
     name = value.text("an enum's name, or a list of values")
     if name is None or enums is None:
         return None
@@ -200,8 +207,8 @@ def _named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool = Fal
     return EnumValues(definition=definition, values=definition.values)
 
 
-def _enum_value(value: Value) -> str | int | None:
-    """Return text or a whole number; report anything else."""
+def _read_enum_value(value: Value) -> str | int | None:
+    """Return a text or whole number; None after reporting another value."""
     scalar = value.scalar
     if isinstance(scalar, bool) or not isinstance(scalar, str | int):
         value.problem(f"expected text or a whole number, found {described(value.node)}.", "Put the value in quotes.")
@@ -209,9 +216,9 @@ def _enum_value(value: Value) -> str | int | None:
     return scalar
 
 
-def _inline_enum(value: Value) -> EnumValues | None:
-    found = [_enum_value(item) for item in value.items("a list of values")]
-    values = tuple(one for one in found if one is not None)
+def _read_inline_enum(value: Value) -> EnumValues | None:
+    found = [_read_enum_value(item) for item in value.items("a list of values")]
+    values = tuple(scalar for scalar in found if scalar is not None)
     if len(values) < len(found):
         return None
     if problem := value_list_problem(values):
@@ -220,47 +227,48 @@ def _inline_enum(value: Value) -> EnumValues | None:
     return EnumValues(definition=None, values=values)
 
 
-def _checks(
+def _read_checks(
     column: m.Column, fields: Fields, scope: Scope, *, boolean: bool, enum: EnumValues | None
 ) -> tuple[m.Check, ...]:
     found: list[m.Check | None] = []
     value = fields.get("check")
-    is_off = value is not None and value.scalar is False
-    if boolean and not is_off:
-        # A NULL passes this CHECK, so it needs no IS NULL.
+    is_omitted = value is not None and value.scalar is False
+    if boolean and not is_omitted:
+        # This CHECK needs no IS NULL, because NULL passes every CHECK.
         found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)
         found.append(_list_check(column.name, fields["enum"], sql, scope, name=enum.constraint))
-    if value is not None and is_off and not boolean:
+    if value is not None and is_omitted and not boolean:
         value.problem("`check: false` only leaves out the CHECK of a boolean.", "Write an expression.")
-    elif value is not None and not is_off:
+    elif value is not None and not is_omitted:
         items = value.items("expressions") if value.is_list else [value]
         found += [read_check(item, scope.columns, column=column.name) for item in items]
     return tuple(check for check in found if check is not None)
 
 
 def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | None = None) -> m.Check | None:
+    """Return the CHECK of a list of values; None after reporting that it can't be parsed."""
     expression = parse_sql(at, sql, scope.columns)
     return None if expression is None else m.Check(expression=expression, column=column, name=name)
 
 
-def _hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
+def _read_hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
     value = fields.get("enum_values")
     replaced = k.ENUM_VALUES.fields(value) if value is not None else {}
     if value is not None and "enum" not in fields:
         value.key_problem("the column has no enum.", "Add `enum`, or remove `enum_values`.")
-    renamed = _replacements(replaced.get("renamed"), allows_null=False)
+    renamed = _read_replacements(replaced.get("renamed"), allows_null=False)
     return m.ColumnHints(
         renamed_from=found.get("renamed_from"),
         backfill=found.get("backfill"),
         renamed_values=tuple((old, new) for old, new in renamed if new is not None),
-        removed_values=tuple(_replacements(replaced.get("removed"), allows_null=True)),
+        removed_values=tuple(_read_replacements(replaced.get("removed"), allows_null=True)),
     )
 
 
-def _replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str | int, str | int | None]]:
-    """Return old values with the new ones that replace them."""
+def _read_replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str | int, str | int | None]]:
+    """Return pairs of an old value and its replacement; report those that can't be read."""
     found: list[tuple[str | int, str | int | None]] = []
     for old, new in value.scalar_entries("`OLD: NEW`") if value is not None else ():
         if isinstance(old, str) and "\r" in old:
@@ -269,6 +277,6 @@ def _replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str |
             new.key_problem("expected text or a whole number as the key.", "Put it in quotes.")
         elif new.is_null and allows_null:
             found.append((old, None))
-        elif (replacement := _enum_value(new)) is not None:
+        elif (replacement := _read_enum_value(new)) is not None:
             found.append((old, replacement))
     return found

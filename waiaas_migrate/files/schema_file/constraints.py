@@ -1,4 +1,4 @@
-"""Read the keys, CHECKs, foreign keys and indexes of a table."""
+"""Read the primary key, UNIQUE, CHECK and foreign key constraints and the indexes of a table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Un
 
 Key = TypeVar("Key", PrimaryKey, Unique, ForeignKey, Index)
 
-# A large schema has many of these, and a frozen dataclass takes three times as long to make.
-
 
 class ReadKey(NamedTuple, Generic[Key]):
-    """A key or an index, and its place; ``external``: the parent of a foreign key need not be in this file."""
+    """A key or an index, and its place in the file.
+
+    ``external`` says that the parent of a foreign key need not be in this file. A large schema has many keys, and a
+    frozen dataclass would take three times as long to make.
+    """
 
     key: Key
     at: Value
@@ -28,44 +30,45 @@ ReadForeignKey = ReadKey[ForeignKey]
 
 
 def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
-    """Read ``value`` as ``form``, and return the key that ``make`` builds from its contents."""
+    """Read a mapping of the given form, and return the key that ``make`` builds from its values."""
     found = form.read(value, columns)
     return None if found is None else ReadKey(key=make(**found), at=value)
 
 
 def read_check(value: Value, columns: Columns, *, column: str | None = None) -> Check | None:
-    """Return one CHECK; ``column`` is the column that it was written on."""
+    """Return a CHECK; ``column`` is the column that declares it, or None for the table."""
     found = k.CHECK.read(value, columns)
     return None if found is None else Check(column=column, **found)
 
 
-def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check | None]:
-    """Yield the ``checks`` of a table: a list, or a mapping of names to expressions."""
+def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check]:
+    """Yield the ``checks`` of a table, given as a list or as a mapping of names to expressions."""
     if "checks" in fields and fields["checks"].is_mapping:
         for name, item in named_entries(fields, "checks", "`name: expression`", name_problem):
-            expression = EXPRESSION.read(item, columns)
-            yield None if expression is None else Check(expression=expression, name=name)
+            if (expression := EXPRESSION.read(item, columns)) is not None:
+                yield Check(expression=expression, name=name)
     else:
         for item in items(fields, "checks", "a list of expressions, such as `[a > b]`"):
-            yield read_check(item, columns)
+            if (check := read_check(item, columns)) is not None:
+                yield check
 
 
 def read_foreign_key(value: Value) -> ReadForeignKey | None:
-    """Return one item of a table's ``foreign_keys``."""
+    """Return the foreign key of one item of a table's ``foreign_keys``."""
     if not value.is_mapping:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
         return None
     fields = k.FOREIGN_KEY.fields(value)
     parent = _read_parent(fields["references"], k.PARENT) if "references" in fields else None
-    own = k.FOREIGN_KEY.contents(fields, ())
-    if parent is None or "columns" not in own:
+    child = k.FOREIGN_KEY.contents(fields, ())
+    if parent is None or "columns" not in child:
         return None
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(**own, **parent), at=value, external=external)
+    return ReadKey(key=ForeignKey(**child, **parent), at=value, external=external)
 
 
 def read_references(value: Value, column: str) -> ReadForeignKey | None:
-    """Return the ``references`` of ``column``."""
+    """Return the foreign key that the ``references`` of ``column`` declares."""
     parent = _read_parent(value, k.REFERENCES)
     if parent is None:
         return None
@@ -74,7 +77,7 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
-    """Return the contents of a ``references``; None if it names no table."""
+    """Return the values in ``references``, as arguments for the model; None if no table is named."""
     if value.is_mapping:
         found = form.contents(form.fields(value), ())
         return found if "table" in found else None

@@ -1,4 +1,4 @@
-"""Read from schema.yaml where the enums are, and which of them its columns use."""
+"""Read from schema.yaml where enums are defined, and which enums the columns use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLE = "a module or file, such as `app.enums` or `src/enums.ts`"
 
 
 def declared_sources(path: Path, *, root: Path) -> tuple[EnumSource, ...]:
-    """Return the sources of enums that a schema.yaml names; none if the file doesn't exist.
+    """Return the sources of enums that a schema.yaml names; an empty tuple if the file is missing.
 
     Raises:
         SchemaFileError: the file can't be read.
@@ -33,7 +33,7 @@ def declared_sources(path: Path, *, root: Path) -> tuple[EnumSource, ...]:
 
 
 def read_sources(value: Value) -> Iterator[EnumSource]:
-    """Yield the sources in the value of ``enums``: a name, a mapping of names to lists, or a list of both."""
+    """Yield the sources in ``enums``: a module or file, a mapping of enums to values, or a list of both."""
     for item in value.items("a list of modules and files") if value.is_list else [value]:
         if isinstance(item.node, MappingNode):
             yield EnumSource(item.file, item.origin, item.node)
@@ -42,21 +42,21 @@ def read_sources(value: Value) -> Iterator[EnumSource]:
 
 
 def referenced_enums(tables: Value | None) -> frozenset[str]:
-    """Return the names of the enums that columns use; skip parts of the file that can't be read."""
+    """Return the names of the enums that columns use; ignore invalid parts of the file."""
     names = set[str]()
-    for table in _values(tables.node if tables is not None else None):
-        for column in _values(_get(table, "columns")):
-            enum = _get(column, "enum")
-            name = _get(enum, "name") if isinstance(enum, MappingNode) else enum
+    for table in _child_nodes(tables.node if tables is not None else None):
+        for column in _child_nodes(_child_node(table, "columns")):
+            enum = _child_node(column, "enum")
+            name = _child_node(enum, "name") if isinstance(enum, MappingNode) else enum
             if isinstance(name, ScalarNode) and isinstance(name.value, str):
                 names.add(name.value)
     return frozenset(names)
 
 
-def _values(node: Node | None) -> list[Node]:
+def _child_nodes(node: Node | None) -> list[Node]:
     return [entry.value for entry in node.entries] if isinstance(node, MappingNode) else []
 
 
-def _get(node: Node | None, key: str) -> Node | None:
+def _child_node(node: Node | None, key: str) -> Node | None:
     entries = node.entries if isinstance(node, MappingNode) else ()
     return next((entry.value for entry in entries if entry.key.value == key), None)

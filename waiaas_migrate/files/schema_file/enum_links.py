@@ -1,4 +1,4 @@
-"""Link the lists of values in a schema's CHECKs to the application's enums."""
+"""Find the enum in the application's code for each CHECK that lists a column's values."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 
-#: If a list and an enum have fewer values in common, they count as almost equal only if their names are similar.
-_FEW = 2
+#: A list and an enum that share fewer values count as almost equal only if their names are similar.
+_ENOUGH_SHARED_VALUES = 2
 _BOOLEAN = frozenset({0, 1})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumLinks:
-    """The lists that are linked to enums, and a sentence for each list that almost equals an enum."""
+    """References to enums by column, and a sentence for each list that almost equals an enum."""
 
     links: Links
     remarks: tuple[str, ...] = ()
 
 
 class _Candidate(NamedTuple):
-    """An enum that lists are compared with: its values, or the names of its members."""
+    """An enum to compare lists with. Its values are the enum's values or, if ``by_names``, the members' names."""
 
     name: str
     source: str
@@ -39,7 +39,7 @@ class _Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueList:
-    """A list of values: its table, its column, and the CHECK that holds it."""
+    """A CHECK that lists the values of a column."""
 
     table: Table
     column: Column
@@ -52,14 +52,17 @@ class ValueList:
 
     @property
     def values(self) -> frozenset[str | int]:
-        """Return the values without their order."""
+        """Return the listed values."""
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
-    def likeness(self, enum: _Candidate) -> tuple[int, int]:
-        """Count the words of the enum's name that the list's names have, and (negated) those they lack."""
-        own = words_of(self.table.name, self.column.name, self.check.name or "")
+    def name_similarity(self, enum: _Candidate) -> tuple[int, int]:
+        """Return how similar the enum's name is to the names of the table, column and CHECK.
+
+        This is the number of its words that they contain, and the negated number of its other words, to be compared.
+        """
+        context = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
-        return len(words & own), -len(words - own)
+        return len(words & context), -len(words - context)
 
 
 def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
@@ -68,26 +71,30 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     If several enums have the same values, take the one whose name is most similar to the names of the table, the column
     and the CHECK.
     """
-    enums = tuple(_usable(loaded))
+    enums = tuple(_candidates(loaded))
     links: dict[tuple[str, str], EnumReference] = {}
     remarks: list[str] = []
-    for one in value_lists(schema):
-        same = [enum for enum in enums if enum.values == one.values]
-        if one.values == _BOOLEAN:  # many enums have these two values by chance
-            same = [enum for enum in same if one.likeness(enum)[0]]
-        chosen = _best_matches(one, same)
+    for value_list in value_lists(schema):
+        same = [enum for enum in enums if enum.values == value_list.values]
+        if value_list.values == _BOOLEAN:  # many enums have these two values by chance
+            same = [enum for enum in same if value_list.name_similarity(enum)[0]]
+        chosen = _best_matches(value_list, same)
         if len(chosen) == 1:
-            links[fold(one.table.name), fold(one.column.name)] = EnumReference(chosen[0].name, chosen[0].by_names)
+            links[fold(value_list.table.name), fold(value_list.column.name)] = EnumReference(
+                chosen[0].name, chosen[0].by_names
+            )
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
-            remarks.append(f"{one.where}: {names} have the same values. Write `enum: NAME` with the one that is meant.")
+            remarks.append(
+                f"{value_list.where}: {names} have the same values. Write `enum: NAME` with the one that is meant."
+            )
         else:
-            remarks += _near_misses(one, enums)
+            remarks += _near_misses(value_list, enums)
     return EnumLinks(links=links, remarks=tuple(remarks))
 
 
-def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
-    """Yield the lists that schema.yaml can refer to: each enum's values, and its member names if they differ."""
+def _candidates(loaded: LoadedEnums) -> Iterator[_Candidate]:
+    """Yield the values of each enum and, if they differ, the names of its members."""
     for name in dict.fromkeys(definition.name for definition in loaded.definitions):
         enum = loaded.find(name)
         if enum is not None and not enum.problem:
@@ -97,7 +104,7 @@ def _usable(loaded: LoadedEnums) -> Iterator[_Candidate]:
 
 
 def value_lists(schema: Schema) -> Iterator[ValueList]:
-    """Yield the list of each column that has one: the first of its CHECKs that is a list."""
+    """Yield the first CHECK of each column that lists its values."""
     for table in map(with_lists_on_columns, schema.tables):
         for column in table.columns:
             own = [check for check in table.checks if fold(check.column or "") == fold(column.name)]
@@ -106,36 +113,38 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
                 yield ValueList(table=table, column=column, check=found)
 
 
-def _best_matches(one: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the enum whose name fits best, or several if they fit equally well."""
-    if len(enums) < _FEW:
-        return list(enums)
-    best = max(one.likeness(enum) for enum in enums)
-    found = [enum for enum in enums if one.likeness(enum) == best] if best[0] else list(enums)
+def _best_matches(value_list: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the enum with the most similar name, or several if their names are equally similar."""
+    if not enums:
+        return []
+    best = max(value_list.name_similarity(enum) for enum in enums)
+    found = [enum for enum in enums if value_list.name_similarity(enum) == best] if best[0] else list(enums)
     if len({words_of(enum.name) for enum in found}) == 1:
-        # A class and a constant made from it, such as Status and STATUSES. The constant is preferred.
+        # A class and a constant made from it, such as Status and STATUSES. Prefer the constant.
         return [min(found, key=lambda enum: (enum.by_names, not enum.name.isupper()))]
     return found
 
 
-def _near_misses(one: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
+def _near_misses(value_list: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
     """Yield a sentence for the enums that differ from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
-        is_alike = len(enum.values & one.values) >= _FEW or one.likeness(enum)[0] > 0
-        if len(enum.values ^ one.values) == 1 and is_alike:
+        is_similar = (
+            len(enum.values & value_list.values) >= _ENOUGH_SHARED_VALUES or value_list.name_similarity(enum)[0] > 0
+        )
+        if len(enum.values ^ value_list.values) == 1 and is_similar:
             near.setdefault(enum.values, []).append(enum)
     for values, found in near.items():
-        (enum, *_) = _best_matches(one, found)
-        (value,) = values ^ one.values
+        (enum, *_) = _best_matches(value_list, found)
+        (value,) = values ^ value_list.values
         differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
-        fix = f"To use the enum, write `{_declaration(one, enum)}` and run `generate`."
-        yield f"{one.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
+        fix = f"To use the enum, write `{_declaration(value_list, enum)}` and run `generate`."
+        yield f"{value_list.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
 
 
-def _declaration(one: ValueList, enum: _Candidate) -> str:
+def _declaration(value_list: ValueList, enum: _Candidate) -> str:
     fields = {"name": enum.name}
     fields |= {"stores": "names"} if enum.by_names else {}
-    fields |= {} if one.check.name is None else {"constraint": one.check.name}
+    fields |= {} if value_list.check.name is None else {"constraint": value_list.check.name}
     listed_fields = ", ".join(f"{key}: {value}" for key, value in fields.items())
     return f"enum: {enum.name}" if len(fields) == 1 else f"enum: {{{listed_fields}}}"

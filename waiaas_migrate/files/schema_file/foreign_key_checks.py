@@ -15,37 +15,37 @@ from waiaas_migrate.schema.names import fold
 
 
 def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report foreign keys whose parent columns don't exist or aren't unique; skip ``external`` keys."""
+    """Report foreign keys to columns that don't exist or aren't unique; skip ``external`` keys."""
     parents = {fold(read.table.name): read for read in tables}
-    others = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
+    object_kinds = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for read in tables:
         for foreign_key in read.foreign_keys:
             key = foreign_key.key
             report_unknown_columns(key.columns, foreign_key.at, read)
             if key.targets and len(key.targets) != len(key.columns):
-                what = _other_number(key, len(key.targets), "`references`")
+                what = _count_mismatch(key, len(key.targets), "`references`")
                 foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
             elif not foreign_key.external:
-                _check_parent(foreign_key, parents, others)
+                _check_parent(foreign_key, parents, object_kinds)
 
 
-def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], others: dict[str, str]) -> None:
+def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], object_kinds: dict[str, str]) -> None:
     key, at = foreign_key.key, foreign_key.at
     name, parent = shown(key.table), parents.get(fold(key.table))
     if parent is not None:
         if parent.columns:
             _check_targets(foreign_key, parent)
-    elif fold(key.table) in others:
-        what = f"`{name}` is a {others[fold(key.table)]}; a foreign key can refer only to a table."
+    elif fold(key.table) in object_kinds:
+        what = f"`{name}` is a {object_kinds[fold(key.table)]}; a foreign key can refer only to a table."
         at.problem(what, "Name a table.")
     else:
         known = suggestion(key.table, [read.table.name for read in parents.values()])
-        external = f"If it is not part of this file, write {_external(key)}."
+        external = f"If it is not part of this file, write {_external_reference(key)}."
         at.problem(f"there is no table `{name}`.", f"{known} {external}".strip())
 
 
 def report_unknown_columns(names: Iterable[str], at: Value, read: ReadTable) -> bool:
-    """Report each of ``names`` that is not a column of the table; return whether any was reported."""
+    """Report the ``names`` that are not columns of the table; return whether there are any."""
     unknown = [name for name in names if read.columns and read.column(name) is None]
     known = [column.column.name for column in read.columns]
     for name in unknown:
@@ -62,19 +62,20 @@ def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
     if key.targets:
         at.problem(
             f"`{name}` has no unique key on {listed(key.targets)}, so SQLite would refuse every change.",
-            f"Make it the primary key, `unique`, or a unique index of `{name}`, or write {_external(key)}.",
+            f"Make it the primary key, `unique`, or a unique index of `{name}`, or write {_external_reference(key)}.",
         )
     elif primary is None:
         at.problem(f"the table `{name}` has no primary key to refer to.", "Name a column: `table.column`.")
     else:
-        what = _other_number(key, len(primary.parts), f"the primary key of `{name}`")
+        what = _count_mismatch(key, len(primary.parts), f"the primary key of `{name}`")
         at.problem(what, "Name the columns in `references`.")
 
 
-def _external(key: ForeignKey) -> str:
+def _external_reference(key: ForeignKey) -> str:
+    """Return the YAML of ``references`` that skips the check of a key's parent."""
     targets = f", columns: [{', '.join(key.targets)}]" if key.targets else ""
     return f"`references: {{table: {shown(key.table)}{targets}, external: true}}`"
 
 
-def _other_number(key: ForeignKey, number: int, where: str) -> str:
+def _count_mismatch(key: ForeignKey, number: int, where: str) -> str:
     return f"the numbers of columns differ: {len(key.columns)} here, {number} in {where}."

@@ -1,4 +1,4 @@
-"""Define how the keys of a mapping in schema.yaml are read, written and described."""
+"""The types that describe schema.yaml: each mapping is a :class:`Form` with keys, and each key has a :class:`Kind`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from waiaas_migrate.files.schema_file.shapes import Shape
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
-#: The names of a table's columns, which SQL may refer to.
+#: The names of a table's columns. In an expression, double quotes around another word make it text.
 Columns: TypeAlias = Collection[str]
 
 
 def unsupported(where: str, why: str) -> UnsupportedError:
-    """Return the error for an item that schema.yaml can't hold; ``where`` names the item."""
+    """Return the error for an item that schema.yaml can't express; ``where`` names the item."""
     return UnsupportedError(f"{where} can't be written to schema.yaml: {why}")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The kind of value that a key has.
+    """A kind of value in schema.yaml, such as a name, a flag or an expression.
 
     Args:
-        shape: the JSON Schema of the values.
-        read: returns the content of a value; reports a problem and returns None if it can't be read.
-        write: returns the content as YAML data, or None to leave it out. Its text argument names the place in errors.
+        shape: the JSON Schema of such values.
+        read: takes a YAML value and returns what the model holds for it; None after reporting a problem.
+        write: takes what the model holds and returns it as YAML data; None to leave the key out. Its third argument
+            names the item in errors.
     """
 
     shape: Shape
@@ -37,13 +38,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key.
+    """A key of schema.yaml.
 
     Args:
-        kind: the kind of its value.
-        description: its meaning, in Markdown, for docs/schema-file.md and for editors.
-        attribute: its name in the model, if that differs.
-        example: a line of YAML that uses it.
+        kind: the kind of value that the key takes.
+        description: the meaning of the key, in Markdown, for docs/schema-file.md and for editors.
+        attribute: the attribute of the model that holds the value; empty if it has the key's name.
+        example: a line of YAML that uses the key.
     """
 
     kind: Kind
@@ -54,16 +55,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The keys of one kind of mapping.
+    """A kind of mapping in schema.yaml, such as a table, a column or a foreign key.
 
     Args:
         keys: the keys by name, in the order in which they are written.
-        example: valid YAML, for the message about a value that isn't such a mapping.
-        short: the key whose value can replace the whole mapping; it is required.
-        required: other required keys, each with the fix if it is missing.
-        exclusive: keys of which only one may be set.
+        example: a valid mapping, for messages.
+        short: a required key whose value may be written in place of the whole mapping; empty if there is none.
+        required: other required keys, each with the fix to suggest if it is missing.
+        exclusive: keys of which at most one may be set.
         one_of: keys of which exactly one must be set.
-        instead: keys of other tools, each with its replacement here.
+        instead: keys that other tools use, each with the fix to suggest.
     """
 
     keys: Mapping[str, Key]
@@ -75,7 +76,7 @@ class Form:
     instead: Mapping[str, str] = field(default_factory=dict)
 
     def fields(self, value: Value) -> dict[str, Value]:
-        """Return the values of the mapping by key; report unknown and missing keys."""
+        """Return the values of a mapping by key; report unknown, missing and contradicting keys."""
         if self.short and not value.is_mapping:
             return {self.short: value}
         found = value.fields(self.keys, self.example, self.instead)
@@ -97,7 +98,7 @@ class Form:
             value.problem(f"expected either {choice}.", f"Write {self.example}.")
 
     def contents(self, fields: Mapping[str, Value], columns: Columns) -> dict[str, Any]:
-        """Return ``fields`` as arguments for the model; report those that can't be read."""
+        """Return ``fields`` as arguments for the model, without those that can't be read, which are reported."""
         found: dict[str, Any] = {}
         for name, value in fields.items():
             key = self.keys[name]
@@ -107,16 +108,16 @@ class Form:
         return found
 
     def read(self, value: Value, columns: Columns) -> dict[str, Any] | None:
-        """Return ``value`` as arguments for the model; None if its short key is missing or can't be read."""
+        """Return ``value`` as arguments for the model; None if the ``short`` key is missing or invalid."""
         found = self.contents(self.fields(value), columns)
         is_complete = not self.short or (self.keys[self.short].attribute or self.short) in found
         return found if is_complete else None
 
     def write(self, model: object, columns: Columns, where: str) -> dict[str, Data]:
-        """Return the keys for which ``model`` has values, in the order of the form.
+        """Return the mapping for ``model``: the keys for which it has a value, in the order of the form.
 
         Raises:
-            UnsupportedError: schema.yaml can't hold one of them.
+            UnsupportedError: schema.yaml can't express one of the values; ``where`` names the item in the message.
         """
         fields: dict[str, Data] = {}
         for name, key in self.keys.items():
@@ -126,6 +127,6 @@ class Form:
         return {name: data for name, data in fields.items() if data is not None}
 
     def shortest(self, model: object, columns: Columns, where: str) -> Data:
-        """Return ``model`` in the short form if no other key has a value, else as a mapping."""
+        """Return what :meth:`write` returns, or only the value of the ``short`` key if no other key is set."""
         fields = self.write(model, columns, where)
         return fields[self.short] if fields.keys() == {self.short} else fields

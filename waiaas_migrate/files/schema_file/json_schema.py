@@ -1,4 +1,4 @@
-"""Write the JSON Schema of schema.yaml. Editors use it to complete and check the file."""
+"""Make the JSON Schema of schema.yaml, with which editors complete and check the file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from waiaas_migrate.files.schema_file.forms import Form, Key
 from waiaas_migrate.files.schema_file.schema_keys import DEFINITIONS, TOP
 
-#: The name of the file, beside schema.yaml.
+#: The name of the JSON Schema's file, which is beside schema.yaml.
 JSON_SCHEMA = "waiaas-migrate.schema.json"
 _TITLE = "schema.yaml of waiaas-migrate"
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 7, which editors for YAML support)."""
+    """Return the JSON Schema, in draft 7, which YAML editors support."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": _TITLE,
-        **_object(TOP),
-        "definitions": {name: _shape(form) for name, form in DEFINITIONS.items()},
+        **_mapping_shape(TOP),
+        "definitions": {name: _form_shape(form) for name, form in DEFINITIONS.items()},
     }
 
 
@@ -34,15 +34,15 @@ def is_json_schema(content: object) -> bool:
     return isinstance(content, dict) and content.get("title") == _TITLE
 
 
-def _shape(form: Form) -> dict[str, Any]:
-    """Return the shape of a mapping, or of the value that may replace it."""
-    return {"anyOf": [form.keys[form.short].kind.shape, _object(form)]} if form.short else _object(form)
+def _form_shape(form: Form) -> dict[str, Any]:
+    """Return the shape of a mapping or, if the form has a short key, of that key's value, too."""
+    return {"anyOf": [form.keys[form.short].kind.shape, _mapping_shape(form)]} if form.short else _mapping_shape(form)
 
 
-def _object(form: Form) -> dict[str, Any]:
+def _mapping_shape(form: Form) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _property(key) for name, key in form.keys.items()},
+        "properties": {name: _key_shape(key) for name, key in form.keys.items()},
         "additionalProperties": False,
     }
     if required := [*([form.short] if form.short else []), *form.required]:
@@ -54,10 +54,10 @@ def _object(form: Form) -> dict[str, Any]:
     return found
 
 
-def _property(key: Key) -> dict[str, Any]:
+def _key_shape(key: Key) -> dict[str, Any]:
     text = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", key.description)
     text = f"{text} Example: `{key.example}`" if key.example else text
     # Draft 7 ignores all keywords next to a `$ref`.
     shape = {"allOf": [key.kind.shape]} if "$ref" in key.kind.shape else key.kind.shape
-    # The YAML language server would show backticks in `description`, so it reads `markdownDescription`.
+    # The YAML language server shows backticks in `description` as they are, and renders `markdownDescription`.
     return {"description": text.replace("`", ""), "markdownDescription": text, **shape}

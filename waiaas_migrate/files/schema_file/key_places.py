@@ -1,13 +1,14 @@
-"""Find the line of schema.yaml that declares something."""
+"""Find the line of schema.yaml that declares a table, a column or another item."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import assert_never
 
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.locate import Steps, places
+from waiaas_migrate.files.schema_file.locate import KeyPath, read_places
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Trigger, View
@@ -15,38 +16,39 @@ from waiaas_migrate.schema.names import fold
 
 
 class KeyPlaces:
-    """The places of all keys of a schema.yaml; the file is read at the first query."""
+    """The places of all keys in a schema.yaml. The file is read when the first place is needed."""
 
     def __init__(self, path: Path, *, root: Path) -> None:
         self._path, self._root = path, root
+        #: The name of the file in messages.
         self.file = display_name(path, root)
 
     @cached_property
-    def _known(self) -> dict[Steps, Origin]:
-        return {_folded(steps): at for steps, at, text in places(self._path, self._root) if text is None}
+    def _places(self) -> dict[KeyPath, Origin]:
+        return {_folded(keys): at for keys, at, text in read_places(self._path, self._root) if text is None}
 
-    def at(self, steps: Steps) -> Origin | None:
-        """Return the place of the key at ``steps``; None if the file lacks it."""
-        return self._known.get(_folded(steps))
+    def at(self, keys: KeyPath) -> Origin | None:
+        """Return the place of the key with this path; None if the file lacks it."""
+        return self._places.get(_folded(keys))
 
-    def below(self, steps: Steps) -> Iterator[Origin]:
-        """Yield the places of the keys directly below ``steps``."""
-        folded = _folded(steps)
-        return (at for key, at in self._known.items() if key[:-1] == folded and key)
+    def below(self, keys: KeyPath) -> Iterator[Origin]:
+        """Yield the places of the keys directly below the key with this path."""
+        folded = _folded(keys)
+        return (at for key, at in self._places.items() if key[:-1] == folded and key)
 
-    def find(self, steps: Steps) -> Origin:
-        """Return the place of the key at ``steps`` or, if that is missing, of the nearest key above it."""
-        # For a missing column, return its table rather than the section `columns`.
-        above = (steps[:length] for length in (len(steps), *range(len(steps) // 2 * 2, 0, -2)))
-        return next((at for one in above if (at := self.at(one)) is not None), Origin(file=self.file))
-
-
-def _folded(steps: Steps) -> Steps:
-    return tuple(map(fold, steps))
+    def find(self, keys: KeyPath) -> Origin:
+        """Return the place of the key with this path or, if that is missing, of the nearest item above."""
+        # Try paths of even length, which end in the name of an item: for a missing column, the table, not `columns`.
+        candidates = (keys[:length] for length in (len(keys), *range(len(keys) // 2 * 2, 0, -2)))
+        return next((at for path in candidates if (at := self.at(path)) is not None), Origin(file=self.file))
 
 
-def key_path(change: c.Change) -> Steps:
-    """Return the keys in schema.yaml that lead to the item that ``change`` affects."""
+def _folded(keys: KeyPath) -> KeyPath:
+    return tuple(map(fold, keys))
+
+
+def key_path(change: c.Change) -> KeyPath:
+    """Return the path in schema.yaml of the item that ``change`` adds, drops, changes or renames."""
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
@@ -55,13 +57,15 @@ def key_path(change: c.Change) -> Steps:
             return "tables", table, "indexes", index.name
         case c.ModifyIndex(table=table, new=index):
             return "tables", table, "indexes", index.name
-        case _:
+        case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():
             column = _column_of(change)
             return "tables", c.spelled_name(change), *(("columns", column) if column is not None else ())
+        case _:
+            assert_never(change)
 
 
 def _column_of(change: c.Change) -> str | None:
-    """Return the column that declares the item that ``change`` affects; None if the table declares it."""
+    """Return the name of the column to which the changed item belongs; None if it belongs to the table."""
     match change:
         case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return column.name

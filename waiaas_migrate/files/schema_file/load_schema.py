@@ -1,6 +1,6 @@
-"""Load schema.yaml into the model, or report all of its problems.
+"""Load schema.yaml and return the schema that it declares, or report all problems in it.
 
-docs/schema-file.md describes the format. The file declares every constraint; no others are added to the SQL.
+docs/schema-file.md describes the format. The schema has the constraints that the file declares, and no others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, WORDS, pragma_problem
 
-#: The version of the format.
+#: The version of the file format.
 VERSION = 1
 
 _PRAGMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
@@ -36,12 +36,12 @@ _MISSING = "Create it with `waiaas-migrate init`, or correct --schema."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumUse:
-    """An enum that the schema refers to by name.
+    """An enum that columns refer to by name.
 
     Args:
-        name: its name.
-        values: its values, or the names of its members.
-        columns: the columns that use it, as ``table.column``.
+        name: the name of the enum.
+        values: the values of the enum, or the names of its members if the columns store names.
+        columns: the columns that use the enum, as ``table.column``.
         definition: the enum in the application's code.
     """
 
@@ -53,7 +53,7 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml. PRAGMAs keep their order; enums are in order of first use."""
+    """The content of schema.yaml: the schema, PRAGMAs in the order of the file, and enums in order of first use."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
@@ -61,38 +61,38 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Load a schema.yaml; ``root`` is the project's folder, which holds the enum modules.
+    """Load a schema.yaml; ``root`` is the project's folder, where enum modules are looked up.
 
     Raises:
-        SchemaFileError: lists every problem in the file and the enums that it refers to.
+        SchemaFileError: the file or an enum has problems; the error lists all of them.
     """
     name = display_name(path, root)
     node = read_yaml(path, name=name, missing=_MISSING)
     report = Report()
-    declared = _declared(Value(node, node, name, report), report, root)
+    declared = _read_declared_schema(Value(node, node, name, report), report, root)
     if problems := report.problems():
         raise SchemaFileError(problems)
     return declared
 
 
-def _declared(top: Value, report: Report, root: Path) -> DeclaredSchema:
+def _read_declared_schema(top: Value, report: Report, root: Path) -> DeclaredSchema:
     if top.is_null:
         top.problem("the file is empty.", "Begin it with `version: 1`.")
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
     k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
-    pragmas = _pragmas(fields["pragmas"]) if "pragmas" in fields else ()
-    enums = _enums(fields.get("enums"), fields.get("tables"), report, root)
+    pragmas = _read_pragmas(fields["pragmas"]) if "pragmas" in fields else ()
+    enums = _load_enums(fields.get("enums"), fields.get("tables"), report, root)
     entries = named_entries(fields, "tables", "a table's name and `columns:`")
     tables = tuple(read_table(name, value, enums) for name, value in entries)
     objects = read_objects(fields, _known_names(tables, fields))
     check_schema(tables, objects)
     schema = Schema(
         tables=tuple(read.table for read in tables),
-        views=tuple(one.item for one in objects if isinstance(one.item, View)),
-        triggers=tuple(one.item for one in objects if isinstance(one.item, Trigger)),
-        virtual_tables=tuple(one.item for one in objects if isinstance(one.item, VirtualTable)),
+        views=tuple(read.item for read in objects if isinstance(read.item, View)),
+        triggers=tuple(read.item for read in objects if isinstance(read.item, Trigger)),
+        virtual_tables=tuple(read.item for read in objects if isinstance(read.item, VirtualTable)),
     )
     return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 
@@ -103,8 +103,8 @@ def _check_version(version: Value) -> None:
         version.problem(f"unknown format version: {described(version.node)}.", fix)
 
 
-def _enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Load the enums that ``tables`` refer to. If that fails, report it and return None."""
+def _load_enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
+    """Return the enums that ``tables`` refer to; None after reporting that they can't be loaded."""
     sources = tuple(read_sources(value)) if value is not None else ()
     try:
         return load_enums(sources, root=root, used=referenced_enums(tables))
@@ -113,11 +113,11 @@ def _enums(value: Value | None, tables: Value | None, report: Report, root: Path
         return None
 
 
-def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
+def _read_pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
     seen: set[str] = set()
     found: list[tuple[str, str | int]] = []
     for name, item in value.entries("`journal_mode: WAL`"):
-        setting = _pragma_setting(item)
+        setting = _read_pragma_setting(item)
         if not _PRAGMA_NAME.match(name):
             item.key_problem(f"`{shown(name)}` is not a PRAGMA name.", "Write a name such as `foreign_keys`.")
         elif fold(name) in seen:
@@ -131,7 +131,7 @@ def _pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
     return tuple(found)
 
 
-def _pragma_setting(value: Value) -> str | int | None:
+def _read_pragma_setting(value: Value) -> str | int | None:
     setting = value.scalar
     if isinstance(setting, bool):
         value.problem("a PRAGMA's value can't be a boolean.", f"Write `{'ON' if setting else 'OFF'}`, as in SQL.")
@@ -144,7 +144,7 @@ def _pragma_setting(value: Value) -> str | int | None:
 
 
 def _known_names(tables: Iterable[ReadTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Return every name that a view or trigger can refer to in double quotes."""
+    """Return the names of columns, tables and views. SQLite reads other words in double quotes as text."""
     names = {column.column.name for read in tables for column in read.columns}
     for section in ("tables", "views", "virtual_tables"):
         if section in fields:
@@ -156,9 +156,8 @@ def _enum_uses(tables: Iterable[ReadTable]) -> tuple[EnumUse, ...]:
     uses: dict[str, EnumUse] = {}
     for read in tables:
         for column in read.columns:
-            if column.enum is not None and column.enum.definition is not None:
-                name, found = column.enum.definition.name, column.enum
-                first = EnumUse(name=name, values=found.values, columns=(), definition=column.enum.definition)
-                use = uses.setdefault(name, first)
-                uses[name] = replace(use, columns=(*use.columns, f"{read.table.name}.{column.column.name}"))
+            if (enum := column.enum) is not None and (definition := enum.definition) is not None:
+                first = EnumUse(name=definition.name, values=enum.values, columns=(), definition=definition)
+                use = uses.get(definition.name, first)
+                uses[use.name] = replace(use, columns=(*use.columns, f"{read.table.name}.{column.column.name}"))
     return tuple(uses.values())

@@ -1,4 +1,4 @@
-"""Find the places in schema.yaml of problems that were found after the file was read."""
+"""Find the lines of schema.yaml to report for problems that are found after the file was read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
     Node,
     ScalarNode,
     SequenceNode,
-    join,
+    append_key,
     position,
     read_yaml,
 )
@@ -22,60 +22,64 @@ from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import names_it
 
-#: The keys that lead to a value.
-Steps = tuple[str, ...]
+#: The keys and list indexes that lead to a value, from the top of the file.
+KeyPath = tuple[str, ...]
 
 
-def texts(path: Path, *, root: Path) -> Iterator[tuple[Steps, Origin, str]]:
-    """Yield each text value: the keys that lead to it, its place, and the text."""
-    return ((steps, at, text) for steps, at, text in places(path, root) if text is not None)
+def text_values(path: Path, *, root: Path) -> Iterator[tuple[KeyPath, Origin, str]]:
+    """Yield the key path, the place and the text of each text value in the file."""
+    return ((keys, at, text) for keys, at, text in read_places(path, root) if text is not None)
 
 
-def places(path: Path, root: Path) -> Iterator[tuple[Steps, Origin, str | None]]:
-    """Yield each key and each text value with its place; a value comes after its key."""
+def read_places(path: Path, root: Path) -> Iterator[tuple[KeyPath, Origin, str | None]]:
+    """Yield the key path and the place of each key and each text value in the file.
+
+    The third item is the text of a value; for a key, it is None. A value follows its key.
+    """
     file = display_name(path, root)
-    yield from _below(read_yaml(path, name=file), Origin(file=file), ())
+    yield from _read_places_below(read_yaml(path, name=file), Origin(file=file), ())
 
 
-def _below(node: Node, at: Origin, steps: Steps) -> Iterator[tuple[Steps, Origin, str | None]]:
+def _read_places_below(node: Node, at: Origin, keys: KeyPath) -> Iterator[tuple[KeyPath, Origin, str | None]]:
     match node:
         case MappingNode():
             for key, value in node.entries:
                 line, column = position(key)
-                here = replace(at, path=join(at.path, key.text), line=line, column=column)
-                yield (*steps, key.text), here, None
-                yield from _below(value, here, (*steps, key.text))
+                here = replace(at, path=append_key(at.path, key.text), line=line, column=column)
+                yield (*keys, key.text), here, None
+                yield from _read_places_below(value, here, (*keys, key.text))
         case SequenceNode():
             for number, item in enumerate(node.items):
-                yield from _below(item, replace(at, path=f"{at.path}[{number}]"), (*steps, str(number)))
+                yield from _read_places_below(item, replace(at, path=f"{at.path}[{number}]"), (*keys, str(number)))
         case ScalarNode(value=str() as text):
             line, column = position(node)
-            yield steps, replace(at, line=line, column=column), text
+            yield keys, replace(at, line=line, column=column), text
         case ScalarNode():
             return
 
 
-def placed(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
-    """Return ``hazards``, with places for those about a hint, a literal, a function or a collation."""
-    found = tuple(hazards)
-    if not any(hazard.name for hazard in found):
-        return found
+def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
+    """Return ``hazards``, with a place for each that is about a hint or about a word in an SQL text."""
+    listed = tuple(hazards)
+    if not any(hazard.name for hazard in listed):
+        return listed
     lines = path.read_text(encoding="utf-8").splitlines()
-    known = tuple(texts(path, root=root))
+    values = tuple(text_values(path, root=root))
 
     def place(hazard: Hazard) -> str:
-        owner = {fold(part) for part in hazard.where.split(".")}
-        named = [(steps, at, text) for steps, at, text in known if hazard.name and _names(steps, text, hazard)]
-        own = [(at, text) for steps, at, text in named if owner <= set(map(fold, steps))]
-        is_value = hazard.code is Code.STALE_VALUE  # other objects may use the value with other columns
-        found = next(iter(own or ((at, text) for _, at, text in named if not is_value)), None)
-        return "" if found is None else _shown_place(*found, lines, hazard.name if is_value else "")
+        subject = {fold(part) for part in hazard.where.split(".")}
+        naming = [(keys, at, text) for keys, at, text in values if hazard.name and _is_about(hazard, keys, text)]
+        within = [(at, text) for keys, at, text in naming if subject <= set(map(fold, keys))]
+        # Elsewhere, an equal literal may belong to another column.
+        is_literal = hazard.code is Code.STALE_VALUE
+        found = next(iter(within or ((at, text) for _, at, text in naming if not is_literal)), None)
+        return "" if found is None else _shown_place(*found, lines, hazard.name if is_literal else "")
 
-    return tuple(replace(hazard, place=place(hazard)) for hazard in found)
+    return tuple(replace(hazard, place=place(hazard)) for hazard in listed)
 
 
 def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:
-    """Return the place of ``text`` or, if it has several lines, of the first line with ``literal``."""
+    """Return the place of ``text``; if it has several lines, that of the first line with ``literal``."""
     first = at.line or 1
     last = min(first + text.count("\n") + 1, len(lines)) if literal and "\n" in text else first
     for number in range(first + 1, last + 1):
@@ -84,30 +88,31 @@ def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> s
     return f"{at.file}:{at.line}:{at.column}"
 
 
-def _names(steps: Steps, text: str, hazard: Hazard) -> bool:
+def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
+    """Return whether the text value at ``keys`` causes the hazard, going by the names in both."""
     if hazard.code in (Code.SWAP_NAMES, Code.NARROW_TYPE):
-        return steps[-1] == hazard.name
-    if steps[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
+        return keys[-1] == hazard.name
+    if keys[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
         return fold(text) == hazard.name
-    return steps[-1] != "comment" and names_it(text, hazard.code, hazard.name)
+    return keys[-1] != "comment" and names_it(text, hazard.code, hazard.name)
 
 
 def declared_names(path: Path) -> frozenset[str]:
-    """Return the names of the tables, views and virtual tables in the file; none if it is missing or broken."""
+    """Return the names of tables, views and virtual tables in the file; none if the file is invalid or missing."""
     sections = ("tables", "views", "virtual_tables")
     try:
-        keys = [steps for steps, _, text in places(path, path.parent) if text is None]
+        found = [keys for keys, _, text in read_places(path, path.parent) if text is None]
     except SchemaFileError:
         return frozenset()
-    return frozenset(steps[1] for steps in keys if len(steps) == 2 and steps[0] in sections)
+    return frozenset(keys[1] for keys in found if len(keys) == 2 and keys[0] in sections)
 
 
-def located(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
-    """Return ``problems`` with the file's name, and a line and column for each key path that is in the file.
+def locate_problems(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
+    """Return ``problems`` with the file's name, and with line and column if the file has the key path.
 
-    The case of names is ignored, because the migrations may spell them differently.
+    Case is ignored, because a problem may spell names as the migrations do.
     """
     file = display_name(path, root)
-    found_at = {fold(at.path): at for _, at, _ in places(path, root)}
-    found = [(problem, found_at.get(fold(problem.path), Origin(file=file))) for problem in problems]
+    places = {fold(at.path): at for _, at, _ in read_places(path, root)}
+    found = [(problem, places.get(fold(problem.path), Origin(file=file))) for problem in problems]
     return [replace(problem, file=file, line=at.line, column=at.column) for problem, at in found]

@@ -1,4 +1,4 @@
-"""Read the views, triggers and virtual tables of schema.yaml. Each has a name and SQL."""
+"""Read the views, triggers and virtual tables of schema.yaml. Each is a name with a CREATE statement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual tab
 
 
 class ReadObject(NamedTuple):
-    """A view, trigger or virtual table with its place; ``item`` is None if its SQL can't be read."""
+    """A view, trigger or virtual table, and its place; ``item`` is None if the SQL can't be read."""
 
     kind: str
     name: str
@@ -27,12 +27,12 @@ class ReadObject(NamedTuple):
 
 
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
-    """Return the views, triggers and virtual tables; double quotes in them can refer to ``names``."""
+    """Return the views, triggers and virtual tables; in their SQL, ``names`` may be in double quotes."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
-        "views": lambda name, sql: ddl.view(name, sql, known),
-        "triggers": lambda name, sql: ddl.trigger(name, sql, known),
-        "virtual_tables": ddl.virtual_table,
+        "views": lambda name, sql: ddl.read_view(name, sql, known),
+        "triggers": lambda name, sql: ddl.read_trigger(name, sql, known),
+        "virtual_tables": ddl.read_virtual_table,
     }
     return tuple(
         ReadObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
@@ -47,8 +47,8 @@ def _read(name: str, value: Value, reader: Callable[[str, str], Item]) -> Item |
         return None
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
-    # Databases made on Windows may hold carriage returns. Migration files are read with line feeds only, so the hash
-    # of a file with carriage returns would not match.
+    # Definitions from a database made on Windows may contain carriage returns. In a migration, yoyo would read these as
+    # line feeds, so the file's recorded hash wouldn't match.
     sql = sql.replace("\r\n", "\n").replace("\r", " ")
     try:
         return reader(name, sql)

@@ -1,4 +1,4 @@
-"""Check that the parts of a schema fit together."""
+"""Check a schema.yaml for what SQLite would refuse, such as duplicate names, and for contradictory keys."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 
-#: The keys of a column that may contradict its other keys.
+#: The keys of a column that may contradict other keys. Columns without these keys need no checks.
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
 def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report what SQLite would refuse in a schema, and keys that contradict each other."""
+    """Report everything in a schema that SQLite would refuse, and keys that contradict each other."""
     _check_names(tables, objects)
     for read in tables:
         keys: list[ReadKey[Any]] = [*read.primary_keys, *read.uniques, *read.indexes]
@@ -38,11 +38,11 @@ def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...])
                 _check_generated(column)
                 _check_default(column)
                 _check_enum(column)
-    _check_classes(tables)
+    _check_class_names(tables)
     check_foreign_keys(tables, objects)
 
 
-def _check_classes(tables: tuple[ReadTable, ...]) -> None:
+def _check_class_names(tables: tuple[ReadTable, ...]) -> None:
     seen: dict[str, ReadTable] = {}
     for read in tables:
         name = read.table.class_name
@@ -69,7 +69,7 @@ def _check_autoincrement(key: PrimaryKey, at: Value, read: ReadTable) -> None:
     column = read.column(first.column) if first.column is not None else None
     if first.column is not None and column is None:
         return
-    # https://www.sqlite.org/autoinc.html: it is a property of the rowid, whose alias is INTEGER PRIMARY KEY.
+    # Only an alias of the rowid can have AUTOINCREMENT (https://www.sqlite.org/autoinc.html).
     if rowid_column(replace(read.table, primary_key=key, without_rowid=False)) is None:
         what = "`autoincrement` requires a primary key of one ascending column of type INTEGER."
         at.key_problem(what, "Write `{type: integer, primary_key: true, autoincrement: true}`.")
@@ -82,7 +82,7 @@ def _check_strict_types(read: ReadTable) -> None:
     for column in read.columns:
         declared = column.column.type
         if "type" in column.fields and declared is None and not column.fields["type"].is_null:
-            continue  # It could not be read, which is reported already.
+            continue  # The type can't be read, which is reported already.
         if (declared or "").upper() not in STRICT_TYPES:
             value = column.fields.get("type", column.at)
             what = "a column of a STRICT table requires a type."
@@ -110,7 +110,7 @@ def _check_default(column: ReadColumn) -> None:
     if column.is_boolean and default not in (0, 1):
         what = f"the default of a boolean must be true or false, not {_shown(default)}."
         value.problem(what, "Write `true` or `false`.")
-    # In Python True equals 1, as in SQL, so `default: true` is a value of an enum of 0 and 1.
+    # In Python and in SQL, true equals 1, so `default: true` fits an enum of 0 and 1.
     if column.enum is not None and default not in column.enum.values:
         name = f"`{column.enum.definition.name}`" if column.enum.definition is not None else "the enum"
         fix = _value_fix(default, column.enum.values)
@@ -122,6 +122,7 @@ def _shown(value: object) -> str:
 
 
 def _value_fix(value: object, values: Iterable[str | int]) -> str:
+    """Return the fix for a value that isn't among ``values``, the values of an enum."""
     known = [str(allowed) for allowed in values]
     return suggestion(str(value), known, f"Its values are {listed(known)}.")
 
@@ -137,11 +138,11 @@ def _check_enum(column: ReadColumn) -> None:
 
 
 def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each problem with ``enum_values``, and its fix."""
+    """Yield each problem with the column's ``enum_values``, and its fix."""
     renamed, removed = column.column.hints.renamed_values, column.column.hints.removed_values
     new_values = {new for _, new in renamed}
     if swapped := [old for old, _ in renamed if old in values and old in new_values]:
-        # Nothing in the schema would show whether the values of rows have been replaced already.
+        # The schema doesn't show whether the values in rows have been swapped already.
         name = quote_name(column.column.name)
         cases = " ".join(f"WHEN {quote_literal(old)} THEN {quote_literal(new)}" for old, new in renamed)
         fix = f"Write a migration by hand with `UPDATE … SET {name} = CASE {name} {cases} ELSE {name} END`."
@@ -161,12 +162,12 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
 
 
 def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report duplicate names, triggers on missing tables, and renames that can't work."""
+    """Report duplicate names, triggers on missing tables, and impossible renames."""
     relations = [("table", read.table.name, read.at) for read in tables]
     relations += [(kind, name, at) for kind, name, at, _ in objects if kind != "trigger"]
     indexes = [("index", index.key.name, index.at) for read in tables for index in read.indexes]
-    _check_unique([*relations, *indexes])
-    _check_unique((kind, name, at) for kind, name, at, _ in objects if kind == "trigger")
+    _check_unique_names([*relations, *indexes])
+    _check_unique_names((kind, name, at) for kind, name, at, _ in objects if kind == "trigger")
     owners = {fold(name): name for _, name, _ in relations}
     for _, _, at, item in objects:
         if isinstance(item, Trigger) and fold(item.table) not in owners:
@@ -174,21 +175,21 @@ def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...])
             at.problem(f"the trigger is on `{shown(item.table)}`, which is not a table or view here.", fix)
     _check_renames((read.table.renamed_from, read.table.name, read.fields) for read in tables)
     for read in tables:
-        _check_renames((one.column.hints.renamed_from, one.column.name, one.fields) for one in read.columns)
+        _check_renames((column.column.hints.renamed_from, column.column.name, column.fields) for column in read.columns)
 
 
-def _check_unique(named: Iterable[tuple[str, str, Value]]) -> None:
+def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
     seen: dict[str, tuple[str, Value]] = {}
     for kind, name, value in named:
-        other, place = seen.setdefault(fold(name), (kind, value))
-        if place is not value:
-            line = place.key_origin.line
-            what = f"the name `{shown(name)}` is already used by the {other} in line {line}; case is ignored."
+        first_kind, first = seen.setdefault(fold(name), (kind, value))
+        if first is not value:
+            line = first.key_origin.line
+            what = f"the name `{shown(name)}` is already used by the {first_kind} in line {line}; case is ignored."
             value.key_problem(what, f"Rename the {kind}.")
 
 
 def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
-    """Check the old and new names of tables, or of one table's columns."""
+    """Report impossible renames of tables, or of one table's columns: old name, new name and fields."""
     seen: dict[str, str] = {}
     for old, new, fields in renames:
         if old is None:

@@ -1,4 +1,4 @@
-"""Find the edits to schema.yaml that turn one schema into another, with their places."""
+"""List the edits to schema.yaml that change the declared schema into another, with their lines."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import Steps
+from waiaas_migrate.files.schema_file.locate import KeyPath
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
-from waiaas_migrate.files.yaml_text.yaml_reader import join
+from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 
-#: The keys of a table whose entries are compared one by one.
-_SECTIONS = ("columns", "indexes")
 _INDENT = 2
 
 Action = Literal["add", "replace", "remove"]
@@ -29,10 +27,10 @@ class SchemaEdit:
     """One edit of schema.yaml.
 
     Args:
-        place: the file and the line of the key.
-        path: the keys that lead to the entries, such as ``tables.tasks.columns``.
-        action: add ``text`` below the key at ``path``, or replace or remove that key.
-        text: the lines, with their indentation; empty if the action is to remove.
+        place: the file and the line of the key at ``path``.
+        path: a key path, such as ``tables.tasks.columns``.
+        action: whether to add ``text`` below that key, to replace the key and its value with it, or to remove them.
+        text: indented lines of YAML; empty if the action is to remove.
     """
 
     place: str
@@ -51,60 +49,53 @@ def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Lin
     Args:
         path: schema.yaml.
         old: the schema that the file declares.
-        new: the schema that it should declare. Items that stay the same must be equal in both.
-        root: the folder of the project.
-        enums: the columns whose list of values is written as the name of an enum.
+        new: the schema that the file should declare. Unchanged items must be equal in both schemas.
+        root: the project's folder.
+        enums: the columns whose list of values is written as a reference to an enum.
     """
     before, after = (schema_data(schema, enums=enums) for schema in (old, new))
     return tuple(_edits(KeyPlaces(path, root=root), before, after, ()))
 
 
-def _edits(places: KeyPlaces, old: Mapping[str, Data], new: Mapping[str, Data], steps: Steps) -> Iterator[SchemaEdit]:
+def _edits(places: KeyPlaces, old: Mapping[str, Data], new: Mapping[str, Data], keys: KeyPath) -> Iterator[SchemaEdit]:
     before = {fold(key): value for key, value in old.items()}
     added = Lines({key: value for key, value in new.items() if fold(key) not in before})
     if added:
-        yield _edit(places, "add", steps, added)
+        yield _edit(places, "add", keys, added)
     for key, value in new.items():
-        here, was = (*steps, key), before.get(fold(key), value)
-        if was == value:
+        path, previous = (*keys, key), before.get(fold(key), value)
+        if previous == value:
             continue
-        if _has_entries(here) and isinstance(was, Mapping) and isinstance(value, Mapping) and _is_block(places, here):
-            yield from _edits(places, was, value, here)
+        if isinstance(previous, Mapping) and isinstance(value, Mapping) and _has_single_edits(places, path):
+            yield from _edits(places, previous, value, path)
         else:
-            yield _edit(places, "replace", here, Lines({key: value}))
+            yield _edit(places, "replace", path, Lines({key: value}))
     after = set(map(fold, new))
     for key in old:
         if fold(key) not in after:
-            yield _edit(places, "remove", (*steps, key), Lines())
+            yield _edit(places, "remove", (*keys, key), Lines())
 
 
-def _has_entries(steps: Steps) -> bool:
-    """Return whether the entries below a key are compared one by one."""
-    match steps:
-        case (_,) | ("tables", _):
-            return True
-        case ("tables", _, section):
-            return section in _SECTIONS
-        case _:
+def _has_single_edits(places: KeyPlaces, keys: KeyPath) -> bool:
+    """Return whether the entries below a key are edited one by one: each must be on a separate line."""
+    match keys:
+        case (_,) | ("tables", _) | ("tables", _, "columns" | "indexes"):
+            above = places.at(keys)
+            return above is not None and all(at.line != above.line for at in places.below(keys))
+        case _:  # an edit replaces the whole value
             return False
 
 
-def _is_block(places: KeyPlaces, steps: Steps) -> bool:
-    """Return whether each entry below a key is on a separate line, so that lines can be added."""
-    own = places.at(steps)
-    return own is not None and all(at.line != own.line for at in places.below(steps))
-
-
-def _edit(places: KeyPlaces, action: Action, steps: Steps, entries: Lines) -> SchemaEdit:
-    at = places.at(steps)
-    indent = _indent(places, steps if action == "add" else steps[:-1])
+def _edit(places: KeyPlaces, action: Action, keys: KeyPath, entries: Lines) -> SchemaEdit:
+    at = places.at(keys)
+    indent = _indent(places, keys if action == "add" else keys[:-1])
     text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
     place = places.file if at is None else f"{at.file}:{at.line}"
-    return SchemaEdit(place=place, path=reduce(join, steps, ""), action=action, text=text)
+    return SchemaEdit(place=place, path=reduce(append_key, keys, ""), action=action, text=text)
 
 
-def _indent(places: KeyPlaces, steps: Steps) -> int:
-    """Return the indentation of the keys below ``steps``, in spaces."""
-    own = places.at(steps)
-    first = own.column - 1 + _INDENT if own is not None and own.column is not None else 0
-    return next((at.column - 1 for at in places.below(steps) if at.column is not None), first)
+def _indent(places: KeyPlaces, keys: KeyPath) -> int:
+    """Return the indentation of the keys below ``keys``, in spaces."""
+    above = places.at(keys)
+    default = above.column - 1 + _INDENT if above is not None and above.column is not None else 0
+    return next((at.column - 1 for at in places.below(keys) if at.column is not None), default)

@@ -1,7 +1,7 @@
-"""Every key of schema.yaml: its kind, its description, and the mapping that it belongs to.
+"""All mappings and keys of schema.yaml, with their kinds and descriptions.
 
 To add a key of an existing kind, add it here and, under the same name, to the model. The readers and
-writers of schema.yaml, suggestions for unknown keys, docs/schema-file.md and the JSON Schema then handle it.
+writers of schema.yaml, suggestions for unknown keys, docs/schema-file.md and the JSON Schema then handle the key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = Key(v.NAME, "The name of the constraint.")
 
 
 def _read_codes(value: Value, _: Columns) -> None:
-    """Report a value that isn't a list of texts. Return nothing, because ``lint`` reads the codes itself."""
+    """Report a value that isn't a list of texts. Only ``lint`` uses the codes, and reads them itself."""
     for item in value.items("a list of codes, such as `[REDUNDANT_INDEX]`"):
         item.text("the code of a rule, such as `REDUNDANT_INDEX`")
 
@@ -205,6 +205,7 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
+#: What a column with an enum stores, and whether these are the names of the enum's members.
 _STORES = {"values": False, "names": True}
 STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 ENUM = Form(
@@ -306,7 +307,7 @@ COLUMN = Form(
     },
 )
 
-#: Every mapping below the top by the name that :func:`~waiaas_migrate.files.schema_file.shapes.ref` takes.
+#: All mappings but the top one, by the name that :func:`~waiaas_migrate.files.schema_file.shapes.ref` takes.
 DEFINITIONS = {
     "table": TABLE,
     "column": COLUMN,

@@ -1,7 +1,7 @@
-"""Write a schema as schema.yaml, with short forms, logical types and enums by name.
+"""Write a schema as schema.yaml, as briefly as the format allows.
 
-The text is read back as a schema with the same meaning. Hints for ``generate`` are left out, because they aren't
-part of the meaning.
+Reading the text gives a schema with the same meaning. Hints for ``generate`` are left out, because they only tell how
+to change a schema.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from waiaas_migrate.files.enum_sources.load_enums import EnumSource
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_text import (
     EnumReference,
-    Surroundings,
+    TableContext,
     column_data,
     is_usable_list,
     reference_data,
@@ -30,9 +30,9 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import TableLayout, layout
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
-from waiaas_migrate.sqlite.reading.spelling import tidied
+from waiaas_migrate.sqlite.reading.spelling import tidy_whitespace
 
-#: Enum references by the folded names of their table and column.
+#: References to enums, by the folded names of the table and column that use them.
 Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
@@ -45,12 +45,16 @@ def schema_text(
     enums: Links = _NO_LINKS,
     enum_sources: Sequence[EnumSource] = (),
 ) -> str:
-    """Return ``schema`` as the text of a schema.yaml; everything keeps its order.
+    """Return ``schema`` as the text of a schema.yaml. Tables, columns and PRAGMAs keep their order.
 
-    ``enums`` are the columns whose list is written as the name of an enum; ``enum_sources`` define those names.
+    Args:
+        schema: the schema.
+        pragmas: names and values of the PRAGMAs.
+        enums: the columns whose list of values is written as a reference to an enum.
+        enum_sources: the modules and files that define these enums.
 
     Raises:
-        UnsupportedError: schema.yaml can't hold something; the message names it.
+        UnsupportedError: schema.yaml can't express a part of the schema; the message names the part.
     """
     top = Lines({"version": VERSION})
     if enum_sources:
@@ -62,7 +66,7 @@ def schema_text(
 
 
 def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
-    """Return ``schema`` as the sections of a schema.yaml, as data; raise what :func:`schema_text` raises."""
+    """Return the sections of a schema.yaml as YAML data; see :func:`schema_text` for arguments and errors."""
     parents = {fold(table.name): table for table in schema.tables}
     tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
@@ -75,26 +79,26 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
 
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
     linked = {column: name for (owner, column), name in enums.items() if owner == fold(table.name)}
-    place, where = layout(with_lists_on_columns(table, linked)), f"table {table.name}"
-    around = Surroundings(
+    where, table_layout = f"table {table.name}", layout(with_lists_on_columns(table, linked))
+    context = TableContext(
         table=table.name,
         columns=tuple(column.name for column in table.columns),
         enums=linked,
         external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
     )
-    fields = k.TABLE.write(replace(table, renamed_from=None), around.columns, where) | _constraints(
-        place, around, where
+    fields = k.TABLE.write(replace(table, renamed_from=None), context.columns, where) | _constraint_fields(
+        table_layout, context, where
     )
     fields["columns"] = Lines(
-        {write_name(one.column.name, (), where): column_data(one, around) for one in place.columns}
+        {write_name(column.column.name, (), where): column_data(column, context) for column in table_layout.columns}
     )
     return Lines({name: fields[name] for name in k.TABLE.keys if fields.get(name)})
 
 
 def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
-    """Return ``table`` with lists of values moved to their columns, unless these have lists.
+    """Return ``table`` with each CHECK that lists a column's values moved from the table to the column.
 
-    If ``linked`` is given, move only the lists of these columns, given by folded name.
+    A column gets at most one list. If ``linked`` is given, move only lists of these columns, given by folded name.
     """
     columns = {fold(column.name): column for column in table.columns if linked is None or fold(column.name) in linked}
     taken = {fold(check.column) for check in table.checks if check.column is not None and check.allowed is not None}
@@ -109,41 +113,42 @@ def with_lists_on_columns(table: Table, linked: Container[str] | None = None) ->
 
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
+    """Return whether the key's parent is not a unique key of a table in the schema."""
     parent = parents.get(fold(key.table))
     return parent is None or not is_enforceable(parent, key)
 
 
-def _constraints(place: TableLayout, around: Surroundings, where: str) -> dict[str, Data]:
-    """Return indexes and constraints, including column constraints that have no short form."""
-    columns = around.columns
-    uniques = [*place.uniques, *(unique for column in place.columns for unique in column.uniques[1:])]
-    keys = [*place.foreign_keys, *(key for column in place.columns for key in column.foreign_keys[1:])]
-    primary_key = place.primary_key
+def _constraint_fields(table_layout: TableLayout, context: TableContext, where: str) -> dict[str, Data]:
+    """Return a table's indexes and constraints, including those of columns that a column can't declare."""
+    columns = context.columns
+    uniques = [*table_layout.uniques, *(unique for column in table_layout.columns for unique in column.uniques[1:])]
+    keys = [*table_layout.foreign_keys, *(key for column in table_layout.columns for key in column.foreign_keys[1:])]
+    primary_key = table_layout.primary_key
     return {
         "primary_key": None if primary_key is None else k.PRIMARY_KEY.shortest(primary_key, columns, where),
         "unique": [k.UNIQUE.shortest(unique, columns, where) for unique in uniques],
-        "checks": _checks(place.checks, columns, where),
-        "foreign_keys": [_foreign_key(key, around, where) for key in keys],
+        "checks": _check_fields(table_layout.checks, columns, where),
+        "foreign_keys": [_foreign_key(key, context, where) for key in keys],
         "indexes": Lines(
             {
                 write_object_name(index.name, "index"): k.INDEX.shortest(index, columns, f"index {index.name}")
-                for index in place.table.indexes
+                for index in table_layout.table.indexes
             }
         ),
     }
 
 
-def _checks(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Data:
-    """Return CHECKs by name if each has a unique name, else as a list."""
+def _check_fields(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Data:
+    """Return CHECKs as a mapping by name if all have different names, or else as a list."""
     named = {check.name: check.expression for check in checks if check.name is not None}
     if len(named) < len(checks):
         return [k.CHECK.shortest(check, columns, where) for check in checks]
     return Lines({write_name(name, (), where): write_expression(sql, columns, where) for name, sql in named.items()})
 
 
-def _foreign_key(key: ForeignKey, around: Surroundings, where: str) -> Data:
-    fields = k.FOREIGN_KEY.write(key, around.columns, where)
-    fields["references"] = reference_data(key, around, where)
+def _foreign_key(key: ForeignKey, context: TableContext, where: str) -> Data:
+    fields = k.FOREIGN_KEY.write(key, context.columns, where)
+    fields["references"] = reference_data(key, context, where)
     return {name: fields[name] for name in k.FOREIGN_KEY.keys if name in fields}
 
 
@@ -152,17 +157,17 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return a statement's text. For a view with only a name and a SELECT, return the SELECT."""
-    sql = tidied(item.statement.sql)
+    """Return the text of a CREATE statement or, for a view without a list of columns, of its SELECT."""
+    sql = tidy_whitespace(item.statement.sql)
     try:
         match item:
             case View():
                 sql = ddl.select_of(sql) or sql
-                ddl.view(item.name, sql)
+                ddl.read_view(item.name, sql)
             case Trigger():
-                ddl.trigger(item.name, sql)
+                ddl.read_trigger(item.name, sql)
             case VirtualTable():
-                ddl.virtual_table(item.name, sql)
+                ddl.read_virtual_table(item.name, sql)
             case _:
                 assert_never(item)
     except SqlError as error:

@@ -1,6 +1,7 @@
-"""Describe the values of schema.yaml in JSON Schema, for editors (https://json-schema.org/draft-07).
+"""JSON Schemas of the values in schema.yaml, for editors (https://json-schema.org/draft-07).
 
-The reader is stricter about values that depend on each other or on SQL; see tests/files/test_json_schema.py.
+The reader is stricter: JSON Schema can't check SQL, or keys that depend on each other. tests/files/test_json_schema.py
+lists the differences.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ Shape: TypeAlias = Mapping[str, Any]
 
 _NAME = r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]+$"
 _STORABLE = r"[^\x00\r]*$"
-#: Patterns for the names of the tables of SQLite, yoyo and this package.
+#: Patterns for names that SQLite, yoyo and this package use for tables of their own.
 RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
 
 
 def any_case(words: str) -> str:
-    """Return a pattern for ``words`` in any case; spaces between them may be underscores."""
+    """Return a pattern for ``words`` in upper or lower case, with spaces or underscores between them."""
     letters = (f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in words)
     return "".join(letters).replace(" ", r"[\s_]+")
 
@@ -28,11 +29,11 @@ FLAG: Shape = {"type": "boolean"}
 TEXT: Shape = {"type": "string", "pattern": r"^(?=[\s\S]*\S)[^\x00]*$"}
 OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
-#: A name in Python.
+#: A name in Python that isn't a keyword.
 CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
 OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in RESERVED)}){_NAME}"}
 STATEMENT: Shape = {"type": "string", "pattern": rf"^(?=[\s\S]*\S){_STORABLE}"}
-#: An SQL expression; YAML reads some as numbers, booleans or null.
+#: An SQL expression. YAML reads some expressions as numbers, booleans or null.
 SQL: Shape = {**STATEMENT, "type": ["string", "number", "boolean", "null"]}
 LITERAL: Shape = {"type": ["string", "number", "boolean", "null"], "pattern": f"^{_STORABLE}"}
 ENUM_VALUE: Shape = {"type": ["string", "integer"], "pattern": f"^{_STORABLE}"}
@@ -40,36 +41,42 @@ ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
 def word(words: Iterable[str]) -> Shape:
-    """Return the shape of one of ``words``, in any case; editors suggest the words."""
+    """Return the shape of one of ``words`` in upper or lower case. Editors suggest the words."""
     known = list(words)
     pattern = "|".join(any_case(one) for one in known)
     return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})
 
 
 def suggested(words: Iterable[str], other: Shape) -> Shape:
-    """Return ``other`` with ``words`` for editors to suggest."""
+    """Return the shape of ``words``, which editors suggest, or of any value with the shape ``other``."""
     return any_of({"enum": list(words)}, other)
 
 
 def any_of(*shapes: Shape) -> Shape:
-    """Return the shape of a value that has one of ``shapes``."""
+    """Return the shape of a value with any of ``shapes``."""
     return {"anyOf": list(shapes)}
 
 
 def ref(name: str) -> Shape:
-    """Return the shape of the mapping that is called ``name`` in ``DEFINITIONS``."""
+    """Return a reference to the shape of the mapping ``name`` in ``schema_keys.DEFINITIONS``."""
     return {"$ref": f"#/definitions/{name}"}
 
 
 def list_of(item: Shape, *, at_least: int = 0) -> Shape:
-    """Return the shape of a list; null is an empty list unless items are required."""
+    """Return the shape of a list with at least this many items; with 0, null is an empty list."""
     if at_least:
         return {"type": "array", "items": item, "minItems": at_least}
     return {"type": ["array", "null"], "items": item}
 
 
 def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
-    """Return the shape of PRAGMAs; ``words`` are suggested values by PRAGMA, ``required`` the only valid values."""
+    """Return the shape of a mapping of PRAGMAs to values.
+
+    Args:
+        words: values for editors to suggest, by PRAGMA.
+        required: the only valid values, for PRAGMAs with such a list.
+        refused: PRAGMAs that must not be set.
+    """
     value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
     return {
         "type": ["object", "null"],
@@ -84,7 +91,7 @@ def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[
 
 
 def by_name(value: Shape, *, names: Shape = ANY, at_least: int = 0) -> Shape:
-    """Return the shape of a mapping from names; null is an empty mapping unless entries are required."""
+    """Return the shape of a mapping of ``names`` to values; with ``at_least`` 0, null is an empty mapping."""
     entries: Shape = {"additionalProperties": value, **({"propertyNames": names} if names else {})}
     if at_least:
         return {"type": "object", "minProperties": at_least, **entries}

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class ReadTable(NamedTuple):
-    """A table with the places of its parts. More than one of ``primary_keys`` is an error."""
+    """A table, and its parts with their places in the file. Several primary keys are an error, found later."""
 
     table: Table
     at: Value
@@ -35,61 +35,54 @@ class ReadTable(NamedTuple):
     indexes: tuple[c.ReadKey[Index], ...]
 
     def column(self, name: str) -> ReadColumn | None:
-        """Return the column called ``name``, in any case."""
+        """Return the column called ``name``; ignore case."""
         name = fold(name)
         return next((column for column in self.columns if fold(column.column.name) == name), None)
 
 
 def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
-    """Return the table ``name``; report the parts that can't be read, and leave them out."""
+    """Return the table ``name`` without the parts that can't be read, which are reported."""
     if value.is_null:
         value.key_problem("the table has no columns.", "Add `columns`.")
     fields = k.TABLE.fields(value)
     columns = _read_columns(fields, enums)
     names = tuple(column.column.name for column in columns)
-    own_keys = [fields["primary_key"]] if "primary_key" in fields else []
-    own_uniques = items(fields, "unique", "a list of lists of columns, such as `[[a, b]]`")
-    own_foreign_keys = items(fields, "foreign_keys", "a list of mappings")
+    # The constraints that columns declare come before those that the table declares.
+    checks = [*(check for column in columns for check in column.checks), *c.read_checks(fields, names)]
+    found_keys = [column.primary_key for column in columns]
+    if "primary_key" in fields:
+        found_keys.append(c.read_key(PrimaryKey, k.PRIMARY_KEY, fields["primary_key"], names))
+    unique_items = items(fields, "unique", "a list of lists of columns, such as `[[a, b]]`")
+    found_uniques = [column.unique for column in columns]
+    found_uniques += (c.read_key(Unique, k.UNIQUE, item, names) for item in unique_items)
+    found_foreign_keys = [column.foreign_key for column in columns]
+    found_foreign_keys += map(c.read_foreign_key, items(fields, "foreign_keys", "a list of mappings"))
     named_indexes = named_entries(fields, "indexes", "`name: [columns]`")
-    own_checks = (check for check in c.read_checks(fields, names) if check is not None)
-    checks = (*(check for column in columns for check in column.checks), *own_checks)
-    primary_keys = [column.primary_key for column in columns]
-    primary_keys += (c.read_key(PrimaryKey, k.PRIMARY_KEY, item, names) for item in own_keys)
-    uniques = [column.unique for column in columns]
-    uniques += (c.read_key(Unique, k.UNIQUE, item, names) for item in own_uniques)
-    foreign_keys = [column.foreign_key for column in columns]
-    foreign_keys += map(c.read_foreign_key, own_foreign_keys)
-    indexes = (c.read_key(partial(Index, name=index), k.INDEX, item, names) for index, item in named_indexes)
-    read = ReadTable(
-        table=Table(name=name, columns=tuple(column.column for column in columns), **k.TABLE.contents(fields, names)),
-        at=value,
-        fields=fields,
-        columns=columns,
-        primary_keys=_present(primary_keys),
-        uniques=_present(uniques),
-        foreign_keys=_present(foreign_keys),
-        indexes=_present(indexes),
+    found_indexes = (c.read_key(partial(Index, name=index), k.INDEX, item, names) for index, item in named_indexes)
+    primary_keys, uniques = _present(found_keys), _present(found_uniques)
+    foreign_keys, indexes = _present(found_foreign_keys), _present(found_indexes)
+    table = Table(
+        name=name,
+        columns=tuple(column.column for column in columns),
+        primary_key=primary_keys[0].key if primary_keys else None,
+        uniques=tuple(read.key for read in uniques),
+        checks=tuple(_unqualified_check(check, name, names) for check in checks),
+        foreign_keys=tuple(read.key for read in foreign_keys),
+        indexes=tuple(read.key for read in indexes),
+        **k.TABLE.contents(fields, names),
     )
-    table = replace(
-        read.table,
-        primary_key=read.primary_keys[0].key if read.primary_keys else None,
-        uniques=tuple(key.key for key in read.uniques),
-        checks=tuple(_unqualified(check, name, names) for check in checks),
-        foreign_keys=tuple(key.key for key in read.foreign_keys),
-        indexes=tuple(key.key for key in read.indexes),
-    )
-    return read._replace(table=table)
+    return ReadTable(table, value, fields, columns, primary_keys, uniques, foreign_keys, indexes)
 
 
-def _present(found: Iterable[T | None]) -> tuple[T, ...]:
-    return tuple(one for one in found if one is not None)
+def _present(values: Iterable[T | None]) -> tuple[T, ...]:
+    return tuple(value for value in values if value is not None)
 
 
-def _unqualified(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with each ``table.column`` replaced by ``column``."""
-    meant = ddl.expression(check.expression.sql, names, table)
-    is_same = meant.key == check.expression.key
-    expression = check.expression if is_same else replace(check.expression, key=meant.key)
+def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Check:
+    """Return ``check`` with ``table.column`` read as ``column``, and with its list of allowed values."""
+    unqualified = ddl.read_expression(check.expression.sql, names, table)
+    is_same = unqualified.key == check.expression.key
+    expression = check.expression if is_same else replace(check.expression, key=unqualified.key)
     allowed = allowed_values(expression)
     return check if is_same and allowed is None else replace(check, expression=expression, allowed=allowed)
 

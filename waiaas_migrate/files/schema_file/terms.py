@@ -1,4 +1,7 @@
-"""Read and write the terms of keys and indexes: columns or expressions with order and collation."""
+"""The kinds of lists of columns: names for a foreign key, and terms for other keys and indexes.
+
+A term is a column or an expression, with its order and collation.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ INDEX_TERM = Form(
 
 
 def list_of_columns(value: Value) -> list[Value]:
-    """Return the items of a list of columns; report an empty one."""
+    """Return the items of a list of columns; report an empty list."""
     values = value.items(_EXAMPLE)
     if not values and (value.is_null or value.is_list):
         value.problem("the list names no column.", f"Write {_EXAMPLE}.")
@@ -56,7 +59,7 @@ def _write_column(names: tuple[str, ...], columns: Columns, where: str) -> str |
     return v.write_name(names[0], columns, where) if len(names) == 1 else None
 
 
-#: The columns of a foreign key: a single name, or a list of names.
+#: The columns of a foreign key: a list for the key ``columns``, and a single name for the key ``column``.
 COLUMN_NAMES = Kind(s.list_of(s.NAME, at_least=1), _read_columns, _write_columns)
 COLUMN_NAME = Kind(s.NAME, _read_column, _write_column)
 
@@ -78,10 +81,10 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     if "expression" not in found:
         return part if part.column is not None else None
     # SQLite treats an expression that is only a column, such as ``"(a)"``, as the column.
-    meant = ddl.index_term(found["expression"].sql, columns)
-    if meant.column is None:
+    parsed = ddl.read_index_term(found["expression"].sql, columns)
+    if parsed.column is None:
         return replace(part, expression=found["expression"])
-    return replace(part, column=meant.column, collation=part.collation or meant.collation)
+    return replace(part, column=parsed.column, collation=part.collation or parsed.collation)
 
 
 def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, ...] | None:
@@ -90,14 +93,14 @@ def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, 
 
 
 def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
-    """Return the terms. If none is an expression, leave out ASC, so that plain columns are names."""
-    says_order = any(part.expression is not None for part in parts)
-    return [_write_term(part, columns, where, says_order=says_order) for part in parts]
+    """Return the terms. Leave out ASC, the default, unless a term is an expression."""
+    writes_asc = any(part.expression is not None for part in parts)
+    return [_write_term(part, columns, where, writes_asc=writes_asc) for part in parts]
 
 
-def _write_term(part: IndexPart, columns: Columns, where: str, *, says_order: bool) -> Data:
+def _write_term(part: IndexPart, columns: Columns, where: str, *, writes_asc: bool) -> Data:
     fields = INDEX_TERM.write(part, columns, where)
-    if part.ascending and says_order:
+    if part.ascending and writes_asc:
         fields["order"] = "asc"
     return part.column if fields.keys() == {"column"} else fields
 

@@ -1,4 +1,4 @@
-"""Read and write the simple values of schema.yaml: names, flags, keywords and SQL."""
+"""The kinds of simple values in schema.yaml: names, flags, keywords and SQL. Other kinds consist of these."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 _RESERVED_NAMES = re.compile("|".join(s.RESERVED))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-#: The problem with a carriage return in a text, and its fix.
+#: The problem of a carriage return in SQL, and its fix.
 CARRIAGE_RETURN = (
     "the text contains a carriage return, which yoyo reads from a migration as a line feed.",
     "Remove it, or write char(13) in an SQL expression: 'a' || char(13) || 'b'.",
@@ -47,14 +47,14 @@ def object_name_problem(name: str) -> str:
 
 
 def items(fields: Mapping[str, Value], key: str, example: str) -> list[Value]:
-    """Return the items of the list at ``key``; none if it is missing."""
+    """Return the items of the list at ``key``; an empty list if the key is missing."""
     return fields[key].items(example) if key in fields else []
 
 
 def named_entries(
     fields: Mapping[str, Value], key: str, example: str, problem_of: Callable[[str], str] = object_name_problem
 ) -> list[tuple[str, Value]]:
-    """Return the entries of the mapping at ``key``, none if it is missing; report each name with a problem."""
+    """Return names and values of the mapping at ``key``, if it is set; report names with a problem."""
     entries = fields[key].entries(example) if key in fields else []
     for name, value in entries:
         if problem := problem_of(name):
@@ -71,10 +71,10 @@ def _read_name(value: Value, _: Columns = ()) -> str | None:
 
 
 def write_name(name: str, _: Columns, where: str) -> str:
-    """Return the name of a column, a constraint or a collation.
+    """Return the name of a column, a constraint or a collation, if schema.yaml accepts it.
 
     Raises:
-        UnsupportedError: schema.yaml does not accept it.
+        UnsupportedError: schema.yaml refuses the name.
     """
     if problem := name_problem(name):
         raise unsupported(f"{where}: the name {name!r}", problem)
@@ -82,10 +82,10 @@ def write_name(name: str, _: Columns, where: str) -> str:
 
 
 def write_object_name(name: str, kind: str) -> str:
-    """Return the name of a table, an index, a view or a trigger.
+    """Return the name of a table, an index, a view or a trigger, if schema.yaml accepts it.
 
     Raises:
-        UnsupportedError: schema.yaml does not accept it.
+        UnsupportedError: schema.yaml refuses the name.
     """
     if problem := object_name_problem(name):
         raise unsupported(f"{kind} {name!r}", problem)
@@ -98,13 +98,13 @@ def _read_expression(value: Value, columns: Columns) -> SqlText | None:
 
 
 def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
-    """Return the text of an expression.
+    """Return the text of an expression, if schema.yaml accepts it.
 
     Raises:
-        UnsupportedError: reading the text back would fail.
+        UnsupportedError: the grammar that reads schema.yaml can't parse the expression.
     """
     try:
-        ddl.expression(expression.sql, columns)
+        ddl.read_expression(expression.sql, columns)
     except SqlError as error:
         raise unsupported(f"{where}: {expression.sql}", f"it is not an expression to this grammar: {error}.") from None
     return expression.sql
@@ -117,7 +117,8 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     found = parse_sql(value, sql, default=True)
     if found is None:
         return None
-    # As the whole default, a word in double quotes is always a string. In an expression, it looks like a column.
+    # A word in double quotes is text in a default. As the whole default, that is clear; in an expression, it looks
+    # like a column.
     for word in () if ddl.is_bare(sql) else double_quoted(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
@@ -128,7 +129,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
 
 
 def _read_literal(value: Value, _: Columns) -> SqlText | None:
-    """Read a default that is a single YAML value."""
+    """Return the SQL literal of a YAML scalar."""
     if value.is_mapping or value.is_list:
         fix = "Put text in quotes; write an SQL expression with `default_sql`."
         value.problem(f"expected a single value, found {described(value.node)}.", fix)
@@ -140,11 +141,11 @@ def _read_literal(value: Value, _: Columns) -> SqlText | None:
 
 
 def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = False) -> SqlText | None:
-    """Return ``sql`` as an expression or a DEFAULT; None after reporting a problem at ``value``."""
+    """Parse ``sql`` as an expression or a DEFAULT; return None after reporting a problem at ``value``."""
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
     try:
-        return ddl.default(sql) if default else ddl.expression(sql, columns)
+        return ddl.read_default(sql) if default else ddl.read_expression(sql, columns)
     except SqlError as error:
         fix = syntax_fix(sql, f"Correct `{shown(sql)}`.")
         value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", fix)
@@ -152,13 +153,13 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
 
 
 def syntax_fix(text: str, otherwise: str) -> str:
-    """Return the fix for broken SQL: add quotes if a YAML comma seems to have cut it off."""
+    """Return the fix for invalid SQL: to add quotes, if a comma in ``{…}`` seems to have cut it off."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 
 
 def _keyword(words: Mapping[str, T]) -> Kind:
-    """Return the kind for one of ``words``. A word that means None sets no value in the model."""
+    """Return the kind for one of ``words``, given what each means. The model holds the meaning."""
     written = {meaning: word for word, meaning in words.items()}
     return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 

@@ -1,7 +1,7 @@
 """Render SQL from templates.
 
-All SQL in migrations, and all SQL that builds a schema in memory, comes from the ``*.sql.j2`` templates. They ship with
-the package. A project can replace each with a file of the same name in its templates folder.
+The ``*.sql.j2`` templates write all SQL of generated migrations, and the SQL that builds a schema in memory. They ship
+with the package. A project can replace each with a file of the same name in its templates folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import jinja2
 
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache
+from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache_folder
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
@@ -40,7 +40,7 @@ _OPTIONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The top of a migration: its title, remarks for reviewers, and the migrations that it depends on."""
+    """The comment at the top of a migration: title, remarks for reviewers, and the migrations it depends on."""
 
     title: str
     remarks: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedStep:
-    """A step with its SQL."""
+    """A step of a migration: its description for the comment above it, what it costs, and its SQL."""
 
     words: str
     cost: str
@@ -65,25 +65,24 @@ def replaced_templates(folder: Path) -> tuple[str, ...]:
 
 
 class Renderer:
-    """Renders steps and migration files from one set of templates."""
+    """Renders SQL for actions, steps and whole migrations from one set of templates."""
 
     def __init__(self, templates: Path | None = None) -> None:
-        """Use the templates in the folder ``templates`` before those that ship with the package."""
+        """Use the templates in the folder ``templates``, and shipped templates for files that it lacks."""
         shipped = bundled("templates")
-        own = [templates] if templates is not None and replaced_templates(templates) else []
+        folders = [templates, shipped] if templates is not None and replaced_templates(templates) else [shipped]
         #: Whether the project's templates replace any that ship with the package.
-        self.is_customized = bool(own)
-        loaders = [jinja2.FileSystemLoader(folder, encoding="utf-8") for folder in [*own, shipped]]
-        folder = None if own else user_cache()
+        self.is_customized = len(folders) > 1
+        cache_folder = None if self.is_customized else user_cache_folder()
         self._environment = jinja2.Environment(  # noqa: S701 — SQL, not HTML
-            loader=jinja2.ChoiceLoader(loaders),
-            bytecode_cache=TemplateCache(folder, _OPTIONS) if folder is not None else None,
+            loader=jinja2.FileSystemLoader(folders, encoding="utf-8"),
+            bytecode_cache=TemplateCache(cache_folder, _OPTIONS) if cache_folder is not None else None,
             auto_reload=False,
             **_OPTIONS,
         )
         self._environment.filters.update(
-            above=_above,
-            beside=_beside,
+            above=_comment_above,
+            beside=_comment_beside,
             has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
             layout=layout,
             literal=_literal,
@@ -95,7 +94,9 @@ class Renderer:
         self._environment.tests["bare"] = is_bare
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
-        """Return ``step`` with the SQL of its template; ``guards`` are the columns of the guard table.
+        """Return ``step`` with the SQL of its actions.
+
+        ``guards`` maps each guard to its column in the migration's guard table, or to its label if left out.
 
         Raises:
             TemplateError: a template can't be used.
@@ -104,19 +105,19 @@ class Renderer:
         return RenderedStep(words=" ".join(step.words.split()), cost=step.cost, sql=sql)
 
     def action(self, action: Action, guards: Mapping[Guard, str] | None = None) -> str:
-        """Return the SQL of one action; each statement ends in a semicolon."""
+        """Return the SQL of one action. Each statement ends in a semicolon."""
         columns = {guard: (guards or {}).get(guard, guard.label) for guard in guards_of(action)}
         guard = next(iter(columns.values()), None)
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def clause(self, item: Table | Item) -> str:
-        """Return a CREATE TABLE without its semicolon, or a column or constraint as its clause."""
+        """Return a table as a CREATE TABLE without semicolon, or a column or constraint as its clause in one."""
         if isinstance(item, Table):
             return self._render("create_table.sql.j2", action=CreateTable(table=item)).strip().removesuffix(";")
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
 
     def migration(self, head: Head, steps: Sequence[Step]) -> str:
-        """Return the text of a migration file: head, guards, and each step under its description."""
+        """Return the text of a migration file: its head, the guard table, and the steps."""
         guards = _named_guards(action for step in steps for action in step.actions)
         rendered = [self.step(step, guards) for step in steps]
         columns = {name: guard.message for guard, name in guards.items()}
@@ -126,18 +127,20 @@ class Renderer:
     def _render(self, template: str, **values: object) -> str:
         try:
             return self._environment.get_template(template).render(**values)
+        except jinja2.TemplateNotFound as error:
+            raise _template_error(template, f"there is no template {error.name}") from None
         except jinja2.TemplateSyntaxError as error:
-            raise _broken(error.filename or template, error.message, error.lineno) from None
+            raise _template_error(error.filename or template, error.message, error.lineno) from None
         except jinja2.TemplateError as error:
-            raise _broken(template, error.message) from None
+            raise _template_error(template, error.message) from None
         except UnicodeDecodeError as error:
-            raise _broken(template, f"it is not UTF-8: {error.reason}") from None
+            raise _template_error(template, f"it is not UTF-8: {error.reason}") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise _broken(template, f"{type(error).__name__}: {error}") from None
+            raise _template_error(template, f"{type(error).__name__}: {error}") from None
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """Return a unique guard table column for each guard, named after the guard's label."""
+    """Return a unique column name in the guard table for each guard, made from the guard's label."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
@@ -147,7 +150,7 @@ def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
     return named
 
 
-def _broken(file: str, message: str | None, line: int | None = None) -> TemplateError:
+def _template_error(file: str, message: str | None, line: int | None = None) -> TemplateError:
     fix = "Correct it, or delete it to use the one that ships with waiaas-migrate."
     return TemplateError([Problem(file=file, line=line, what=f"can't use the template: {message}.", fix=fix)])
 
@@ -156,17 +159,17 @@ _name = lru_cache(maxsize=4096)(sql_name)
 
 
 def _literal(value: str) -> str:
-    """Return ``value`` as a literal without backslashes: yoyo's splitter, sqlparse, misreads them."""
+    """Return ``value`` as an SQL literal without backslashes, which yoyo's parser, sqlparse, misreads."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 
 def _quoted(message: str) -> str:
-    """Return ``message`` as a name in double quotes, without a backslash before a quote."""
+    """Return ``message`` in double quotes as an SQL name. sqlparse misreads a backslash before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
 
 
-def _beside(comment: str | None) -> str:
-    """Return ``comment`` for the end of a line."""
+def _comment_beside(comment: str | None) -> str:
+    """Return ``comment`` as an SQL comment for the end of a line; "" for None."""
     if not comment:
         return ""
     lines = comment.splitlines()
@@ -175,6 +178,6 @@ def _beside(comment: str | None) -> str:
     return " /* " + "\n   ".join(line.replace("*/", "* /") for line in lines) + " */"
 
 
-def _above(comment: str | None) -> str:
-    """Return ``comment`` on separate lines."""
+def _comment_above(comment: str | None) -> str:
+    """Return ``comment`` as indented lines of SQL comments; "" for None."""
     return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())

@@ -1,8 +1,8 @@
-"""Keep compiled templates between runs, as Python keeps compiled modules.
+"""Cache compiled templates on disk, as Python caches compiled modules.
 
-Jinja takes longer to compile the templates than to render a hundred tables with them. So the package's
-templates are kept, compiled, in the user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``). They are code, so the
-folder is used only if nobody else can write to it. Otherwise, templates are compiled each time.
+Jinja takes longer to compile the shipped templates than to render a hundred tables with them. The cache is in the
+user's cache folder (``XDG_CACHE_HOME`` or ``~/.cache``). Compiled templates are Python code, so the cache is used only
+if no other user can write to it.
 """
 
 from __future__ import annotations
@@ -18,38 +18,39 @@ from jinja2.bccache import Bucket
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):
-    """Compiled templates in ``folder``, one file each, for a Jinja environment with ``options``."""
+    """A folder of compiled templates for Jinja environments that have the options ``options``."""
 
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
         super().__init__(str(folder), "%s")
-        self._made_by = repr((jinja2.__version__, sorted(options.items())))
+        self._compiler = repr((jinja2.__version__, sorted(options.items())))
 
     def get_source_checksum(self, source: str) -> str:
         """Return a hash of everything that affects the compiled template."""
-        # Jinja compiles in the results of filters and tests on constants; the shipped templates use none of these.
-        return hashlib.sha256(f"{self._made_by}\n{source}".encode()).hexdigest()
+        # Filters don't affect it: Jinja runs them at compile time only on constants, which no shipped template does.
+        return hashlib.sha256(f"{self._compiler}\n{source}".encode()).hexdigest()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write the file of ``bucket``; ignore failures."""
+        """Write a compiled template to its file; ignore failures, because the cache is optional."""
         with contextlib.suppress(OSError):
             super().dump_bytecode(bucket)
 
 
-def user_cache() -> Path | None:
-    """Return the folder for compiled templates; None if it can't be created, or others can write to it."""
+def user_cache_folder() -> Path | None:
+    """Return the cache folder, created if missing; None if it can't be created or others can write to it."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = base / "waiaas-migrate" / "templates"
-        # Under sudo, HOME may still belong to another user: leave no files there that the user can't delete.
-        if not base.is_absolute() or not _is_own(base if base.exists() else base.parent):
+        # Under sudo, HOME may belong to another user, who couldn't delete files of root.
+        if not base.is_absolute() or not _is_owned(base if base.exists() else base.parent):
             return None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder if _is_own(folder) and not _is_open_to_others(folder) else None
+        return folder if _is_owned(folder) and not _is_open_to_others(folder) else None
     except (OSError, RuntimeError):  # RuntimeError if there is no home folder
         return None
 
 
-def _is_own(folder: Path) -> bool:
+def _is_owned(folder: Path) -> bool:
+    """Return whether the folder belongs to the current user; always true on Windows."""
     return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
 
 

@@ -1,7 +1,7 @@
-"""Resolve plain scalars as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
+"""Convert the text of YAML scalars to values, as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
 
-PyYAML reads YAML 1.1, in which ``ON``, ``NO`` and ``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90 and
-``2020-01-01`` is a date. Authors of a schema mean none of these.
+PyYAML converts as YAML 1.1 does: ``ON``, ``NO`` and ``yes`` become booleans, ``0777`` becomes 511, ``1:30`` becomes 90,
+and ``2020-01-01`` becomes a date. An author of schema.yaml means none of these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 #: SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
-#: More characters than any 64-bit integer needs in any base, even with some leading zeros.
+#: No 64-bit integer needs as many characters in any base, even with some leading zeros.
 _LONGEST_INTEGER = 100
 
 _TAG = "tag:yaml.org,2002:"
@@ -30,7 +30,7 @@ TEXT_TAG, SEQUENCE_TAG, MAPPING_TAG = _TAG + "str", _TAG + "seq", _TAG + "map"
 
 
 class ScalarError(ValueError):
-    """A scalar that can't be resolved; the text is the problem, with its ``fix``."""
+    """A scalar has no value that can be used. The message says why, and ``fix`` what to do."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what)
@@ -38,18 +38,18 @@ class ScalarError(ValueError):
 
 
 def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
-    """Return the value of a scalar; ``plain`` means that it has no quotes.
+    """Return the value of a scalar; ``plain`` says that it has no quotes in the file.
 
     Raises:
-        ScalarError: it is an integer of more than 64 bits, or has a tag other than ``!`` or ``!!str``.
+        ScalarError: the scalar is an integer of more than 64 bits, or has a tag other than ``!`` or ``!!str``.
     """
     if tag and tag not in ("!", TEXT_TAG):
-        raise refused_tag(tag)
+        raise tag_error(tag)
     return _resolve_plain(text) if plain and not tag else text
 
 
-def refused_tag(tag: str) -> ScalarError:
-    """Return the error for a tag. Tags are never executed and never create objects."""
+def tag_error(tag: str) -> ScalarError:
+    """Return the error for a tag. A tag such as ``!!python/object`` would create an object, so none is accepted."""
     short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
     return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
 

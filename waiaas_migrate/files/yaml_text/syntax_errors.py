@@ -1,4 +1,4 @@
-"""Explain PyYAML's syntax errors in plain words."""
+"""Translate PyYAML's syntax errors into problems with a fix."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import yaml
 
 from waiaas_migrate.files.problem_report import Origin
 
-_TAB = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
-_QUOTE = "or put a value that has a comma or bracket in quotes."
+_TAB_EXPLANATION = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
+_ADD_QUOTES = "or put a value that has a comma or bracket in quotes."
 
-#: Patterns for the messages of libyaml and of PyYAML's own parser, each with the problem and its fix.
+#: Patterns for messages of libyaml and of PyYAML's Python parser, each with the problem and its fix.
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
-    r"tab character that violates indentation": _TAB,
+    r"tab character that violates indentation": _TAB_EXPLANATION,
     r"mapping values are not allowed": (
         "unexpected colon.",
         "Put a value that contains `: ` in quotes, or correct the indentation of this line.",
@@ -22,8 +22,8 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
         "the quote that opens here is never closed.",
         "Close it, or double a quote that belongs to the text.",
     ),
-    r"',' or '\]'": ("the list that opens here is not closed.", f"Add the missing `,` or `]`, {_QUOTE}"),
-    r"',' or '\}'": ("the mapping that opens here is not closed.", f"Add the missing `,` or `}}`, {_QUOTE}"),
+    r"',' or '\]'": ("the list that opens here is not closed.", f"Add the missing `,` or `]`, {_ADD_QUOTES}"),
+    r"',' or '\}'": ("the mapping that opens here is not closed.", f"Add the missing `,` or `}}`, {_ADD_QUOTES}"),
     r"(did not find expected key|expected <block end>|expected '-' indicator)": (
         "this does not fit the lines above.",
         "Correct the indentation, or put the whole value in quotes.",
@@ -44,39 +44,44 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
     r"incompatible YAML document": ("unknown YAML version.", "Remove the %YAML line."),
     r"undefined tag handle": ("unknown tag.", "Put a value that begins with `!` in quotes."),
 }
-#: The markers that git writes at a merge conflict.
-_CONFLICT = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
+#: The marker that git writes at the start of a merge conflict.
+_CONFLICT_MARKER = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
 
 
 def is_too_deep(error: yaml.YAMLError) -> bool:
-    """Return whether the parser gave up because brackets are nested too deeply."""
+    """Return whether the parser gave up because lists and mappings are nested too deeply."""
     return "maximum nesting depth" in str(getattr(error, "problem", None) or error)
 
 
 def explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, str]:
     """Return the place of a syntax error, the problem, and its fix."""
-    if conflict := _CONFLICT.search(text):
+    if conflict := _CONFLICT_MARKER.search(text):
         line = text.count("\n", 0, conflict.start()) + 1
         fix = "Keep what both branches need, and remove git's marks."
         return Origin(file=name, line=line, column=1), "a merge conflict begins here.", fix
     mark = getattr(error, "problem_mark", None)
-    what, fix = _explanation(str(getattr(error, "problem", None) or error), _character(text, mark))
+    what, fix = _explanation(str(getattr(error, "problem", None) or error), _character_at(text, mark))
     if "closed" in what:
-        # The opening quote or bracket is more useful than the place where the parser noticed the error.
+        # Report the opening quote or bracket, not the place where the parser noticed that the other is missing.
         mark = getattr(error, "context_mark", None) or mark
     if mark is None:
         return Origin(file=name), what, fix
     return Origin(file=name, line=mark.line + 1, column=mark.column + 1), what, fix
 
 
-def _character(text: str, mark: yaml.Mark | None) -> str:
+def _character_at(text: str, mark: yaml.Mark | None) -> str:
+    """Return the character at ``mark``; "" without a mark or at the end of the text."""
     lines = text.splitlines()
     return lines[mark.line][mark.column : mark.column + 1] if mark is not None and mark.line < len(lines) else ""
 
 
 def _explanation(problem: str, character: str) -> tuple[str, str]:
     if "cannot start any token" in problem:
-        return _TAB if character == "\t" else (f"a value can't begin with `{character}`.", "Put the value in quotes.")
+        return (
+            _TAB_EXPLANATION
+            if character == "\t"
+            else (f"a value can't begin with `{character}`.", "Put the value in quotes.")
+        )
     for pattern, explanation in _EXPLANATIONS.items():
         if re.search(pattern, problem):
             return explanation

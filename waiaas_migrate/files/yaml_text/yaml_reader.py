@@ -1,8 +1,7 @@
 """Read YAML text into an immutable tree in which every value has its line and column.
 
-The tree is built from PyYAML's events. PyYAML's composer isn't used: it recurses without a limit, lets duplicate keys
-overwrite each other, and does not limit the expansion of aliases. Nothing is ever executed: a tag outside YAML's
-core is an error.
+The tree is built from the events of PyYAML's parser. PyYAML's own trees aren't used, because reading them recurses
+without a limit, duplicate keys overwrite each other, and aliases may expand without a limit.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ from waiaas_migrate.files.yaml_text.scalars import Scalar
 from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
-#: libyaml is many times faster, but some builds of PyYAML lack it.
+#: PyYAML's binding to libyaml, which is many times faster than its Python parser. Some builds lack it.
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-#: A schema needs ten levels. Without a limit, libyaml takes seconds for 100,000 open brackets.
+#: How deep lists and mappings may be nested. A schema needs ten levels; for 100,000, libyaml takes seconds.
 DEEPEST = 64
-#: The most values in one file, with aliases expanded.
+#: How many values a file may hold, with aliases expanded.
 MOST_VALUES = 1_000_000
 #: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 can't encode.
-_UNHOLDABLE = re.compile("[\\0\ud800-\udfff]")
+_NOT_IN_SQL = re.compile("[\\0\ud800-\udfff]")
 
-#: A position from PyYAML, or from its binding to libyaml.
+#: A position from PyYAML. Its Python parser and its binding to libyaml have unrelated classes for positions.
 Mark = Any
-#: An event that begins a list or a mapping.
+#: The first event of a list or a mapping.
 Event = Any
 
-# The nodes are named tuples: a large schema has 100,000 of them, and frozen dataclasses take three times as long.
+# Nodes are named tuples: a large schema has 100,000 nodes, and frozen dataclasses take three times as long.
 
 
 class ScalarNode(NamedTuple):
-    """A single value; ``text`` is the text in the file, without quotes."""
+    """A single value, and its text in the file without quotes."""
 
     value: Scalar
     text: str
@@ -62,7 +61,7 @@ class Entry(NamedTuple):
 
 
 class MappingNode(NamedTuple):
-    """A mapping; its keys are unique and in the order of the file."""
+    """A mapping, in the order of the file. Keys are unique."""
 
     entries: tuple[Entry, ...]
     mark: Mark
@@ -72,18 +71,18 @@ Node = ScalarNode | SequenceNode | MappingNode
 
 
 def position(node: Node) -> tuple[int, int]:
-    """Return the line and the column, from 1, at which a node begins."""
+    """Return the line and the column at which a node begins, both counted from 1."""
     return node.mark.line + 1, node.mark.column + 1
 
 
-def join(path: str, key: str) -> str:
-    """Return the key path of ``key`` below ``path``; a key that isn't a single word is quoted."""
+def append_key(path: str, key: str) -> str:
+    """Return the key path ``path.key``, with quotes around a key that isn't a single word."""
     word = key if key.replace("-", "_").isidentifier() else f'"{shown(key)}"'
     return f"{path}.{word}" if path else word
 
 
 def as_data(node: Node) -> Data:
-    """Return a node as plain data."""
+    """Return the values in a node as lists, dicts and scalars."""
     match node:
         case ScalarNode(value=value):
             return value
@@ -94,10 +93,15 @@ def as_data(node: Node) -> Data:
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
-    """Return the tree of a YAML file, which messages call ``name``; ``missing`` is the fix if it does not exist.
+    """Return the tree of a YAML file.
+
+    Args:
+        path: the file.
+        name: what messages call the file.
+        missing: the fix that the error suggests if the file doesn't exist.
 
     Raises:
-        SchemaFileError: lists every problem with the file's YAML.
+        SchemaFileError: the file can't be read; the error lists every problem with its YAML.
     """
     text = read_text(path, name, missing=missing)
     if not isinstance(text, str):
@@ -106,7 +110,7 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
 
 
 def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
-    """Return the tree of a YAML text; see :func:`read_yaml`."""
+    """Return the tree of a YAML text; raise what :func:`read_yaml` raises."""
     stream = loader(text)
     reader = _Reader(stream, name)
     root = None
@@ -114,7 +118,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         root = reader.document()
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and is_too_deep(error):
-            # libyaml reads ahead, and some builds give up before we reach the first bracket past our limit.
+            # Some builds of libyaml read ahead and give up before `_Reader` gets to the place that is too deep.
             return parse_yaml(text, name=name, loader=yaml.SafeLoader)
         reader.report.add(*explain(error, text, name))
     except _Stop:
@@ -130,11 +134,11 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
 
 
 class _Stop(Exception):
-    """The reader can't continue; the reason is in the report."""
+    """The reader can't continue. Its report has the reason."""
 
 
 class _Reader:
-    """Builds the tree from events."""
+    """Builds a tree from parser events."""
 
     def __init__(self, stream: Any, name: str) -> None:  # noqa: ANN401 — PyYAML's loaders have no type in common
         self._stream, self._name = stream, name
@@ -144,38 +148,35 @@ class _Reader:
         self._depth = 0
         #: Nodes by anchor, with the number of values in each node; None while a node is being read.
         self._anchors: dict[str, tuple[Node, int] | None] = {}
-        #: The number of values so far, with aliases expanded.
-        self._values = 0
+        #: The number of values read so far, with aliases expanded.
+        self._value_count = 0
 
     def document(self) -> Node | None:
-        """Read the whole stream, which may hold one document."""
+        """Return the tree of the only document; None if the stream is empty."""
         root: Node | None = None
-        documents = 0
         for event in iter(self._stream.get_event, None):
             if isinstance(event, yaml.NodeEvent):
                 root = self._node(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._stop(event.start_mark, "a second document begins here.", "Remove the `---`.")
+            elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                self._stop(event.start_mark, "a second document begins here.", "Remove the `---`.")
         return root
 
     def _node(self, event: yaml.NodeEvent) -> Node:
         """Read the node that begins with ``event``."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
-        before = self._values
-        self._count(1, event.start_mark)
+        before = self._value_count
+        self._count_values(1, event.start_mark)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         node = self._scalar(event) if isinstance(event, yaml.ScalarEvent) else self._collection(event)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (node, self._values - before)
+            self._anchors[event.anchor] = (node, self._value_count - before)
         return node
 
-    def _count(self, number: int, mark: Mark) -> None:
-        self._values += number
-        if self._values > MOST_VALUES:
+    def _count_values(self, number: int, mark: Mark) -> None:
+        self._value_count += number
+        if self._value_count > MOST_VALUES:
             what = f"the file holds more than {MOST_VALUES:,} values."
             self._stop(mark, what, "Check that it is the file you mean.")
 
@@ -187,8 +188,8 @@ class _Reader:
             value = scalars.resolve(text, plain=is_plain, tag=event.tag)
         except scalars.ScalarError as error:
             self._add(event.start_mark, str(error), error.fix)
-        # Only escapes in double quotes can produce these, and SQL text can't contain them.
-        if not is_plain and _UNHOLDABLE.search(text):
+        # Only escapes in double quotes can produce these characters: `read_text` refuses files that contain them.
+        if not is_plain and _NOT_IN_SQL.search(text):
             self._add(event.start_mark, "the text contains a character that SQL can't hold.", "Remove the escape.")
         return ScalarNode(value, text, event.start_mark)
 
@@ -201,18 +202,18 @@ class _Reader:
         if anchor is None:
             self._stop(mark, f"the alias `*{name}` is inside the value that it repeats.", "Write the value out.")
         node, size = anchor
-        self._count(size, mark)
+        self._count_values(size, mark)
         return node
 
     def _collection(self, event: Event) -> Node:
         if self._depth >= DEEPEST:
-            # A key path this deep would fill the screen; the line and column are enough.
+            # Report only line and column: a key path of this depth would fill the screen.
             self._steps.clear()
             what = f"values are nested more than {DEEPEST} deep."
             self._stop(event.start_mark, what, "Look for brackets that are not closed.")
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "", "!", scalars.MAPPING_TAG if is_mapping else scalars.SEQUENCE_TAG):
-            error = scalars.refused_tag(event.tag)
+            error = scalars.tag_error(event.tag)
             self._add(event.start_mark, str(error), error.fix)
         self._depth += 1
         node = self._mapping(event.start_mark) if is_mapping else self._sequence(event.start_mark)
@@ -251,7 +252,7 @@ class _Reader:
     def _add(self, mark: Mark, what: str, fix: str) -> None:
         path = ""
         for step in self._steps:
-            path = join(path, step) if isinstance(step, str) else f"{path}[{step}]"
+            path = append_key(path, step) if isinstance(step, str) else f"{path}[{step}]"
         origin = Origin(file=self._name, line=mark.line + 1, column=mark.column + 1, path=path)
         self.report.add(origin, what, fix)
 

@@ -1,4 +1,4 @@
-"""Read typed values from a YAML tree; report each value of a wrong type with its place."""
+"""Read typed values from a YAML tree, and report each value of a wrong type with its place."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import NamedTuple, TypeVar
 
 from waiaas_migrate.files.problem_report import Origin, Report, listed, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import Scalar
-from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, SequenceNode, join, position
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, SequenceNode, append_key, position
 
 T = TypeVar("T")
 
-#: Words that are booleans in YAML 1.1 but text in YAML 1.2.
+#: Words that are booleans in YAML 1.1 but text in YAML 1.2, with the boolean to suggest.
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 class Value(NamedTuple):
-    """A value in the file.
+    """A value in a YAML file.
 
-    If the value does not have the wanted type, the methods report that and return None.
+    The methods that return the value as a type report a value of another type, and return None for it.
 
     Args:
-        node: the value.
-        key: the node of its key; in a list, the value's node.
+        node: the node of the value.
+        key: the node of the key that holds the value; in a list, the node of the value.
         file: the name of the file in messages.
-        report: collects the problems.
-        within: the mapping or list that holds the value.
+        report: the report to which problems are added.
+        within: the mapping or list that contains the value.
         step: the key or index of the value in ``within``.
     """
 
@@ -38,11 +38,11 @@ class Value(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Return the key path for messages."""
+        """Return the key path of the value, for messages."""
         if self.within is None:
             return ""
         above = self.within.path
-        return join(above, self.step) if isinstance(self.step, str) else f"{above}[{self.step}]"
+        return append_key(above, self.step) if isinstance(self.step, str) else f"{above}[{self.step}]"
 
     @property
     def origin(self) -> Origin:
@@ -51,7 +51,7 @@ class Value(NamedTuple):
 
     @property
     def key_origin(self) -> Origin:
-        """Return the place of the key that the value belongs to."""
+        """Return the place of the key that holds the value."""
         return self._origin(self.key)
 
     def _origin(self, node: Node) -> Origin:
@@ -63,7 +63,7 @@ class Value(NamedTuple):
         self.report.add(self.origin, what, fix)
 
     def key_problem(self, what: str, fix: str = "") -> None:
-        """Report a problem with the key, or with everything below it."""
+        """Report a problem with the key, or with the value as a whole."""
         self.report.add(self.key_origin, what, fix)
 
     def _unexpected(self, wanted: str, fix: str) -> None:
@@ -71,39 +71,39 @@ class Value(NamedTuple):
 
     @property
     def scalar(self) -> Scalar:
-        """Return the single value; None for null, a list or a mapping."""
+        """Return the scalar, without a check of its type; None for a list or a mapping."""
         return self.node.value if isinstance(self.node, ScalarNode) else None
 
     @property
     def is_null(self) -> bool:
-        """Return whether this is null, or nothing at all."""
+        """Return whether the value is null or left out, as in ``key:``."""
         return isinstance(self.node, ScalarNode) and self.node.value is None
 
     @property
     def is_mapping(self) -> bool:
-        """Return whether this is a mapping."""
+        """Return whether the value is a mapping."""
         return isinstance(self.node, MappingNode)
 
     @property
     def is_list(self) -> bool:
-        """Return whether this is a list."""
+        """Return whether the value is a list."""
         return isinstance(self.node, SequenceNode)
 
     def text(self, example: str = "") -> str | None:
-        """Return the value if it is nonempty text; ``example`` is a valid value for the message."""
+        """Return the value as nonempty text. The message about another value suggests ``example``."""
         scalar = self.scalar
         if isinstance(scalar, str) and scalar.strip():
             return scalar
         if isinstance(scalar, str):
-            self.problem("the text is empty.", _write(example))
+            self.problem("the text is empty.", _fix_with(example))
         elif isinstance(self.node, ScalarNode) and scalar is not None:
             self._unexpected("text", f'Put it in quotes: "{self.node.text}".')
         else:
-            self._unexpected("text", _write(example))
+            self._unexpected("text", _fix_with(example))
         return None
 
     def sql(self) -> str | None:
-        """Return the value as SQL text; numbers, true, false and null are valid SQL, too."""
+        """Return the value as SQL. Numbers, true, false and null are written the same in SQL."""
         if isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str) and self.node.text:
             return self.node.text
         return self.text("an SQL expression")
@@ -117,7 +117,7 @@ class Value(NamedTuple):
         return None
 
     def word(self, words: Mapping[str, T]) -> T | None:
-        """Return the meaning of one of ``words``; case, and spaces or underscores between words, are ignored."""
+        """Return what a word means, given the known words; ignore case, and treat underscores as spaces."""
         text = self.scalar
         name = " ".join(text.replace("_", " ").lower().split()) if isinstance(text, str) else ""
         if name in words:
@@ -126,52 +126,55 @@ class Value(NamedTuple):
         return None
 
     def items(self, example: str) -> list[Value]:
-        """Return the values of a list; null is an empty list."""
+        """Return the values in a list; null is an empty list."""
         if isinstance(self.node, SequenceNode):
             return [Value(item, item, self.file, self.report, self, at) for at, item in enumerate(self.node.items)]
         if not self.is_null:
-            self._unexpected("a list", _write(example))
+            self._unexpected("a list", _fix_with(example))
         return []
 
     def scalar_entries(self, example: str) -> list[tuple[Scalar, Value]]:
-        """Return the keys of a mapping with their values, in order; null is an empty mapping."""
+        """Return the keys and values of a mapping, in order; null is an empty mapping."""
         if isinstance(self.node, MappingNode):
             file, report = self.file, self.report
             return [(key.value, Value(value, key, file, report, self, key.text)) for key, value in self.node.entries]
         if not self.is_null:
-            self._unexpected("a mapping", _write(example))
+            self._unexpected("a mapping", _fix_with(example))
         return []
 
     def entries(self, example: str) -> list[tuple[str, Value]]:
-        """Return the keys of a mapping with their values; report keys that are not text."""
+        """Return the keys and values of a mapping; report keys that are not text."""
         pairs = self.scalar_entries(example)
         found = [(key, value) for key, value in pairs if isinstance(key, str)]
         if len(found) < len(pairs):
-            _report_keys(pairs, None, {})
+            _report_invalid_keys(pairs, None, {})
         return found
 
     def fields(self, known: Collection[str], example: str, instead: Mapping[str, str]) -> dict[str, Value]:
-        """Return the values of a mapping by key, and report unknown keys.
+        """Return the values of a mapping by key; report unknown keys.
 
-        ``example`` is a valid mapping for the message; ``instead`` maps other tools' keys to their replacements here.
+        Args:
+            known: the known keys.
+            example: a valid mapping, for messages.
+            instead: keys that other tools use, each with the fix to suggest.
         """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
         if len(found) < len(pairs):
-            _report_keys(pairs, known, instead)
+            _report_invalid_keys(pairs, known, instead)
         return found
 
 
-def _report_keys(
+def _report_invalid_keys(
     pairs: Iterable[tuple[Scalar, Value]], known: Collection[str] | None, instead: Mapping[str, str]
 ) -> None:
-    """Report the keys that are not text, and those that are not ``known``."""
+    """Report the keys that are not text or, unless ``known`` is None, not known."""
     for key, value in pairs:
         text = "null" if key is None else str(key).lower()
         if text in instead and (known is None or key not in known):
             value.key_problem(f"unknown key `{shown(text)}`.", instead[text])
         elif not isinstance(key, str):
-            # A key such as `1`, `true` or `null`, probably meant as a name.
+            # A key such as `1`, `true` or `null`, probably meant as text.
             value.key_problem(f"the key is {described(value.key)}, not text.", f'Put it in quotes: "{text}".')
         elif known is not None and key not in known:
             value.key_problem(f"unknown key `{shown(key)}`.", suggestion(key, known, f"Known keys: {listed(known)}."))
@@ -194,5 +197,5 @@ def described(node: Node) -> str:
             return f"the text `{shown(node.text)}`" if node.text else "an empty text"
 
 
-def _write(example: str) -> str:
+def _fix_with(example: str) -> str:
     return f"Write {example}." if example else ""

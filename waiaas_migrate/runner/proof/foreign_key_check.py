@@ -93,7 +93,7 @@ class ForeignKeyCheck:
         return tuple(notices)
 
     def _read_keys(self, facts: CatalogFacts | None) -> tuple[Key, ...]:
-        has_keys = (read_facts(self._connection) if facts is None else facts).has_keys
+        has_keys = (read_facts(self._connection) if facts is None else facts).may_have_foreign_keys
         return read_keys(self._connection) if has_keys else ()
 
     def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:

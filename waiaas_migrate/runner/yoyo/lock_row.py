@@ -61,7 +61,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
         try:
             facts = read_facts(self._connection)
             refuse_impostors(self._connection, facts)
-            lock = _read_lock(self._connection) if facts.has_lock else None
+            lock = _read_lock(self._connection) if facts.has_lock_table else None
             if lock is None:
                 return LockState(facts=facts)
             if not _is_held(*lock):

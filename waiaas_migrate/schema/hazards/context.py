@@ -18,7 +18,7 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 class HazardContext:
     """The schema after a migration, with its tables by folded name, and all changes of the migration.
 
-    ``satisfied`` are the CHECKs, with the folded name of their table, that the values given to new columns satisfy.
+    ``satisfied`` are CHECKs that every value of a new column meets, each with the folded name of its table.
     """
 
     new: Schema

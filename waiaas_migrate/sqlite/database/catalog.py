@@ -47,16 +47,16 @@ class CatalogRow:
 class CatalogFacts:
     """The objects that users declared, with their fingerprint and folded names.
 
-    ``has_keys``, ``has_strict``, ``has_lock``: there may be foreign keys, STRICT tables, and plain yoyo's lock table.
-    ``impostor`` is the name of a bookkeeping table, such as ``yoyo_lock``, if a view, trigger or virtual table has it.
+    ``has_lock_table``: plain yoyo's lock table exists. ``impostor`` is the name of a bookkeeping table, such as
+    ``yoyo_lock``, if a view, trigger or virtual table has that name.
     """
 
     rows: tuple[CatalogRow, ...]
     fingerprint: str
     names: frozenset[str]
-    has_keys: bool
-    has_strict: bool
-    has_lock: bool
+    may_have_foreign_keys: bool
+    may_have_strict_tables: bool
+    has_lock_table: bool
     impostor: str | None
 
 
@@ -110,9 +110,9 @@ def _facts(text: str) -> CatalogFacts:
         rows=rows,
         fingerprint=fingerprint(rows),
         names=frozenset(row.name.lower() for row in rows),
-        has_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
-        has_strict=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
-        has_lock=any(row.name.lower() == _LOCK for row in records),
+        may_have_foreign_keys=any(row.kind == "table" and "REFERENCES" in row.sql.upper() for row in rows),
+        may_have_strict_tables=any(row.kind == "table" and _STRICT.search(row.sql) for row in rows),
+        has_lock_table=any(row.name.lower() == _LOCK for row in records),
         impostor=next((row.name for row in records if row.kind != "table" or row.is_virtual), None),
     )
 

@@ -30,7 +30,7 @@ def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
     """
     from tempfile import NamedTemporaryFile  # not needed for an existing file
 
-    if database.was_there:
+    if database.existed_before:
         raise DatabaseFileError(
             f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
         )

@@ -113,7 +113,7 @@ def _verb(statement: str) -> str:
     return found[1].upper() if found else ""
 
 
-def memory() -> sqlite3.Connection:
+def open_memory() -> sqlite3.Connection:
     """Return a new database in memory, in autocommit mode, without enforced foreign keys.
 
     Its statements reach no file, and Ctrl-C interrupts them. A limit prevents ATTACH; unlike an authorizer, it costs no
@@ -131,7 +131,7 @@ def memory() -> sqlite3.Connection:
     return connection
 
 
-def lacks_database(connection: sqlite3.Connection) -> bool:
+def has_skipped_attach(connection: sqlite3.Connection) -> bool:
     """Return whether an ATTACH was skipped, so that statements may miss a database."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
@@ -194,9 +194,9 @@ def _stand_in(connection: sqlite3.Connection, kind: str, name: str) -> None:
         connection.stand_ins |= {(kind, name)}
 
 
-def copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+def copy_database(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return another database in memory with the same content."""
-    other = memory()
+    other = open_memory()
     if isinstance(connection, _Memory):
         for kind, name in sorted(connection.stand_ins):
             _stand_in(other, kind, name)
@@ -214,7 +214,7 @@ def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) ->
     Raises:
         sqlite3.Error: SQLite refuses a statement.
     """
-    other = memory()
+    other = open_memory()
     order = ("table", "index", "view", "trigger")
     for row in sorted(catalog, key=lambda row: order.index(row.kind)):
         with suppress(sqlite3.Error) if skip_refused else nullcontext():
@@ -229,7 +229,7 @@ def drop_triggers(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA writable_schema = RESET")
 
 
-def empty(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
+def delete_rows(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
     """Delete all rows of ``tables``. Drop the triggers first, so that none fires, and create them again."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)

@@ -28,13 +28,13 @@ class Database:
         name: its name in messages.
         file: its path; None if it is in memory.
         uri: the ``file:`` URI, if one was given.
-        was_there: the file existed before, and must not be created again if it is missing.
+        existed_before: the file existed before, and must not be created again if it is missing.
     """
 
     name: str
     file: str | None
     uri: str | None = None
-    was_there: bool = False
+    existed_before: bool = False
 
     @property
     def path(self) -> Path | None:

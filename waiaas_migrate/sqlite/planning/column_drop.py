@@ -9,7 +9,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.table_text import drops_cleanly
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.quoted_strings import is_text_term
+from waiaas_migrate.sqlite.reading.quoted_strings import is_string_term
 
 
 def can_drop_column(table: TableChanges, column: Column) -> bool:
@@ -58,7 +58,7 @@ def _schema_allows(transition: Transition) -> bool:
     parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
     dropped = {fold(table.name) for table in transition.dropped(Table)}
     return not (
-        any(part.expression is not None and is_text_term(part.expression.sql) for part in parts)
+        any(part.expression is not None and is_string_term(part.expression.sql) for part in parts)
         or any(dropped & names_in(text) for text in statements(transition.new))
         or any('""' in text for text in statements(transition.old))
     )

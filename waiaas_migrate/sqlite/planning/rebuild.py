@@ -16,8 +16,8 @@ from waiaas_migrate.sqlite.planning.row_values import guards, keeps_values, over
 from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, unqualified
-from waiaas_migrate.sqlite.reading.grammar import significant, tokenize
+from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, without_table_prefix
+from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 
@@ -77,7 +77,7 @@ def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.Gu
     steps = None
     # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
     # legacy mode would leave that name in the CHECK.
-    checks = [(check, unqualified(check.expression.sql, new.name)) for check in new.checks]
+    checks = [(check, without_table_prefix(check.expression.sql, new.name)) for check in new.checks]
     names_itself = any(text != check.expression.sql for check, text in checks)
     # With strings in double quotes, the text can't be edited: a new column could capture one.
     if not (names_itself or table.strings):
@@ -151,7 +151,7 @@ def _placeholder_value(new: Table) -> a.Assignment:
 
 def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression, in which a bare name would be a column."""
-    tokens = significant(tokenize(default.sql))
+    tokens = without_comments(tokenize(default.sql))
     if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
         return sql_value(tokens[0].name)
     return default.sql

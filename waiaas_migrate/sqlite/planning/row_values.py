@@ -14,11 +14,11 @@ from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import lists, values_held
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.memory import memory
+from waiaas_migrate.sqlite.database.memory import open_memory
 from waiaas_migrate.sqlite.planning.actions import Assignment, GuardNoRow, UpdateRows
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.quoted_strings import as_names
+from waiaas_migrate.sqlite.reading.quoted_strings import quote_as_names
 from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
 _QUERY = re.compile(r"(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
@@ -217,13 +217,13 @@ def _passes(check: Check, columns: Collection[Column]) -> bool:
     """
     backfills = {column.name: column.hints.backfill.sql for column in columns if column.hints.backfill is not None}
     names = ", ".join(map(quote_name, backfills))
-    values = ", ".join(f"({as_names(sql)})" for sql in backfills.values())
-    with closing(memory()) as scratch:
+    values = ", ".join(f"({quote_as_names(sql)})" for sql in backfills.values())
+    with closing(open_memory()) as scratch:
         try:
             scratch.execute(f"CREATE TABLE filled ({', '.join(map(_definition, columns))})")
             scratch.execute(f"INSERT INTO filled {f'({names}) VALUES ({values})' if backfills else 'DEFAULT VALUES'}")
             # NULL passes a CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
-            (broken,) = scratch.execute(f"SELECT NOT ({as_names(check.expression.sql)}) FROM filled").fetchone()
+            (broken,) = scratch.execute(f"SELECT NOT ({quote_as_names(check.expression.sql)}) FROM filled").fetchone()
         except sqlite3.Error:
             return False
     return not broken

@@ -12,8 +12,8 @@ from dataclasses import replace
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import is_internal
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost, Effects, Tally
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, tokenize, without_comments
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) (?P<where>.+?):(?: |\Z)")
 
@@ -35,7 +35,7 @@ def effects_of_sql(statements: Sequence[str]) -> Effects:
     hazards = tuple(_announced(statements))
     try:
         for statement in statements:
-            _Statement(significant(tokenize(statement)), tally).add()
+            _Statement(without_comments(tokenize(statement)), tally).add()
     except (SqlError, _Unclear):
         return replace(WORST_CASE, hazards=hazards)
     return tally.effects(hazards)
@@ -62,12 +62,12 @@ class _Statement:
         if any(is_internal(name) and not fold(name).startswith("sqlite_") for name in names):
             raise _Unclear  # the statement uses a bookkeeping table
         self._words = {token.word for token in tokens}
-        self._cursor = Cursor(tokens)
+        self._reader = TokenReader(tokens)
         self._tally = tally
 
     def add(self) -> None:
         """Add the effects of the statement, or raise _Unclear if they are not certain."""
-        match self._cursor.next().word:
+        match self._reader.next().word:
             case "CREATE":
                 self._create()
             case "ALTER":
@@ -81,54 +81,54 @@ class _Statement:
                 self.add()
             case "SELECT":
                 self._select()
-            case "PRAGMA" if fold(self._cursor.name()) in _HARMLESS:
+            case "PRAGMA" if fold(self._reader.read_name()) in _HARMLESS:
                 pass
             case _:
                 raise _Unclear
 
     def _table(self) -> str:
         """Read the name of a table in the main database."""
-        name = self._cursor.name()
-        if self._cursor.accept("."):
+        name = self._reader.read_name()
+        if self._reader.accept("."):
             if fold(name) != "main":
                 raise _Unclear
-            name = self._cursor.name()
+            name = self._reader.read_name()
         if is_internal(name):
             raise _Unclear
         return name
 
     def _skip_to(self, *words: str) -> None:
         """Go to the next of ``words`` outside parentheses."""
-        while self._cursor.peek() not in words:
-            if self._cursor.peek() == "(":
-                self._cursor.balanced()
+        while self._reader.peek() not in words:
+            if self._reader.peek() == "(":
+                self._reader.read_parentheses()
             else:
-                self._cursor.next()
+                self._reader.next()
 
     def _create(self) -> None:
-        cursor, tally = self._cursor, self._tally
-        kind = cursor.next().word
+        reader, tally = self._reader, self._tally
+        kind = reader.next().word
         if kind in ("VIRTUAL", "UNIQUE"):
-            cursor.expect("TABLE" if kind == "VIRTUAL" else "INDEX")
-        cursor.accept("IF", "NOT", "EXISTS")
+            reader.expect("TABLE" if kind == "VIRTUAL" else "INDEX")
+        reader.accept("IF", "NOT", "EXISTS")
         name = self._table()
         match kind:
             case "TABLE":
-                has_rows = cursor.accept("AS")
+                has_rows = reader.accept("AS")
                 tally.create(name, Cost.SCAN if has_rows else Cost.CONSTANT)
                 tally.changes_rows |= has_rows
                 tally.changes_keys |= "REFERENCES" in self._words
             case "INDEX" | "UNIQUE":
-                cursor.expect("ON")
+                reader.expect("ON")
                 tally.index(self._table())
             case "VIRTUAL":
-                cursor.expect("USING")
+                reader.expect("USING")
                 tally.create(name, Cost.CONSTANT)
-                if fold(cursor.name()) not in _MODULES:
+                if fold(reader.read_name()) not in _MODULES:
                     raise _Unclear
             case "TRIGGER":
                 self._skip_to("ON")
-                cursor.expect("ON")
+                reader.expect("ON")
                 tally.touch(self._table(), Cost.CONSTANT)
             case "VIEW":
                 pass
@@ -136,39 +136,39 @@ class _Statement:
                 raise _Unclear
 
     def _alter(self) -> None:
-        cursor, tally = self._cursor, self._tally
-        cursor.expect("TABLE")
+        reader, tally = self._reader, self._tally
+        reader.expect("TABLE")
         table = self._table()
-        if cursor.accept("ADD"):
+        if reader.accept("ADD"):
             tally.touch(table, Cost.CONSTANT if _CHECKED.isdisjoint(self._words) else Cost.SCAN)
             tally.changes_keys |= "REFERENCES" in self._words
-        elif cursor.accept("RENAME", "TO"):
-            tally.rename(table, cursor.name())
-        elif cursor.accept("RENAME"):
+        elif reader.accept("RENAME", "TO"):
+            tally.rename(table, reader.read_name())
+        elif reader.accept("RENAME"):
             tally.touch(table, Cost.CONSTANT)
             tally.changes_keys = True
         else:
-            cursor.expect("DROP")
+            reader.expect("DROP")
             tally.write(table)
             tally.loses = True
 
     def _drop(self) -> None:
-        kind = self._cursor.next().word
-        self._cursor.accept("IF", "EXISTS")
+        kind = self._reader.next().word
+        self._reader.accept("IF", "EXISTS")
         name = self._table()
         self._tally.loses = True
         if kind == "TABLE":
             self._tally.drop(name)
 
     def _write(self) -> None:
-        if self._cursor.accept("OR"):
-            self._cursor.next()
-        self._cursor.one_of("INTO", "FROM")
+        if self._reader.accept("OR"):
+            self._reader.next()
+        self._reader.accept_any("INTO", "FROM")
         self._tally.write(self._table())
         self._tally.loses = True
 
     def _select(self) -> None:
         """Add a scan of each table that a query reads."""
-        while not self._cursor.is_done:
-            if self._cursor.next().word in ("FROM", "JOIN") and self._cursor.peek() != "(":
+        while not self._reader.is_at_end:
+            if self._reader.next().word in ("FROM", "JOIN") and self._reader.peek() != "(":
                 self._tally.touch(self._table(), Cost.SCAN)

@@ -17,7 +17,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
 from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, literal_uses, other_names
+from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, column_aliases, literal_uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +87,14 @@ def _places(new: Schema, gone: _RemovedValues) -> Iterator[tuple[_Place, frozens
         yield _Place(where, subject, text, gone.table.name), own
     reading = with_readers(new.views, frozenset({fold(gone.table.name)}))
     readers = {fold(view.name): tree_of(view.statement) for view in new.views if fold(view.name) in reading}
-    named = other_names(readers.values(), own)
+    named = column_aliases(readers.values(), own)
     for view in new.views:
         if fold(view.name) in readers:
             yield _Place(view.name, "the view", view.statement, ""), named
     for trigger in new.triggers:
         if {fold(trigger.table), *names_in(trigger.statement.sql)} & reading:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
-            yield place, other_names([tree_of(trigger.statement)], named)
+            yield place, column_aliases([tree_of(trigger.statement)], named)
 
 
 def _verb(use: LiteralUse, gone: _RemovedValues, names: frozenset[str]) -> str:

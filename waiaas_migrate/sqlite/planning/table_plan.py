@@ -30,7 +30,7 @@ from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import is_constant, names_in
+from waiaas_migrate.sqlite.reading.ddl import is_safe_in_add_column, names_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def _can_add_column(table: TableChanges, column: Column) -> bool:
     if column.generated is not None:
         return not column.generated.stored
     kind = affinity(column.type, strict=table.new.strict)
-    if column.default is not None and not is_constant(column.default.sql, kind):
+    if column.default is not None and not is_safe_in_add_column(column.default.sql, kind):
         return False
     waits = waits_for_backfill(column) or _waits_with_checks(table.new, column)
     return table.transition.options.catalog_edits or not waits

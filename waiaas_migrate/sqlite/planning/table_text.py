@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.model import Check, Constraint, ForeignKey, PrimaryKey, Table, Unique
 from waiaas_migrate.sqlite.planning.actions import Piece
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
-from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 #: A column with the constraints written on it, or a constraint of the table.
 Item = ColumnLayout | Constraint
@@ -102,14 +102,14 @@ class Text:
 def parsed(sql: str) -> Text:
     """Return the columns and constraints of a CREATE TABLE from the catalog."""
     tokens = tokenize(sql)
-    cursor = Cursor(tokens)
-    while cursor.peek() != "(":
-        cursor.next()
+    reader = TokenReader(tokens)
+    while reader.peek() != "(":
+        reader.next()
     parts = []
-    for part in split_commas(cursor.balanced()):
+    for part in split_commas(reader.read_parentheses()):
         code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
         parts.append(Part(tokens=part[code[0] : code[-1] + 1]))
-    return Text(sql=sql, parts=tuple(parts), closing=tokens[cursor.at - 1].start)
+    return Text(sql=sql, parts=tuple(parts), closing=tokens[reader.position - 1].start)
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:

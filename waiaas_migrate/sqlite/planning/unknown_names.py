@@ -18,10 +18,10 @@ from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Index, Schema, SqlText
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.memory import execute, memory
+from waiaas_migrate.sqlite.database.memory import execute, open_memory
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_comments
 
 #: A function or collation in the key of an expression, which is its syntax tree as JSON.
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
@@ -45,7 +45,7 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     used = [(code, name, owner) for owner, use in _uses(added_or_changed, old) for code, name in _names(use)]
     if not used:
         return ()
-    with closing(memory()) as scratch:
+    with closing(open_memory()) as scratch:
         errors = {(code, fold(name)): _missing_error(scratch, code, name) for code, name, _ in used}
     known = {(code, fold(name)) for _, use in _uses(old, old) for code, name in _names(use)}
     found: dict[tuple[Code, str, str], Hazard] = {}
@@ -66,7 +66,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
     """Return SQLite's error for a DEFAULT; CREATE TABLE does not check its functions."""
-    with closing(memory()) as scratch:
+    with closing(open_memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
         except sqlite3.Error as error:
@@ -77,7 +77,7 @@ def default_error(sql: str) -> str | None:
 def names_it(text: str, code: Code, name: str) -> bool:
     """Return whether ``text`` uses the function or collation ``name`` (folded), or the literal ``name``."""
     try:
-        tokens = significant(tokenize(text))
+        tokens = without_comments(tokenize(text))
     except SqlError:
         return False
     if code is Code.STALE_VALUE:

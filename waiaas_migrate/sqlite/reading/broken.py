@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.model import Schema, Trigger
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
-from waiaas_migrate.sqlite.database.memory import copy, drop_triggers, execute
+from waiaas_migrate.sqlite.database.memory import copy_database, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
 
 RENAME_TABLE = "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed"
@@ -22,7 +22,7 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class BrokenObject:
     """An object that doesn't work.
 
     ``fails``: using the object is an error. If False, the object is a trigger that never fires for one of its columns.
@@ -36,7 +36,7 @@ class Broken:
 
 def broken_objects(
     database: sqlite3.Connection, schema: Schema, names: Collection[str] | None = None
-) -> tuple[Broken, ...]:
+) -> tuple[BrokenObject, ...]:
     """Return the views, virtual tables and triggers of ``database`` that don't work.
 
     ``schema`` is the schema of the database. ``names`` are the folded names of the objects to look at; None for all.
@@ -47,7 +47,7 @@ def broken_objects(
         queries["virtual table", virtual.name] = f"SELECT 1 FROM {quote_name(virtual.name)} LIMIT 1"
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
     broken = [
-        Broken(kind=kind, name=name, error=error)
+        BrokenObject(kind=kind, name=name, error=error)
         for (kind, name), query in queries.items()
         if (names is None or fold(name) in names) and (error := _error(database, query)) is not None
     ]
@@ -63,13 +63,15 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
     return None
 
 
-def _broken_triggers(database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]) -> Iterator[Broken]:
+def _broken_triggers(
+    database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]
+) -> Iterator[BrokenObject]:
     """Compile each trigger without the others, so that each error belongs to its own trigger.
 
     CREATE TRIGGER doesn't check the names in the trigger's statements; compiling a statement that fires it does.
     """
     tables = schema.by_name()
-    with closing(copy(database)) as scratch:
+    with closing(copy_database(database)) as scratch:
         drop_triggers(scratch)
         scratch.execute("BEGIN")
         for trigger in triggers:
@@ -91,12 +93,12 @@ def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
         return {}
 
 
-def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]) -> Iterator[Broken]:
+def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]) -> Iterator[BrokenObject]:
     for column in trigger.columns:
         if not columns.get(fold(column)):
             why = "is generated" if fold(column) in columns else "does not exist"
             text = f"it never fires for UPDATE OF {column}, since {trigger.table}.{column} {why}"
-            yield Broken(kind="trigger", name=trigger.name, error=text, fails=False)
+            yield BrokenObject(kind="trigger", name=trigger.name, error=text, fails=False)
     statement = _firing(trigger, [name for name, can_be_set in columns.items() if can_be_set])
     if statement is None:
         return
@@ -105,7 +107,7 @@ def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str,
     execute(scratch, f"DROP TRIGGER {quote_name(trigger.name)}")
     if error is not None:
         text = f"{error}, so every {trigger.event} on {trigger.table} that fires it fails"
-        yield Broken(kind="trigger", name=trigger.name, error=text)
+        yield BrokenObject(kind="trigger", name=trigger.name, error=text)
 
 
 def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
@@ -161,7 +163,7 @@ def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Cu
             return
 
 
-def not_compiling(connection: sqlite3.Connection) -> frozenset[str]:
+def names_that_block_renames(connection: sqlite3.Connection) -> frozenset[str]:
     """Return the folded names of the views and triggers at which every ALTER TABLE … RENAME fails."""
     connection.execute("SAVEPOINT probe")
     try:

@@ -16,10 +16,10 @@ from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
-from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
 from waiaas_migrate.sqlite.reading.external_content import holds_rows
-from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 #: Words that are literals to SQLite's grammar, not names.
 TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
@@ -30,8 +30,8 @@ def known_names(names: Iterable[str]) -> frozenset[str]:
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
-def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
-    """Read an expression that a user wrote over ``columns`` of the table ``owner`` (see :func:`stored_expression`).
+def read_expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
+    """Read an expression that a user wrote over ``columns`` of the table ``owner`` (see :func:`read_index`).
 
     Raises:
         SqlError: it is not exactly one expression.
@@ -44,13 +44,13 @@ def expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlTex
 
 @lru_cache(maxsize=8192)
 def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
-    tokens = significant(tokenize(sql))
+    tokens = without_comments(tokenize(sql))
     if not tokens:
         raise SqlError("the expression is empty")
     return _sql_text(tokens, names, owner)
 
 
-def stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
+def read_stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
     """Read an expression in a statement that SQLite has accepted; keep it as written if it doesn't parse here.
 
     ``owner`` is the table that the expression belongs to. ``owner.column`` means the same as ``column``.
@@ -68,7 +68,7 @@ def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> Sql
 
 def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
     """Return the tokens of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
-    tokens = significant(tokens)
+    tokens = without_comments(tokens)
     found, at = list[Token](), 0
     while at < len(tokens):
         token = tokens[at]
@@ -81,52 +81,52 @@ def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
     return found
 
 
-def unqualified(sql: str, owner: str) -> str:
+def without_table_prefix(sql: str, owner: str) -> str:
     """Return the text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
-    tokens = significant(tokenize(sql))
+    tokens = without_comments(tokenize(sql))
     bare = _without_owner(tokens, owner)
     return sql if len(bare) == len(tokens) else spell(bare)
 
 
 def _as_written(tokens: Sequence[Token]) -> str:
-    return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in significant(tokens))
+    return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in without_comments(tokens))
 
 
-def index(sql: str, columns: Iterable[str]) -> Index:
+def read_index(sql: str, columns: Iterable[str]) -> Index:
     """Read a CREATE INDEX that SQLite has accepted, on a table with ``columns``."""
-    cursor = Cursor(significant(tokenize(sql)))
-    cursor.expect("CREATE")
-    unique = cursor.accept("UNIQUE")
-    cursor.expect("INDEX")
-    name = _object_name(cursor)
-    cursor.expect("ON")
+    reader = TokenReader(without_comments(tokenize(sql)))
+    reader.expect("CREATE")
+    unique = reader.accept("UNIQUE")
+    reader.expect("INDEX")
+    name = _object_name(reader)
+    reader.expect("ON")
     known = {fold(column): column for column in columns}
-    names = known_names([*known, cursor.name()])
-    parts = tuple(index_part(part, known, names) for part in split_commas(cursor.balanced()))
-    where = stored_expression(cursor.rest(), names) if cursor.accept("WHERE") else None
+    names = known_names([*known, reader.read_name()])
+    parts = tuple(read_index_part(part, known, names) for part in split_commas(reader.read_parentheses()))
+    where = read_stored_expression(reader.read_rest(), names) if reader.accept("WHERE") else None
     return Index(name=name, parts=parts, unique=unique, where=where)
 
 
-def index_term(sql: str, columns: Iterable[str]) -> IndexPart:
-    """Read one term of an index that a user wrote, as :func:`index` would read it back."""
+def read_index_term(sql: str, columns: Iterable[str]) -> IndexPart:
+    """Read one term of an index that a user wrote, as :func:`read_index` would read it back."""
     known = {fold(column): column for column in columns}
-    return index_part(significant(tokenize(sql)), known, known_names(known))
+    return read_index_part(without_comments(tokenize(sql)), known, known_names(known))
 
 
-def index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
+def read_index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """Read one term of an index: a column if it names one, else an expression."""
     order = tokens[-1].word if len(tokens) > 1 else ""
     descending, ascending = order == "DESC", order == "ASC"
     if descending or ascending:
         tokens = tokens[:-1]
     bare, collation = _without_collation(tokens)
-    while bare[0].word == "(" and 0 < len(inside := Cursor(bare).balanced()) == len(bare) - 2:
+    while bare[0].word == "(" and 0 < len(inside := TokenReader(bare).read_parentheses()) == len(bare) - 2:
         bare, inner = _without_collation(inside)
         collation = collation or inner
     if len(bare) == 1 and (bare[0].is_name or bare[0].kind is Kind.STRING) and fold(bare[0].name) in columns:
         name = columns[fold(bare[0].name)]
         return IndexPart(column=name, collation=collation, descending=descending, ascending=ascending)
-    return IndexPart(expression=stored_expression(tokens, names), descending=descending, ascending=ascending)
+    return IndexPart(expression=read_stored_expression(tokens, names), descending=descending, ascending=ascending)
 
 
 def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | None]:
@@ -135,63 +135,63 @@ def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | 
     return tokens, None
 
 
-def view(name: str, sql: str, names: Iterable[str] = ()) -> View:
+def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
     """Read a view from its CREATE VIEW, or from only its SELECT.
 
     Raises:
         SqlError: it is neither, or creates a view of another name.
     """
     tokens = tokenize(sql)
-    if significant(tokens)[:1] and significant(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
-        return view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
-    cursor = Cursor(significant(tokens))
-    _expect_create(cursor, "VIEW", name)
+    if without_comments(tokens)[:1] and without_comments(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
+        return read_view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
+    reader = TokenReader(without_comments(tokens))
+    _expect_create(reader, "VIEW", name)
     return View(name=name, statement=_statement(tokens, names))
 
 
 def select_of(sql: str) -> str | None:
     """Return the SELECT of a CREATE VIEW; None if it has anything else besides its name, such as a list of columns."""
     tokens = tokenize(sql)
-    cursor = Cursor(tokens)
-    if not cursor.accept("CREATE", "VIEW"):
+    reader = TokenReader(tokens)
+    if not reader.accept("CREATE", "VIEW"):
         return None
-    cursor.name()
-    if not cursor.accept("AS") or cursor.peek() not in ("SELECT", "WITH", "VALUES"):
+    reader.read_name()
+    if not reader.accept("AS") or reader.peek() not in ("SELECT", "WITH", "VALUES"):
         return None
-    return sql[tokens[cursor.at - 1].end :].lstrip()
+    return sql[tokens[reader.position - 1].end :].lstrip()
 
 
-def trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
+def read_trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     """Read a trigger from its CREATE TRIGGER.
 
     Raises:
         SqlError: it is not one, or has another name.
     """
     tokens = tokenize(sql)
-    cursor = Cursor(significant(tokens))
-    _expect_create(cursor, "TRIGGER", name)
-    while (event := cursor.one_of("INSERT", "UPDATE", "DELETE")) is None:
-        cursor.next()
+    reader = TokenReader(without_comments(tokens))
+    _expect_create(reader, "TRIGGER", name)
+    while (event := reader.accept_any("INSERT", "UPDATE", "DELETE")) is None:
+        reader.next()
     columns: list[str] = []
-    while cursor.accept("," if columns else "OF"):
-        columns.append(cursor.name())
-    cursor.expect("ON")
+    while reader.accept("," if columns else "OF"):
+        columns.append(reader.read_name())
+    reader.expect("ON")
     statement = _statement(tokens, names)
-    return Trigger(name=name, table=_object_name(cursor), statement=statement, event=event, columns=tuple(columns))
+    return Trigger(name=name, table=_object_name(reader), statement=statement, event=event, columns=tuple(columns))
 
 
-def virtual_table(name: str, sql: str) -> VirtualTable:
+def read_virtual_table(name: str, sql: str) -> VirtualTable:
     """Read a virtual table from its CREATE VIRTUAL TABLE; its module may be missing.
 
     Raises:
         SqlError: it is not one, or has another name.
     """
-    cursor = Cursor(significant(tokenize(sql)))
-    cursor.expect("CREATE", "VIRTUAL", "TABLE")
-    _expect_name(cursor, name)
-    cursor.expect("USING")
-    module = cursor.name()
-    arguments = cursor.balanced() if cursor.peek() == "(" else ()
+    reader = TokenReader(without_comments(tokenize(sql)))
+    reader.expect("CREATE", "VIRTUAL", "TABLE")
+    _expect_name(reader, name)
+    reader.expect("USING")
+    module = reader.read_name()
+    arguments = reader.read_parentheses() if reader.peek() == "(" else ()
     key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
     statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
     return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_rows(sql))
@@ -205,25 +205,25 @@ class OtherNameError(SqlError):
         super().__init__(f"the statement creates {found!r}, not {name!r}")
 
 
-def _expect_create(cursor: Cursor, what: str, name: str) -> None:
-    cursor.expect("CREATE")
-    if cursor.peek() in ("TEMP", "TEMPORARY"):
+def _expect_create(reader: TokenReader, what: str, name: str) -> None:
+    reader.expect("CREATE")
+    if reader.peek() in ("TEMP", "TEMPORARY"):
         raise SqlError(f"a temporary {what.lower()} belongs to one connection, not to the schema")
-    cursor.expect(what)
-    _expect_name(cursor, name)
+    reader.expect(what)
+    _expect_name(reader, name)
 
 
-def _expect_name(cursor: Cursor, name: str) -> None:
-    found = _object_name(cursor)
+def _expect_name(reader: TokenReader, name: str) -> None:
+    found = _object_name(reader)
     if fold(found) != fold(name):
         raise OtherNameError(found, name)
 
 
-def _object_name(cursor: Cursor) -> str:
+def _object_name(reader: TokenReader) -> str:
     """Read the name of an object, with or without its database before it."""
-    cursor.accept("IF", "NOT", "EXISTS")
-    name = cursor.name()
-    return cursor.name() if cursor.accept(".") else name
+    reader.accept("IF", "NOT", "EXISTS")
+    name = reader.read_name()
+    return reader.read_name() if reader.accept(".") else name
 
 
 def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
@@ -233,24 +233,24 @@ def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
     return SqlText(sql=spell_statement(tokens), key=key)
 
 
-def default(sql: str) -> SqlText:
+def read_default(sql: str) -> SqlText:
     """Read a DEFAULT that a user wrote; read a literal or a name as SQLite does without parentheses.
 
     Raises:
         SqlError: it is not exactly one expression.
     """
-    found = expression(sql)
-    return replace(found, key=bare_default(significant(tokenize(sql))).key) if is_bare(sql) else found
+    found = read_expression(sql)
+    return replace(found, key=read_bare_default(without_comments(tokenize(sql))).key) if is_bare(sql) else found
 
 
-def bare_default(tokens: Sequence[Token]) -> SqlText:
+def read_bare_default(tokens: Sequence[Token]) -> SqlText:
     """Read a DEFAULT without parentheses: a literal or a name, perhaps with a sign."""
-    found, token = stored_expression(tokens, frozenset()), tokens[-1]
+    found, token = read_stored_expression(tokens, frozenset()), tokens[-1]
     if not token.is_name or token.word in {*TERMS, "TRUE", "FALSE"}:
         return found
     # Here, a bare word or a word in double quotes can't be a column. It is a string, and its case matters.
     meant = Token(Kind.STRING, quote_literal(token.name))
-    return replace(found, key=stored_expression([meant], frozenset()).key)
+    return replace(found, key=read_stored_expression([meant], frozenset()).key)
 
 
 def is_bare(sql: str) -> bool:
@@ -258,14 +258,14 @@ def is_bare(sql: str) -> bool:
 
     See https://www.sqlite.org/lang_createtable.html#the_default_clause.
     """
-    tokens = significant(tokenize(sql))
+    tokens = without_comments(tokenize(sql))
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
         # TRUE and FALSE are names to SQLite's grammar, and a name can't have a sign.
         return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in TERMS
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 
-def is_constant(sql: str, kind: Affinity) -> bool:
+def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
     """Return whether existing rows read the DEFAULT of a new column exactly as an INSERT stores it.
 
     ADD COLUMN refuses expressions, CURRENT_TIMESTAMP and the like. Existing rows read other defaults from the table's
@@ -274,7 +274,7 @@ def is_constant(sql: str, kind: Affinity) -> bool:
     """
     if not is_bare(sql):
         return False
-    token = significant(tokenize(sql))[-1]
+    token = without_comments(tokenize(sql))[-1]
     if token.word in ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"):
         return False
     if token.word in ("TRUE", "FALSE"):

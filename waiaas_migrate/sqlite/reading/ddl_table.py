@@ -9,10 +9,10 @@ from dataclasses import replace
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
-from waiaas_migrate.sqlite.reading.cursor import Cursor, split_commas
-from waiaas_migrate.sqlite.reading.ddl import bare_default, index_part, known_names, stored_expression
-from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.ddl import known_names, read_bare_default, read_index_part, read_stored_expression
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import spell
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
@@ -23,19 +23,19 @@ _COLUMN_CONSTRAINTS = frozenset(
 _CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")
 
 
-def table(sql: str) -> m.Table:
+def read_table(sql: str) -> m.Table:
     """Read a CREATE TABLE that SQLite has accepted; return the table without its indexes.
 
     Raises:
         SqlError: it is not a CREATE TABLE that this grammar knows.
     """
     tokens = tokenize(sql)
-    cursor = Cursor(significant(tokens))
-    cursor.expect("CREATE", "TABLE")
-    cursor.accept("IF", "NOT", "EXISTS")
-    name = cursor.name()
-    parts = split_commas(cursor.balanced())
-    rest = [token for token in cursor.rest() if token.word != ";"]
+    reader = TokenReader(without_comments(tokens))
+    reader.expect("CREATE", "TABLE")
+    reader.accept("IF", "NOT", "EXISTS")
+    name = reader.read_name()
+    parts = split_commas(reader.read_parentheses())
+    rest = [token for token in reader.read_rest() if token.word != ";"]
     options = {" ".join(fold(token.name) for token in part) for part in split_commas(rest)} if rest else set()
     if unknown := options - {"strict", "without rowid"}:
         raise SqlError(f"unknown table option {unknown.pop()!r}")
@@ -89,57 +89,57 @@ class _TableBody:
 
     def read(self, part: Sequence[Token], comment: str | None) -> None:
         """Read a column with its constraints, or a constraint of the table."""
-        cursor = Cursor(part)
+        reader = TokenReader(part)
         column = name = None
         if part[0].word not in _TABLE_CONSTRAINTS:
-            column = cursor.name()
-            self.columns.append(m.Column(name=column, type=_type(cursor), comment=comment))
-        while not cursor.is_done:  # SQLite ignores a name without a constraint
-            if cursor.accept("CONSTRAINT"):
-                name = cursor.name()
+            column = reader.read_name()
+            self.columns.append(m.Column(name=column, type=_type(reader), comment=comment))
+        while not reader.is_at_end:  # SQLite ignores a name without a constraint
+            if reader.accept("CONSTRAINT"):
+                name = reader.read_name()
             else:
-                self._constraint(cursor, column, name)
+                self._constraint(reader, column, name)
                 name = None
 
-    def _expression(self, cursor: Cursor) -> m.SqlText:
-        return stored_expression(cursor.balanced(), self._known, self._table_name)
+    def _expression(self, reader: TokenReader) -> m.SqlText:
+        return read_stored_expression(reader.read_parentheses(), self._known, self._table_name)
 
-    def _constraint(self, cursor: Cursor, column: str | None, name: str | None) -> None:
-        match cursor.next().word:
+    def _constraint(self, reader: TokenReader, column: str | None, name: str | None) -> None:
+        match reader.next().word:
             case "PRIMARY":
-                cursor.expect("KEY")
-                self._key(cursor, column, name)
+                reader.expect("KEY")
+                self._key(reader, column, name)
             case "UNIQUE":
-                parts = self._parts(cursor.balanced()) if column is None else (m.IndexPart(column=column),)
-                unique = m.Unique(parts=parts, on_conflict=_conflict(cursor), name=name, inline=column is not None)
+                parts = self._parts(reader.read_parentheses()) if column is None else (m.IndexPart(column=column),)
+                unique = m.Unique(parts=parts, on_conflict=_conflict(reader), name=name, inline=column is not None)
                 self.uniques.append(unique)
             case "CHECK":
-                expression = self._expression(cursor)
+                expression = self._expression(reader)
                 allowed = allowed_values(expression)
                 self.checks.append(m.Check(expression=expression, name=name, column=column, allowed=allowed))
-                _conflict(cursor)  # allowed by the grammar, without effect
+                _conflict(reader)  # allowed by the grammar, without effect
             case "FOREIGN" if column is None:
-                cursor.expect("KEY")
-                columns = cursor.names()
-                cursor.expect("REFERENCES")
-                key = _reference(cursor, columns, name=name, inline=False)
-                self.foreign_keys.append(replace(key, deferral=_deferral(cursor)))
+                reader.expect("KEY")
+                columns = reader.read_names()
+                reader.expect("REFERENCES")
+                key = _reference(reader, columns, name=name, inline=False)
+                self.foreign_keys.append(replace(key, deferral=_deferral(reader)))
             case "REFERENCES" if column is not None:
-                self.foreign_keys.append(_reference(cursor, (column,), name=name, inline=True))
+                self.foreign_keys.append(_reference(reader, (column,), name=name, inline=True))
             case word if column is not None:
-                self._column_constraint(cursor, word, name)
+                self._column_constraint(reader, word, name)
             case word:
                 raise SqlError(f"unknown table constraint {word!r}")
 
-    def _key(self, cursor: Cursor, column: str | None, name: str | None) -> None:
+    def _key(self, reader: TokenReader, column: str | None, name: str | None) -> None:
         parts: tuple[m.IndexPart, ...]
         if column is not None:
-            parts = (m.IndexPart(column=column, descending=cursor.one_of("ASC", "DESC") == "DESC"),)
-            conflict, autoincrement = _conflict(cursor), cursor.accept("AUTOINCREMENT")
+            parts = (m.IndexPart(column=column, descending=reader.accept_any("ASC", "DESC") == "DESC"),)
+            conflict, autoincrement = _conflict(reader), reader.accept("AUTOINCREMENT")
         else:
-            inside = cursor.balanced()
+            inside = reader.read_parentheses()
             autoincrement = bool(inside) and inside[-1].word == "AUTOINCREMENT"
-            parts, conflict = self._parts(inside[:-1] if autoincrement else inside), _conflict(cursor)
+            parts, conflict = self._parts(inside[:-1] if autoincrement else inside), _conflict(reader)
         self.primary_key = m.PrimaryKey(
             parts=parts,
             autoincrement=autoincrement,
@@ -150,96 +150,96 @@ class _TableBody:
         )
 
     def _parts(self, tokens: Sequence[Token]) -> tuple[m.IndexPart, ...]:
-        return tuple(index_part(part, self._names, self._known) for part in split_commas(tokens))
+        return tuple(read_index_part(part, self._names, self._known) for part in split_commas(tokens))
 
-    def _column_constraint(self, cursor: Cursor, word: str, name: str | None) -> None:
+    def _column_constraint(self, reader: TokenReader, word: str, name: str | None) -> None:
         """Read a constraint that only a column can have, and that belongs to the last column."""
         column = self.columns[-1]
         match word:
             case "DEFAULT":
-                self.columns[-1] = replace(column, default=self._default(cursor))
-            case "NOT" if cursor.accept("NULL"):
-                not_null = m.NotNull(on_conflict=_conflict(cursor), name=name)
+                self.columns[-1] = replace(column, default=self._default(reader))
+            case "NOT" if reader.accept("NULL"):
+                not_null = m.NotNull(on_conflict=_conflict(reader), name=name)
                 self.columns[-1] = replace(column, not_null=not_null)
             case "NOT" | "DEFERRABLE":
-                cursor.at -= 1
-                deferral = _deferral(cursor)
+                reader.position -= 1
+                deferral = _deferral(reader)
                 if deferral is None or not self.foreign_keys:
                     raise SqlError(f"column {column.name!r}: {word} without a constraint that it belongs to")
                 self.foreign_keys[-1] = replace(self.foreign_keys[-1], deferral=deferral)
             case "NULL":
-                _conflict(cursor)  # allowed by the grammar, without effect
+                _conflict(reader)  # allowed by the grammar, without effect
             case "COLLATE":
-                self.columns[-1] = replace(column, collation=cursor.name())
+                self.columns[-1] = replace(column, collation=reader.read_name())
             case "GENERATED" | "AS":
-                self.columns[-1] = replace(column, generated=self._generated(cursor, word))
+                self.columns[-1] = replace(column, generated=self._generated(reader, word))
             case _:
                 raise SqlError(f"column {column.name!r}: unknown constraint {word!r}")
 
-    def _default(self, cursor: Cursor) -> m.SqlText:
-        if cursor.peek() == "(":
-            return self._expression(cursor)
-        sign = [cursor.next()] if cursor.peek() in ("+", "-") else []
-        return bare_default([*sign, cursor.next()])
+    def _default(self, reader: TokenReader) -> m.SqlText:
+        if reader.peek() == "(":
+            return self._expression(reader)
+        sign = [reader.next()] if reader.peek() in ("+", "-") else []
+        return read_bare_default([*sign, reader.next()])
 
-    def _generated(self, cursor: Cursor, word: str) -> m.Generated:
+    def _generated(self, reader: TokenReader, word: str) -> m.Generated:
         if word == "GENERATED":
-            cursor.expect("ALWAYS", "AS")
-        expression = self._expression(cursor)
-        is_over = cursor.is_done or cursor.peek() in _COLUMN_CONSTRAINTS
-        kind = "" if is_over else fold(cursor.name())
+            reader.expect("ALWAYS", "AS")
+        expression = self._expression(reader)
+        is_over = reader.is_at_end or reader.peek() in _COLUMN_CONSTRAINTS
+        kind = "" if is_over else fold(reader.read_name())
         return m.Generated(expression=expression, stored=kind == "stored", virtual=kind == "virtual")
 
 
-def _type(cursor: Cursor) -> str | None:
+def _type(reader: TokenReader) -> str | None:
     """Read the declared type as written, with single spaces; None if there is none."""
     found: list[Token] = []
     depth = 0
-    while not cursor.is_done and (depth or cursor.peek() not in _COLUMN_CONSTRAINTS):
-        token = cursor.next()
+    while not reader.is_at_end and (depth or reader.peek() not in _COLUMN_CONSTRAINTS):
+        token = reader.next()
         depth += (token.word == "(") - (token.word == ")")
         found.append(token)
     return spell(found) or None
 
 
-def _conflict(cursor: Cursor) -> m.Conflict | None:
+def _conflict(reader: TokenReader) -> m.Conflict | None:
     """Read an ON CONFLICT clause if one is next; None for the default, which is ABORT."""
-    if not cursor.accept("ON", "CONFLICT"):
+    if not reader.accept("ON", "CONFLICT"):
         return None
-    word = cursor.next().word
+    word = reader.next().word
     return None if word == "ABORT" else m.Conflict(word)
 
 
-def _reference(cursor: Cursor, columns: tuple[str, ...], *, name: str | None, inline: bool) -> m.ForeignKey:
-    table_name = cursor.name()
-    targets = cursor.names() if cursor.peek() == "(" else ()
+def _reference(reader: TokenReader, columns: tuple[str, ...], *, name: str | None, inline: bool) -> m.ForeignKey:
+    table_name = reader.read_name()
+    targets = reader.read_names() if reader.peek() == "(" else ()
     key = m.ForeignKey(columns=columns, table=table_name, targets=targets, name=name, inline=inline)
-    while (word := cursor.one_of("ON", "MATCH")) is not None:
+    while (word := reader.accept_any("ON", "MATCH")) is not None:
         if word == "MATCH":
-            key = replace(key, match=cursor.name())
-        elif cursor.accept("DELETE"):
-            key = replace(key, on_delete=_action(cursor))
-        elif cursor.accept("UPDATE"):
-            key = replace(key, on_update=_action(cursor))
+            key = replace(key, match=reader.read_name())
+        elif reader.accept("DELETE"):
+            key = replace(key, on_delete=_action(reader))
+        elif reader.accept("UPDATE"):
+            key = replace(key, on_update=_action(reader))
         else:
-            cursor.expect("INSERT")
-            _action(cursor)  # allowed by the grammar, without effect
+            reader.expect("INSERT")
+            _action(reader)  # allowed by the grammar, without effect
     return key
 
 
-def _action(cursor: Cursor) -> m.Action | None:
-    word = cursor.next().word
+def _action(reader: TokenReader) -> m.Action | None:
+    word = reader.next().word
     if word in ("SET", "NO"):
-        word += " " + cursor.next().word
+        word += " " + reader.next().word
     return None if word == "NO ACTION" else m.Action(word)
 
 
-def _deferral(cursor: Cursor) -> m.Deferral | None:
-    words = "NOT DEFERRABLE" if cursor.accept("NOT", "DEFERRABLE") else "DEFERRABLE"
-    if words == "DEFERRABLE" and not cursor.accept("DEFERRABLE"):
+def _deferral(reader: TokenReader) -> m.Deferral | None:
+    words = "NOT DEFERRABLE" if reader.accept("NOT", "DEFERRABLE") else "DEFERRABLE"
+    if words == "DEFERRABLE" and not reader.accept("DEFERRABLE"):
         return None
-    if cursor.accept("INITIALLY"):
-        words += " INITIALLY " + cursor.next().word
+    if reader.accept("INITIALLY"):
+        words += " INITIALLY " + reader.next().word
     return m.Deferral(words)
 
 

@@ -138,7 +138,7 @@ def _kind(text: str, category: str) -> Kind | None:
     return Kind.NAME if kind is Kind.WORD and text[:1] in '"[`' else kind
 
 
-def significant(tokens: Sequence[Token]) -> tuple[Token, ...]:
+def without_comments(tokens: Sequence[Token]) -> tuple[Token, ...]:
     """Return ``tokens`` without the comments."""
     return tuple(token for token in tokens if token.kind is not Kind.COMMENT)
 

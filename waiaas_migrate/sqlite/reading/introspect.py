@@ -30,32 +30,32 @@ Known = Mapping[str, Table | Index]
 _Object = TypeVar("_Object")
 
 # Both sides of a comparison share most statements, and the meaning of a statement never changes.
-_read_table = lru_cache(maxsize=8192)(ddl_table.table)
-_read_index = lru_cache(maxsize=16384)(ddl.index)
+_read_table = lru_cache(maxsize=8192)(ddl_table.read_table)
+_read_index = lru_cache(maxsize=16384)(ddl.read_index)
 
 
 def introspect(
-    connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
+    connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
 ) -> Schema:
     """Return the schema of the database that ``connection`` is open on, in the order of its catalog.
 
     Args:
         connection: the database.
         known: the tables and indexes of CREATE statements that were read before.
-        others: the tables of other tools, which are left out; None reads everything, as in a database built in memory.
+        other_tools: their tables are left out; None reads everything, as in a database built in memory.
 
     Raises:
         UnsupportedError: an object can't be read exactly; the message names it.
         sqlite3.DatabaseError: the file can't be read.
     """
-    return introspect_quoted(connection, known, others=others)[0]
+    return introspect_with_strings(connection, known, other_tools=other_tools)[0]
 
 
-def introspect_quoted(
-    connection: sqlite3.Connection, known: Known | None = None, *, others: OtherTools | None = None
+def introspect_with_strings(
+    connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
 ) -> tuple[Schema, Strings]:
     """Return the schema, and its strings in double quotes; for the arguments, see :func:`introspect`."""
-    rows = read_catalog(connection) if others is None else read_ours(connection, others)
+    rows = read_catalog(connection) if other_tools is None else read_project_catalog(connection, other_tools)
     schema = _read(connection, rows, known or {})
     plain, strings = in_single_quotes(rows, schema)
     return (schema if plain == rows else _read(connection, plain, known or {})), strings
@@ -63,7 +63,7 @@ def introspect_quoted(
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
     """Return the schema in ``rows``, compared with what SQLite reports."""
-    virtual = tuple(_exactly(row, ddl.virtual_table, row.name, row.sql) for row in rows if row.is_virtual)
+    virtual = tuple(_exactly(row, ddl.read_virtual_table, row.name, row.sql) for row in rows if row.is_virtual)
     shadows = shadow_names(connection, rows)
     indexes: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
@@ -75,9 +75,9 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
     names = _names(tables, virtual, rows)
     return Schema(
         tables=tables,
-        views=tuple(_exactly(row, ddl.view, row.name, row.sql, names) for row in rows if row.kind == "view"),
+        views=tuple(_exactly(row, ddl.read_view, row.name, row.sql, names) for row in rows if row.kind == "view"),
         triggers=tuple(
-            _exactly(row, ddl.trigger, row.name, row.sql, names)
+            _exactly(row, ddl.read_trigger, row.name, row.sql, names)
             for row in rows
             if row.kind == "trigger" and fold(row.table) not in shadows
         ),
@@ -85,15 +85,15 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
     )
 
 
-def read_ours(connection: sqlite3.Connection, others: OtherTools) -> tuple[CatalogRow, ...]:
+def read_project_catalog(connection: sqlite3.Connection, other_tools: OtherTools) -> tuple[CatalogRow, ...]:
     """Return the catalog of a live database without the objects of other tools.
 
     Raises:
         UnsupportedError: tables may be ordinary tables or part of a virtual table; the message names them.
     """
     rows = read_catalog(connection)
-    ours = others.without(rows)
-    names = {fold(row.name) for row in ours} - others.declared
+    ours = other_tools.exclude_from(rows)
+    names = {fold(row.name) for row in ours} - other_tools.declared
     doubtful = {name: virtual for name, virtual in undecided(connection, rows).items() if name in names}
     if doubtful:
         virtual = next(iter(doubtful.values()))

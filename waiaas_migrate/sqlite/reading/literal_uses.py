@@ -293,7 +293,7 @@ def _cte_names(tree: Tree) -> frozenset[str]:
     return frozenset(fold(node["cte_name"]) for node in _nodes(tree) if node.get("type") == "CteDefinition")
 
 
-def other_names(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
+def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
     """Return ``columns``, which are folded, and the names under which the queries in ``trees`` may return them."""
     names = set(columns)
     size = 0

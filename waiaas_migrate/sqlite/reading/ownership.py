@@ -76,18 +76,18 @@ class OtherTools:
         """Return a copy with ``names`` added to ``declared``."""
         return replace(self, declared=self.declared | {fold(name) for name in names})
 
-    def own(self, name: str) -> bool:
+    def owns(self, name: str) -> bool:
         """Return whether a table or view of this name belongs to another tool."""
         folded = fold(name)
         return folded not in self.declared and _pattern(self.patterns).match(folded) is not None
 
-    def without(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
+    def exclude_from(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
         """Return ``rows`` without the objects of other tools.
 
         An index or a trigger belongs to its table, and a shadow table to its virtual table. A view belongs to other
         tools if all tables that it reads do.
         """
-        owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.own(row.name)}
+        owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.owns(row.name)}
         if not owned:
             return rows
         virtual = [row for row in rows if not row.is_virtual or fold(row.name) in owned]
@@ -100,7 +100,7 @@ class OtherTools:
 
     def fingerprints(self, facts: CatalogFacts) -> tuple[str, ...]:
         """Return the fingerprint of a catalog, and another one without the objects of other tools, if it has any."""
-        ours = self.without(facts.rows)
+        ours = self.exclude_from(facts.rows)
         return (facts.fingerprint,) if len(ours) == len(facts.rows) else (facts.fingerprint, fingerprint(ours))
 
 

@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import execute, schema_copy
 from waiaas_migrate.sqlite.reading.broken import RENAME_COLUMN, dropped_culprits
 from waiaas_migrate.sqlite.reading.ddl import names_in
-from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import spell
 
 #: The strings in double quotes, by the kind and folded name of the table (also for its indexes), view or trigger.
@@ -55,12 +55,12 @@ def double_quoted(sql: str) -> tuple[str, ...]:
     )
 
 
-def is_text_term(sql: str) -> bool:
+def is_string_term(sql: str) -> bool:
     """Return whether an index term may be a string that :func:`in_single_quotes` made an expression."""
     return _AS_EXPRESSION in sql
 
 
-def as_names(sql: str) -> str:
+def quote_as_names(sql: str) -> str:
     """Return ``sql`` with backticks in place of double quotes, so that each quoted word can only be a name."""
     return spell(
         [
@@ -89,7 +89,7 @@ def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tupl
 
 def _with_neighbors(sql: str) -> Iterator[tuple[Token, Token, Token]]:
     """Return each token of ``sql`` between the ones before and after it."""
-    tokens = significant(tokenize(sql))
+    tokens = without_comments(tokenize(sql))
     return zip((_NOTHING, *tokens[:-1]), tokens, (*tokens[1:], _NOTHING), strict=True)
 
 
@@ -145,7 +145,7 @@ def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) 
                 missing = _MISSING.search(culprit.error)
                 if culprit.kind == "index" and missing is not None:
                     respelled = _string_as_expression(culprit.sql, missing["name"])
-                    if is_text_term(respelled):
+                    if is_string_term(respelled):
                         with suppress(sqlite3.Error):  # it may not compile for another reason
                             execute(scratch, respelled)
         texts = dict(scratch.execute("SELECT type || ' ' || lower(name), sql FROM sqlite_master").fetchall())

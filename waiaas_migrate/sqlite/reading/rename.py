@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.reading.cursor import Cursor
-from waiaas_migrate.sqlite.reading.grammar import SqlError, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_comments
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 class Rename(NamedTuple):
@@ -20,17 +20,17 @@ class Rename(NamedTuple):
 def rename_in(statement: str) -> Rename | None:
     """Return the rename that a statement makes; None for any other statement."""
     try:
-        cursor = Cursor(significant(tokenize(statement)))
-        if not cursor.accept("ALTER", "TABLE"):
+        reader = TokenReader(without_comments(tokenize(statement)))
+        if not reader.accept("ALTER", "TABLE"):
             return None
-        table = cursor.name()
-        table = cursor.name() if cursor.accept(".") else table
-        if cursor.accept("RENAME", "TO"):
-            return Rename(fold(table), "", fold(cursor.name()))
-        cursor.expect("RENAME")
-        cursor.accept("COLUMN")
-        column = cursor.name()
-        cursor.expect("TO")
-        return Rename(fold(table), fold(column), fold(cursor.name()))
+        table = reader.read_name()
+        table = reader.read_name() if reader.accept(".") else table
+        if reader.accept("RENAME", "TO"):
+            return Rename(fold(table), "", fold(reader.read_name()))
+        reader.expect("RENAME")
+        reader.accept("COLUMN")
+        column = reader.read_name()
+        reader.expect("TO")
+        return Rename(fold(table), fold(column), fold(reader.read_name()))
     except SqlError:
         return None

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import product
 
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
-from waiaas_migrate.sqlite.reading.grammar import Kind, Token, significant, tokenize
+from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without_comments
 
 #: Words that open or close a block for sqlparse, and are never keywords inside an expression or the body of a trigger.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
@@ -23,7 +23,7 @@ _TAB = 4
 
 def spell(tokens: Sequence[Token]) -> str:
     """Return ``tokens`` on one line, with single spaces for white space and comments."""
-    tokens = significant(tokens)
+    tokens = without_comments(tokens)
     texts = _spelled(tokens)
     return "".join(f" {text}" if token.spaced else text for token, text in zip(tokens, texts, strict=True)).lstrip(" ")
 
@@ -59,7 +59,7 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
         previous = token
 
 
-def tidied(sql: str) -> str:
+def tidy_whitespace(sql: str) -> str:
     """Return a statement without tabs, and without spaces at the ends of lines, except inside its tokens.
 
     Raises:

@@ -1,1 +1,1 @@
-"""The rules of ``lint``; ``rule.py`` says what a rule needs."""
+"""The rules of ``lint``. ``rule.py`` describes how to add one."""

@@ -47,25 +47,25 @@ def default_type(linted: Linted) -> Iterator[Found]:
 
 _TEXT = re.compile(r"'((?:[^']|'')*)'\Z|\"([^\"]*)\"\Z", re.DOTALL)
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*\Z", re.IGNORECASE)
-#: Expressions that were meant to be computed.
+#: Text that looks like an SQL expression, which SQLite would not compute.
 _QUOTED_SQL = re.compile(r"\s*(?:NULL|CURRENT_(?:TIMESTAMP|DATE|TIME)|\w+\(.*\))\s*\Z", re.IGNORECASE | re.DOTALL)
-#: Expressions whose value is text.
-_TIME = re.compile(r"\(?\s*CURRENT_(?:TIMESTAMP|DATE|TIME)\s*\)?\Z", re.IGNORECASE)
-#: Types whose values are numbers; those of DATE, for example, may be text.
-_OF_NUMBERS = re.compile(r"INT|REAL|FLOA|DOUB|NUMERIC|DECIMAL|BOOL")
+#: The expressions for the current time. Their values are text.
+_CURRENT_TIME = re.compile(r"\(?\s*CURRENT_(?:TIMESTAMP|DATE|TIME)\s*\)?\Z", re.IGNORECASE)
+#: Words in the declared types of columns for numbers. DATE is missing, because its values may be text.
+_NUMBER_TYPES = re.compile(r"INT|REAL|FLOA|DOUB|NUMERIC|DECIMAL|BOOL")
 
 
 def _fault(column: Column, default: str) -> tuple[str, str] | None:
-    """Return what is wrong with a default, and the fix; None if it is right."""
+    """Return a problem and its fix if ``default`` doesn't fit ``column``, else None."""
     declared = (column.type or "").upper()
     match = _TEXT.match(default)
     text = "" if match is None else match[1] or match[2] or ""
     what = f"the default {default} is text, and the column is {column.type}."
-    if "INT" in declared and _TIME.match(text or default):
+    if "INT" in declared and _CURRENT_TIME.match(text or default):
         return what, "For Unix seconds, write `default_sql: unixepoch()`."
     if _QUOTED_SQL.match(text):
         return f"the default is the text {default}, not its value as SQL.", f"Write `default_sql: {text}`."
-    if _OF_NUMBERS.search(declared) and match is not None and not _NUMBER.match(text):
+    if _NUMBER_TYPES.search(declared) and match is not None and not _NUMBER.match(text):
         return what, "Write a number."
     return None
 
@@ -89,43 +89,44 @@ def enum_without_list(linted: Linted) -> Iterator[Found]:
 
     Declare the list with `enum`: the name of the application's enum, or the values.
     """
-    roles_are_rows = any(_snake(table.name).endswith("roles") for table in linted.schema.tables)
+    roles_have_table = any(_snake_case(table.name).endswith("roles") for table in linted.schema.tables)
     for table, column in linted.columns():
         if not _is_enum(table, column) or _is_checked(table, column):
             continue
-        if not (roles_are_rows and _snake(column.name).endswith("role")):
+        if not (roles_have_table and _snake_case(column.name).endswith("role")):
             what = "the column takes its values from a list, but accepts any text."
             yield Found(path_to(table.name, column.name), what, "Declare the list with `enum`.")
 
 
-#: Columns that hold one of a few words, whatever the table is.
-_STRONG = re.compile(r"(?:.*_)?(?:status|kind|role|mode|severity)\Z|state\Z")
-#: Columns that often do; they count if their default is a word.
-_WEAK = re.compile(r"(?:.*_)?(?:type|state|level|direction|priority)\Z")
-#: Names of columns whose values come from other programs.
-_OPEN = re.compile(
+#: Names of columns that hold one of a few words.
+_ENUM_NAMES = re.compile(r"(?:.*_)?(?:status|kind|role|mode|severity)\Z|state\Z")
+#: Names of columns that often hold one of a few words. The rule reports them only if their default is a word.
+_POSSIBLE_ENUM_NAMES = re.compile(r"(?:.*_)?(?:type|state|level|direction|priority)\Z")
+#: Names of columns whose values come from other programs, and may be anything.
+_EXTERNAL_NAMES = re.compile(
     r"(?:.*_)?(?:attestation|auth|billing|content|event|file|home|image|link|media|mime|notification|reaction|session|"
     r"ship|shipping|token)_\w+\Z"
 )
-#: Columns beside which `state` is a part of an address or of a login, and `type` that of a file.
-_BESIDE_STATE = frozenset("city country zip zip_code postal_code region nonce code_verifier code_challenge".split())
-_BESIDE_TYPE = frozenset("filename file_name blob mime_type".split())
+#: Columns that show what `state` or `type` means in their table: a part of an address or of a login, or a type of file.
+_ADDRESS_OR_LOGIN = frozenset("city country zip zip_code postal_code region nonce code_verifier code_challenge".split())
+_FILE = frozenset("filename file_name blob mime_type".split())
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"'[A-Za-z][\w-]*'\Z")
 
 
-def _snake(name: str) -> str:
+def _snake_case(name: str) -> str:
     return _HUMP.sub("_", name).lower()
 
 
 def _is_enum(table: Table, column: Column) -> bool:
-    name, beside = _snake(column.name), {_snake(one.name) for one in table.columns}
-    if affinity(column.type) != "TEXT" or column.generated is not None or _OPEN.match(name):
+    """Return whether ``column`` probably holds one of a few words, judged by its name and its default."""
+    name, names = _snake_case(column.name), {_snake_case(other.name) for other in table.columns}
+    if affinity(column.type) != "TEXT" or column.generated is not None or _EXTERNAL_NAMES.match(name):
         return False
-    if (name == "state" and beside & _BESIDE_STATE) or (name == "type" and beside & _BESIDE_TYPE):
+    if (name == "state" and names & _ADDRESS_OR_LOGIN) or (name == "type" and names & _FILE):
         return False
     has_word = column.default is not None and _WORD.match(column.default.sql) is not None
-    return _STRONG.match(name) is not None or (has_word and _WEAK.match(name) is not None)
+    return _ENUM_NAMES.match(name) is not None or (has_word and _POSSIBLE_ENUM_NAMES.match(name) is not None)
 
 
 def _is_checked(table: Table, column: Column) -> bool:

@@ -33,11 +33,11 @@ def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
     for table, key in linted.foreign_keys():
         targets = targets_of(tables.get(fold(key.table)), key)
         pairs = frozenset(zip(map(fold, key.columns), map(fold, targets), strict=False))
-        same = (table.name, fold(key.table), pairs)
-        if same in seen:
+        meaning = (table.name, fold(key.table), pairs)
+        if meaning in seen:
             what = f"another foreign key already refers to {key.table} from {', '.join(key.columns)}."
             yield Found(path_to(table.name, *key.columns), what, "Remove one.")
-        seen.add(same)
+        seen.add(meaning)
 
 
 @rule(
@@ -96,8 +96,8 @@ def foreign_keys_off(linted: Linted) -> Iterator[Found]:
 
     Set `foreign_keys: ON` in `pragmas` of schema.yaml, so that `open_database` and `connect` set it.
     """
-    is_file = linted.pragmas is not None
-    if is_file and any(linted.foreign_keys()) and not linted.sets("foreign_keys"):
+    is_schema_file = linted.pragmas is not None
+    if is_schema_file and any(linted.foreign_keys()) and not linted.sets("foreign_keys"):
         fix = "Set `foreign_keys: ON` in `pragmas`."
         yield Found(("pragmas",), "foreign keys are declared, but not enforced.", fix)
 
@@ -123,7 +123,7 @@ def set_null_on_not_null(linted: Linted) -> Iterator[Found]:
 
 
 def _clause(key: ForeignKey, column: Column) -> str:
-    """Return the action that sets ``column`` to NULL, as SQL; empty if there is none."""
+    """Return the clause of ``key`` that sets ``column`` to NULL, such as ON DELETE SET NULL; empty if none does."""
     for clause, action in (("ON DELETE", key.on_delete), ("ON UPDATE", key.on_update)):
         if action is Action.SET_NULL or (action is Action.SET_DEFAULT and column.default is None):
             return f"{clause} {action}"
@@ -152,8 +152,8 @@ def unenforceable_foreign_key(linted: Linted) -> Iterator[Found]:
     """
     if linted.pragmas is not None:  # in schema.yaml, such a key has `external: true`
         return
-    for table, key, wrong in faulty_keys(linted.schema):
-        if wrong is Fault.MISSING:
+    for table, key, fault in faulty_keys(linted.schema):
+        if fault is Fault.MISSING:
             what = f"the foreign key refers to {key.table}, which does not exist."
             fix = "Correct the name, or drop the key."
         else:

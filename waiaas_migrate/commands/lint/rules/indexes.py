@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from waiaas_migrate.commands.findings import Severity
@@ -13,42 +13,47 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 
-#: A term: its folded column or the meaning of its expression, its collation, and whether it is descending.
-Term = tuple[str, str | None, bool]
+
+class _Term(NamedTuple):
+    """A column of an index, folded, or its expression in canonical form; its collation and direction."""
+
+    column: str
+    collation: str | None
+    descending: bool
 
 
-class TableIndex(NamedTuple):
-    """An index: what messages call it, its terms, whether it is unique, and its condition.
+class _TableIndex(NamedTuple):
+    """An index, or the index that SQLite creates for a constraint; then ``name`` is empty.
 
-    ``name`` is empty for the index that SQLite makes for a constraint.
+    ``description`` names the index or constraint in messages; ``where`` is the condition of a partial index.
     """
 
     name: str
-    words: str
-    terms: tuple[Term, ...]
+    description: str
+    terms: tuple[_Term, ...]
     unique: bool
     where: SqlText | None = None
 
 
-def indexes_of(table: Table) -> Iterator[TableIndex]:
-    """Yield everything by which SQLite can look up rows of ``table``: first the constraints, then the indexes."""
+def _indexes_of(table: Table) -> Iterator[_TableIndex]:
+    """Yield the primary key, the UNIQUE constraints and the indexes of ``table``, by which SQLite can find rows."""
     if table.primary_key is not None:
-        yield TableIndex("", "the primary key", _terms(table, table.primary_key.parts), unique=True)
+        yield _TableIndex("", "the primary key", _terms(table, table.primary_key.parts), unique=True)
     for unique in table.uniques:
-        yield TableIndex("", f"UNIQUE ({', '.join(unique.columns)})", _terms(table, unique.parts), unique=True)
+        yield _TableIndex("", f"UNIQUE ({', '.join(unique.columns)})", _terms(table, unique.parts), unique=True)
     for index in table.indexes:
-        yield TableIndex(index.name, f"index {index.name}", _terms(table, index.parts), index.unique, index.where)
+        yield _TableIndex(index.name, f"index {index.name}", _terms(table, index.parts), index.unique, index.where)
 
 
-def _terms(table: Table, parts: tuple[IndexPart, ...]) -> tuple[Term, ...]:
-    own = {fold(column.name): column.collation for column in table.columns}
-    terms: list[Term] = []
+def _terms(table: Table, parts: Iterable[IndexPart]) -> tuple[_Term, ...]:
+    collations = {fold(column.name): column.collation for column in table.columns}
+    terms = []
     for part in parts:
         name = fold(part.column or "")
         if part.expression is not None:
-            terms.append((f"({part.expression.key})", None, part.descending))
+            terms.append(_Term(f"({part.expression.key})", None, part.descending))
         else:
-            terms.append((name, canonical_collation(part.collation or own.get(name)), part.descending))
+            terms.append(_Term(name, canonical_collation(part.collation or collations.get(name)), part.descending))
     return tuple(terms)
 
 
@@ -68,22 +73,23 @@ def foreign_key_without_index(linted: Linted) -> Iterator[Found]:
     """
     for table, key in linted.foreign_keys():
         columns = tuple(map(fold, key.columns))
-        if not any(_serves(index, columns) for index in indexes_of(table)):
+        if not any(_finds_rows(index, columns) for index in _indexes_of(table)):
             names = ", ".join(key.columns)
             what = f"no index begins with {names}, so deleting from {key.table} reads all of {table.name}."
             name = "_".join(("idx", table.name, *key.columns))
             yield Found(path_to(table.name, *key.columns), what, f"Add `{name}: [{names}]` to its `indexes`.")
 
 
-def _serves(index: TableIndex, columns: tuple[str, ...]) -> bool:
-    """Return whether SQLite can find rows by ``columns``; NULL never refers to a parent, so an index may omit it."""
-    if not index.terms or index.terms[0][0] not in columns:
+def _finds_rows(index: _TableIndex, columns: tuple[str, ...]) -> bool:
+    """Return whether SQLite can use ``index`` to find rows by the ``columns`` of a foreign key."""
+    # One column of a foreign key is enough: the index then already leaves few rows.
+    if not index.terms or index.terms[0].column not in columns:
         return False
-    # If a key has several columns, an index that begins with one of them already leaves few rows.
     return index.where is None or _omits_only_null(index.where, columns)
 
 
 def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
+    """Return whether a partial index omits only rows that refer to no parent, because a column is NULL."""
     tree = tree_of(where) or {}
     is_not_null = tree.get("op") == "NOT_NULL" or (
         tree.get("op") == "IS_NOT" and tree["right"].get("literal_type") == "NULL"
@@ -116,37 +122,38 @@ def redundant_index(linted: Linted) -> Iterator[Found]:
     Drop it.
     """
     for table in linted.schema.tables:
-        known = tuple(indexes_of(table))
-        for position, index in enumerate(known):
-            if index.name and (other := _replacement(table, known, position)) is not None:
+        indexes = tuple(_indexes_of(table))
+        for position, index in enumerate(indexes):
+            if index.name and (other := _covering_index(table, indexes, position)) is not None:
                 equal = len(other.terms) == len(index.terms)
-                what = f"the index {'is equal to' if equal else 'begins'} {other.words}."
+                what = f"the index {'is equal to' if equal else 'begins'} {other.description}."
                 yield Found(("tables", table.name, "indexes", index.name), what, "Drop it.")
 
 
-def _replacement(table: Table, known: Sequence[TableIndex], position: int) -> TableIndex | None:
-    index = known[position]
-    for number, other in enumerate(known):
+def _covering_index(table: Table, indexes: Sequence[_TableIndex], position: int) -> _TableIndex | None:
+    """Return the index because of which ``indexes[position]`` is redundant; None if there is none."""
+    index = indexes[position]
+    for number, other in enumerate(indexes):
         if number == position or not _covers(table, other, index):
             continue
-        # Of two that cover each other, the first is kept, so that one of them is always reported.
+        # If two indexes cover each other, only the second one is redundant.
         if number < position or not _covers(table, index, other):
             return other
     return None
 
 
-def _covers(table: Table, other: TableIndex, index: TableIndex) -> bool:
-    """Return whether ``other`` finds all rows that ``index`` finds, and refuses all duplicates that it refuses."""
+def _covers(table: Table, other: _TableIndex, index: _TableIndex) -> bool:
+    """Return whether ``other`` can replace ``index``: it finds the same rows and refuses the same duplicates."""
     # The table itself is in the order of its rowids.
-    is_table = not other.name and [column for column, _, _ in other.terms] == [rowid_alias(table)]
+    is_table = not other.name and [term.column for term in other.terms] == [rowid_alias(table)]
     if other.where != index.where and not is_table:
         return False  # a partial index is smaller, so it isn't redundant
     if index.unique and not (other.unique and len(other.terms) == len(index.terms)):
         return False
-    return _normal(other.terms[: len(index.terms)]) == _normal(index.terms)
+    return _with_first_ascending(other.terms[: len(index.terms)]) == _with_first_ascending(index.terms)
 
 
-def _normal(terms: Sequence[Term]) -> Sequence[Term]:
-    """Return ``terms`` in the direction in which the first ascends: SQLite reads an index both ways."""
-    is_backward = bool(terms) and terms[0][2]
-    return [(column, collation, descending != is_backward) for column, collation, descending in terms]
+def _with_first_ascending(terms: Sequence[_Term]) -> Sequence[_Term]:
+    """Return ``terms``, reversed in direction if the first one is descending: SQLite reads an index both ways."""
+    is_backward = bool(terms) and terms[0].descending
+    return [term._replace(descending=term.descending != is_backward) for term in terms]

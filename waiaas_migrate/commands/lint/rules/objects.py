@@ -70,7 +70,7 @@ def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
     if linted.sets("recursive_triggers"):
         return
     for table in linted.schema.tables:
-        triggers = [one for one in linted.schema.triggers if fold(one.table) == fold(table.name)]
+        triggers = [trigger for trigger in linted.schema.triggers if fold(trigger.table) == fold(table.name)]
         names = ", ".join(trigger.name for trigger in triggers if trigger.event == "DELETE")
         keys = [key for key in (table.primary_key, *table.uniques) if key is not None]
         if names and any(key.on_conflict is Conflict.REPLACE for key in keys):
@@ -109,8 +109,8 @@ def reserved_name(linted: Linted) -> Iterator[Found]:
             yield Found(path, f"{path[-1].upper()} is a keyword of SQL.", fix)
 
 
-#: The keywords that SQLite never accepts as names without quotes, unlike others, such as KEY
-#: (https://www.sqlite.org/lang_keywords.html, and parse.y for the fallbacks).
+#: The keywords that SQLite doesn't accept as names without quotes. It accepts some others, such as KEY
+#: (https://www.sqlite.org/lang_keywords.html; parse.y lists them as fallbacks).
 _RESERVED = frozenset(
     """
     add all alter and as autoincrement between case check collate commit constraint create default deferrable delete
@@ -145,24 +145,25 @@ def select_star_in_view(linted: Linted) -> Iterator[Found]:
     """
     for view in linted.schema.views:
         tree = tree_of(view.statement) or {}
-        if _takes_all(tree.get("select"), frozenset()):
+        if _selects_all(tree.get("select"), frozenset()):
             yield Found(("views", view.name), "the view selects all columns with *.", "List the columns.")
 
 
-def _takes_all(query: Tree, subqueries: Collection[str]) -> bool:
-    """Return whether the columns of ``query`` are those of a table; ``subqueries`` are names from WITH.
+def _selects_all(query: Tree, subqueries: Collection[str]) -> bool:
+    """Return whether ``query`` selects all columns of a table with ``*``.
 
-    ``*`` in EXISTS (SELECT * …), for example, does no harm.
+    A ``*`` that doesn't become columns of the view, as in EXISTS (SELECT * …), does no harm. ``subqueries`` are the
+    names that WITH defines.
     """
     if not isinstance(query, dict):
         return False
     match query.get("type"):
         case "WithClause":
-            listed = query["ctes"]["children"]
-            names = {*subqueries, *(cte["cte_name"] for cte in listed)}
-            return any(_takes_all(one["select"], names) for one in (query, *listed))
+            definitions = query["ctes"]["children"]
+            names = {*subqueries, *(definition["cte_name"] for definition in definitions)}
+            return any(_selects_all(part["select"], names) for part in (query, *definitions))
         case "CompoundSelect":
-            return _takes_all(query["left"], subqueries) or _takes_all(query["right"], subqueries)
+            return _selects_all(query["left"], subqueries) or _selects_all(query["right"], subqueries)
         case "SelectStmt":
             has_star = any("STAR" in (column["flags"] or ()) for column in query["columns"]["children"])
             return has_star and _reads_table(query["from_clause"], subqueries)
@@ -171,10 +172,11 @@ def _takes_all(query: Tree, subqueries: Collection[str]) -> bool:
 
 
 def _reads_table(source: Tree, subqueries: Collection[str]) -> bool:
+    """Return whether the FROM clause ``source`` has a table, or a subquery that selects all columns of a table."""
     if not isinstance(source, dict):
         return False
     if source.get("type") == "TableRef":
         return source["table_name"] not in subqueries
     if source.get("type") == "SubqueryTableSource":
-        return _takes_all(source.get("select"), subqueries)
+        return _selects_all(source.get("select"), subqueries)
     return any(_reads_table(part, subqueries) for part in source.values())

@@ -47,8 +47,8 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
         if table.primary_key is None or not table.primary_key.autoincrement or fold(table.name) in parents:
             continue
         linking = {fold(column) for key in table.foreign_keys for column in key.columns}
-        others = {fold(column.name) for column in table.columns} - linking - {rowid_alias(table)}
-        if len(table.foreign_keys) > 1 and not others:
+        other_columns = {fold(column.name) for column in table.columns} - linking - {rowid_alias(table)}
+        if len(table.foreign_keys) > 1 and not other_columns:
             what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing refers to the numbers."
             yield Found(path_to(table.name), what, "Remove it.")
 
@@ -85,7 +85,7 @@ def int_primary_key(linted: Linted) -> Iterator[Found]:
 def _false_alias(table: Table) -> Column | None:
     """Return the single column of a primary key that looks like an alias of the rowid, but isn't one.
 
-    A foreign key doesn't count: its numbers come from the other table.
+    A column that is also a foreign key doesn't count: its numbers come from the parent table.
     """
     key = table.primary_key
     if key is None or len(key.parts) != 1 or table.without_rowid or rowid_alias(table) is not None:
@@ -118,8 +118,8 @@ def missing_primary_key(linted: Linted) -> Iterator[Found]:
     costs no space.
     """
     for table in linted.schema.tables:
-        holds_one_value = len(table.columns) == 1
-        if not table.unique_keys and not holds_one_value:
+        is_list_of_values = len(table.columns) == 1
+        if not table.unique_keys and not is_list_of_values:
             yield Found(path_to(table.name), "the table has no primary key.", "Declare one.")
 
 
@@ -152,6 +152,6 @@ def nullable_primary_key(linted: Linted) -> Iterator[Found]:
             continue
         columns = filter(None, map(table.column, key.columns))
         names = tuple(column.name for column in columns if column.not_null is None)
-        if names and _false_alias(table) is None:  # whose fix mends this, too
+        if names and _false_alias(table) is None:  # `int_primary_key` reports a false alias; its fix excludes NULL, too
             what = f"the primary key accepts NULL in {', '.join(names)}."
             yield Found(path_to(table.name, *names), what, "Declare it `nullable: false`.")

@@ -1,4 +1,4 @@
-"""Rules about the statements of migrations that were written by hand."""
+"""Rules about the statements of hand-written migrations."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from waiaas_migrate.commands.findings import Severity
 from waiaas_migrate.commands.lint.rule import Found, Linted, path_to, rule
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.cursor import Cursor
 from waiaas_migrate.sqlite.reading.grammar import Kind
+from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 @rule(
@@ -25,10 +25,10 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
 
     Write the condition. If you mean every row, write `WHERE true`, and say why in a comment.
     """
-    cursor = Cursor(linted.statement)
-    if cursor.accept("DELETE", "FROM"):
-        table = cursor.name()
-        if not any(token.word in ("WHERE", "LIMIT") for token in cursor.rest()):
+    reader = TokenReader(linted.statement)
+    if reader.accept("DELETE", "FROM"):
+        table = reader.read_name()
+        if not any(token.word in ("WHERE", "LIMIT") for token in reader.read_rest()):
             fix = "Write a WHERE; if all are meant, `WHERE true`."
             yield Found(path_to(table), f"deletes every row of {table}.", fix)
 
@@ -48,19 +48,20 @@ def double_quoted_value(linted: Linted) -> Iterator[Found]:
     Write text in single quotes, and correct a misspelled name.
     """
     tokens = linted.statement
-    # Text in other statements, such as CREATE, is found in the schema.
+    # `double_quoted_string` finds such text in CREATE statements.
     if not tokens or tokens[0].word not in ("INSERT", "REPLACE", "UPDATE", "DELETE", "WITH"):
         return
-    # Beside these words, a word in double quotes is a name.
+    # Next to these words, a word in double quotes is certainly a name.
     before_names, after_names = ("AS", ".", "COLLATE", "INTO"), ("AS", ".", "(")
     words = ["", *(token.word for token in tokens), ""]
-    own = {
+    statement_names = {
         fold(token.name)
         for token, before, after in zip(tokens, words, words[2:], strict=False)
         if before in before_names or after in after_names
     }
+    names = {*linted.names, *statement_names}
     for token in tokens:
-        if token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in {*linted.names, *own}:
+        if token.kind is Kind.NAME and token.text[0] == '"' and fold(token.name) not in names:
             literal = quote_literal(token.name)
             what = f"{token.text} names nothing here, so SQLite reads it as the text {literal}."
             yield Found(("statement",), what, f"Correct the name. If you mean text, write {literal}.")

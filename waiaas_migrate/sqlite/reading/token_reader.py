@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token
 
 
-class Cursor:
+class TokenReader:
     """A position among tokens, which moves as tokens are read.
 
     A comment counts as a token, but never matches a word.
@@ -15,65 +15,65 @@ class Cursor:
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
-        self.at = 0
+        self.position = 0
 
     def peek(self, ahead: int = 0) -> str:
         """Return the upper-case word or symbol, ``ahead`` tokens from here; empty for other tokens and at the end."""
-        at = self.at + ahead
+        at = self.position + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 
     @property
-    def is_done(self) -> bool:
+    def is_at_end(self) -> bool:
         """Whether all tokens were read."""
-        return self.at >= len(self._tokens)
+        return self.position >= len(self._tokens)
 
     def next(self) -> Token:
         """Read one token."""
-        if self.is_done:
+        if self.is_at_end:
             raise SqlError("the statement ends too early")
-        self.at += 1
-        return self._tokens[self.at - 1]
+        self.position += 1
+        return self._tokens[self.position - 1]
 
     def accept(self, *words: str) -> bool:
         """Read ``words`` if they are next; return whether they were."""
         if any(self.peek(ahead) != word for ahead, word in enumerate(words)):
             return False
-        self.at += len(words)
+        self.position += len(words)
         return True
 
     def expect(self, *words: str) -> None:
         """Read ``words``, which must be next."""
         if not self.accept(*words):
-            found = "the end" if self.is_done else repr(self._tokens[self.at].text)
+            found = "the end" if self.is_at_end else repr(self._tokens[self.position].text)
             raise SqlError(f"expected {' '.join(words)}, found {found}")
 
-    def one_of(self, *words: str) -> str | None:
+    def accept_any(self, *words: str) -> str | None:
         """Read the next token if it is one of ``words``."""
         return self.next().word if self.peek() in words else None
 
-    def name(self) -> str:
+    def read_name(self) -> str:
         """Read a name: bare, quoted, or a string that SQLite accepts as a name."""
         token = self.next()
         if token.kind in (Kind.SYMBOL, Kind.VALUE):
             raise SqlError(f"expected a name, found {token.text!r}")
         return token.name
 
-    def balanced(self) -> tuple[Token, ...]:
+    def read_parentheses(self) -> tuple[Token, ...]:
         """Read ``( … )``; return the tokens inside."""
         self.expect("(")
-        start, depth = self.at, 1
+        start, depth = self.position, 1
         while depth:
             word = self.next().word
             depth += (word == "(") - (word == ")")
-        return tuple(self._tokens[start : self.at - 1])
+        return tuple(self._tokens[start : self.position - 1])
 
-    def names(self) -> tuple[str, ...]:
+    def read_names(self) -> tuple[str, ...]:
         """Read ``( name, name … )``."""
-        return tuple(Cursor(part).name() for part in split_commas(self.balanced()))
+        return tuple(TokenReader(part).read_name() for part in split_commas(self.read_parentheses()))
 
-    def rest(self) -> tuple[Token, ...]:
+    def read_rest(self) -> tuple[Token, ...]:
         """Read all tokens that are left."""
-        start, self.at = self.at, len(self._tokens)
+        start, self.position = self.position, len(self._tokens)
         return tuple(self._tokens[start:])
 
 
