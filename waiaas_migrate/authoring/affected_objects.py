@@ -9,7 +9,7 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.full_text import is_changed
+from waiaas_migrate.sqlite.planning.full_text import may_change
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.broken import broken_objects
@@ -60,7 +60,7 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
             is_stale = any(table in transition.old.by_name() for table, _ in read)
         else:
             used = {content.table, *now.views, *(table for table, _ in read)}
-            is_stale = bool(made & used) or is_changed(transition, read)
+            is_stale = bool(made & used) or may_change(transition, read)
             is_stale = is_stale or read != _renamed(_dependencies(before, content), transition)
         if is_stale:
             stale.add(fold(virtual.name))

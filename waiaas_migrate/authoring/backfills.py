@@ -17,7 +17,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
-from waiaas_migrate.sqlite.planning.plan import leaving_views
+from waiaas_migrate.sqlite.planning.plan import views_to_drop
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_dependencies
@@ -34,7 +34,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     """
     problems: list[Problem] = []
     reads: dict[str, Dependencies] = {}
-    leaving = {fold(view.name): view.name for view in leaving_views(transition)}
+    leaving = {fold(view.name): view.name for view in views_to_drop(transition)}
     for table, column in _filled_columns(transition):
         # Otherwise SQLite would read a misspelled name in double quotes as a string, and write the string to every row.
         sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"

@@ -233,7 +233,7 @@ def transition_to_declared(
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
     problems = tuple(
-        Problem(file="", path=reduce(append_key, hint.keys, ""), what=hint.what) for hint in renames.impossible
+        Problem(file="", path=reduce(append_key, hint.keys, ""), what=hint.problem) for hint in renames.impossible
     )
     if not problems:
         transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.enum_lists import literal, values_in_lists
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
-from waiaas_migrate.sqlite.planning.row_values import is_filled, mapping
+from waiaas_migrate.sqlite.planning.row_values import is_filled, replaced_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 
 #: Hazards of a rollback that need no remark, because a rollback is expected to drop what the migration added.
@@ -85,9 +85,9 @@ def _changed_values(old: Table, new: Table) -> Iterator[str]:
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
     """Yield a remark for each enum value that replaced several, because the rollback can't tell which one a row had."""
     where = f"{old.name}.{after.name}"
-    allowed_before = values_held(old, before)
+    allowed_before = values_in_lists(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
-    for value, new in mapping(old, after).items():
+    for value, new in replaced_values(old, after).items():
         replaced.setdefault(new, []).append(value)
     for new, values in replaced.items():
         if allowed_before is None or new in allowed_before or (new is None and before.not_null is None):

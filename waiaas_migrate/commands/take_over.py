@@ -24,7 +24,7 @@ from waiaas_migrate.runner.adopt import adopt_in
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.schema.applied import applied
+from waiaas_migrate.schema.applied import schema_after
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.model import Schema
@@ -113,6 +113,6 @@ def _start_over(migration: str) -> str:
 def _edits(project: Project, declared: Declared, changed: Schema) -> tuple[SchemaEdit, ...]:
     """Return the edits that make schema.yaml declare ``changed``, with lists of values as references to enums."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
-    wanted = applied(declared.schema, diff(declared.schema, changed))
+    wanted = schema_after(declared.schema, diff(declared.schema, changed))
     links = link_enums(wanted, loaded).links
     return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)

@@ -146,7 +146,7 @@ class _TableBody:
             on_conflict=conflict,
             name=name,
             inline=column is not None,
-            after=sum(not unique.inline for unique in self.uniques),
+            uniques_before=sum(not unique.inline for unique in self.uniques),
         )
 
     def _parts(self, tokens: Sequence[Token]) -> tuple[m.IndexPart, ...]:
