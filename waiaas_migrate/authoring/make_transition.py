@@ -26,7 +26,7 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.broken import culprit_of, names_that_block_renames
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 _TEXT_INDEX = (
     "SQLite can't rename a column: {}. The index contains a word in double quotes that names no column. Drop the index "
@@ -116,7 +116,7 @@ def _blocking_drops(database: sqlite3.Connection, old: Schema, changes: Iterable
         return names_that_block_renames(scratch)
 
 
-def _capturing_strings(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
+def _capturing_strings(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
     """Return the views and triggers that contain the name of a new column as a string in double quotes.
 
     The migration creates them again with single quotes. Otherwise SQLite would read the string as the new column.

@@ -111,7 +111,7 @@ class Databases:
                 _delete_orphans(connection)
 
     def apply(self, path: Path, count: int | None = None) -> None:
-        """Apply migrations to the database at ``path``: the first ``count``, or all, and then the post-apply hooks."""
+        """Apply the first ``count`` migrations to the database at ``path``; for None, all, and the post-apply hooks."""
         folder, manifest = self.folder, self.folder.manifest
         if count is not None:
             if manifest is not None:
