@@ -132,7 +132,10 @@ def test_drift_after_a_migration_was_generated_again(regenerated: Path) -> None:
     """The old text explains the differences: they aren't called manual, and --fix isn't suggested."""
     done = run(regenerated, "drift", "app.db")
     assert done.status == 1
-    assert "  notes: made by the migrations that it ran or by hand: added column notes.author (TEXT).\n" in done.out
+    assert (
+        "  notes: made by the migrations that the database ran, or by hand: added column notes.author (TEXT).\n"
+        in done.out
+    )
     assert "Fix for schema: Resolve the migration finding first, then run `drift` again.\n" in done.out
     assert "manual change" not in done.out
 

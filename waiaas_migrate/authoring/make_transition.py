@@ -23,7 +23,7 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.broken import culprit_of, names_that_block_renames
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 _TEXT_INDEX = (
     "SQLite can't rename a column: {}. The index contains a word in double quotes that names no column. Drop the index "
@@ -108,7 +108,7 @@ def _broken(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]
         return names_that_block_renames(scratch)
 
 
-def _quoted(strings: Strings, changes: Iterable[Change]) -> frozenset[str]:
+def _quoted(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
     """Return the views and triggers with a string in double quotes that is the name of a new column.
 
     They are created again with single quotes; otherwise SQLite would read the string as the column.

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 #: Seconds that closing waits for other connections, which may be about to close.
 _CLOSE_TIMEOUT = 0.1
 #: The head of a folder without a manifest. No database is ever at this head.
-_UNKNOWN_HEAD = Head(hashes=frozenset(), last="", link=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT)
+_UNKNOWN_HEAD = Head(
+    hashes=frozenset(), last="", manifest_hash=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT
+)
 
 
 def connect(
