@@ -11,7 +11,7 @@ from waiaas_migrate.commands.drift import read_schemas
 from waiaas_migrate.commands.live_database import ProjectFolder, database_state, live_connection, read_project_folder
 from waiaas_migrate.errors import DatabaseRefused, OtherMigrationsError
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.schema.applied import applied
+from waiaas_migrate.schema.applied import schema_after
 from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema
@@ -51,7 +51,7 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
         state = database_state(connection, folder)
         if not state.is_adopted:
             raise DatabaseRefused(f"{name}: has no record of migrations. Nothing was changed. Run `adopt` first.")
-        if (mismatch := state.changed) is not None:
+        if (mismatch := state.mismatch) is not None:
             raise OtherMigrationsError(
                 database=name, migrations=mismatch.migrations, what=mismatch.what, fix=mismatch.fix
             )
@@ -70,5 +70,5 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
             folder=folder,
             expected=schemas.expected,
             pending=tuple(migration.id for migration in state.pending),
-            changed=applied(schemas.migrated, manual),
+            changed=schema_after(schemas.migrated, manual),
         )

@@ -1,1 +1,1 @@
-"""What a schema is, how two differ, and what is dangerous about the difference. Pure values: no SQLite, no files."""
+"""The model of a schema, the comparison of two schemas, and the hazards of a change. Uses no database and no files."""

@@ -1,4 +1,4 @@
-"""How values of a declared type are stored."""
+"""The affinity of declared types, by which SQLite converts values when it stores them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ Affinity = Literal["TEXT", "BLOB", "REAL", "NUMERIC"]
 
 
 def affinity(declared: str | None, *, strict: bool = False) -> Affinity:
-    """Return the affinity by which a column of the declared type stores its values.
+    """Return the affinity of a column with the declared type.
 
-    INTEGER is returned as NUMERIC: both store values alike, and differ only in CAST
-    (https://www.sqlite.org/datatype3.html#type_affinity). ANY in a STRICT table converts nothing, like BLOB
+    INTEGER counts as NUMERIC, because the two differ only in a CAST
+    (https://www.sqlite.org/datatype3.html#type_affinity). In a STRICT table, ANY converts nothing, like BLOB
     (https://www.sqlite.org/stricttables.html).
     """
     text = (declared or "").upper()

@@ -1,4 +1,4 @@
-"""A schema, or a table, with changes made to it."""
+"""Compute a schema, or a table, after changes to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from waiaas_migrate.schema.names import fold
 
 OwnerT = TypeVar("OwnerT", m.Schema, m.Table)
 
-#: The field of a schema or a table that holds objects of each kind.
+#: The field of a schema or a table that contains the objects of each kind.
 _FIELDS = {
     m.Table: "tables",
     m.View: "views",
@@ -26,8 +26,8 @@ _FIELDS = {
 }
 
 
-def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
-    """Return ``schema`` with ``changes`` made. Objects that they don't affect keep their text and order.
+def schema_after(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
+    """Return ``schema`` after ``changes``. All other objects keep their text and order.
 
     Raises:
         ValueError: a change is a rename.
@@ -46,7 +46,7 @@ def applied(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
 
 
 def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  # noqa: PLR0911 — an arm for each kind
-    """Return ``table`` after ``change``. A constraint that replaces another one keeps its place."""
+    """Return ``table`` after ``change``. A modified constraint keeps its place."""
     match change:
         case c.DropColumn(old=column):
             name = fold(column.name)
@@ -73,9 +73,12 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
 
 
 def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
-    """Return ``owner`` with ``new`` in the place of ``old``; without ``old``, ``new`` comes last."""
+    """Return ``owner`` with ``new`` in the place of ``old``, or at the end if ``old`` is None.
+
+    If ``new`` is None, return ``owner`` without ``old``.
+    """
     field = _FIELDS[type(old or new)]
     items: tuple[object, ...] = getattr(owner, field)
-    at: int = items.index(old) if old in items else len(items)
-    parts: dict[str, Any] = {field: (*items[:at], *filter(None, [new]), *items[at + 1 :])}
-    return replace(owner, **parts)
+    index: int = items.index(old) if old in items else len(items)
+    changed: dict[str, Any] = {field: (*items[:index], *filter(None, [new]), *items[index + 1 :])}
+    return replace(owner, **changed)

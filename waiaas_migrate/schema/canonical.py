@@ -1,9 +1,8 @@
-"""The one form in which schemas are compared.
+"""The canonical form of a schema, in which two schemas are compared.
 
-Ignored: the case of names, spacing, comments, where a constraint is written (on its column or on the table), the
-wording of a list of values in a CHECK, and order that has no meaning, such as that of a table's columns. Everything
-else counts. The meaning of an expression or a statement is already in
-:attr:`~waiaas_migrate.schema.model.SqlText.key`.
+The form ignores the case of names, spacing, comments, the place of a constraint (on its column or on the table), the
+wording of a list of values in a CHECK, and order without meaning, such as the order of a table's columns. Everything
+else counts. Expressions and statements are compared by :attr:`~waiaas_migrate.schema.model.SqlText.key`.
 """
 
 from __future__ import annotations
@@ -17,33 +16,33 @@ from waiaas_migrate.schema.names import fold
 
 ValueT = TypeVar("ValueT")
 
-#: The fields that hold names.
-_NAMES = frozenset({"name", "collation", "column", "columns", "table", "targets", "match", "module"})
-#: The parts of a table or a schema that are sorted. Others, such as the columns of a key, have a meaningful order.
+#: The fields that contain names.
+_NAME_FIELDS = frozenset({"name", "collation", "column", "columns", "table", "targets", "match", "module"})
+#: The parts of a schema whose order has no meaning. The order of other parts, such as the columns of a key, counts.
 _UNORDERED = (m.Table, m.View, m.Trigger, m.VirtualTable, m.Column, m.Unique, m.Check, m.ForeignKey, m.Index)
 
 
 def canonical(value: ValueT) -> ValueT:
-    """Return a schema or a part of one in its canonical form, which is equal for all that mean the same."""
+    """Return the canonical form of a schema or of a part of it; values that mean the same have equal forms."""
     result: ValueT = _canonical(value, "")
     return result
 
 
 def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a schema
-    """Return ``value``, which is in the named ``field``, in its canonical form."""
+    """Return the canonical form of ``value``, which is in the field named ``field``."""
     if isinstance(value, tuple):
         found = [_canonical(item, field) for item in value]
         if isinstance(next(iter(found), None), m.Unique):
-            found = list(dict.fromkeys(found))  # SQLite makes one index for equal UNIQUEs
+            found = list(dict.fromkeys(found))  # SQLite makes one index for duplicate UNIQUEs
         return tuple(sorted(found, key=repr) if found and isinstance(found[0], _UNORDERED) else found)
     if isinstance(value, str):
         if field == "type":
             return re.sub(r"\s*([(),+-])\s*", r"\1", " ".join(value.upper().split())) or None
-        return fold(value) if field in _NAMES else value
+        return fold(value) if field in _NAME_FIELDS else value
     if isinstance(value, m.SqlText):
         return replace(value, sql="")
     if isinstance(value, m.Check) and value.allowed is not None:
-        value = replace(value, expression=_list_meaning(value.allowed))
+        value = replace(value, expression=_list_expression(value.allowed))
     if not is_dataclass(value) or isinstance(value, type):
         return value
     changed = {
@@ -54,26 +53,27 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
     return replace(value, **changed)
 
 
-def _list_meaning(allowed: m.AllowedValues) -> m.SqlText:
-    """Return the meaning of a list in a CHECK, without its wording: neither order nor IS NULL makes a difference.
+def _list_expression(allowed: m.AllowedValues) -> m.SqlText:
+    """Return an expression that is equal for all lists in a CHECK with the same column and values.
 
-    NULL passes any CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
+    Their order and ``IS NULL OR`` make no difference, because NULL passes any CHECK
+    (https://www.sqlite.org/lang_createtable.html#check_constraints).
     """
     values = sorted({(type(value).__name__, str(value)) for value in allowed.values})
     return m.SqlText(sql="", key=f"{fold(allowed.column)} allows {values}")
 
 
 def canonical_collation(name: str | None) -> str | None:
-    """Return the collation that compares a column's values, folded; None for BINARY, which is the default.
+    """Return the folded name of a column's collation; None for BINARY.
 
-    Declaring BINARY or dropping it doesn't affect rows (https://www.sqlite.org/datatype3.html#collation).
+    BINARY is the default, so declaring it changes nothing (https://www.sqlite.org/datatype3.html#collation).
     """
     folded = None if name is None else fold(name)
     return None if folded == "binary" else folded
 
 
 def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
-    """Return ``value`` with all expressions replaced by the same one, to compare everything else."""
+    """Return ``value`` with the same key in all expressions, to compare everything but the expressions."""
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""How one schema becomes another: one closed union of changes."""
+"""The changes that turn one schema into another, as a closed union of types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class InTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Added(InTable, Generic[PartT]):
-    """Something new in a table."""
+    """Something that a table gains."""
 
     old: ClassVar[None] = None
     new: PartT
@@ -42,7 +42,7 @@ class _Dropped(InTable, Generic[PartT]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Modified(InTable, Generic[PartT]):
-    """Something in a table that becomes another."""
+    """Something in a table that is replaced."""
 
     old: PartT
     new: PartT
@@ -197,7 +197,7 @@ Alteration = (
     | DropUnique | AddCheck | DropCheck | ModifyCheck | AddForeignKey | DropForeignKey | ModifyForeignKey
 )  # fmt: skip
 Change = AddTable | DropTable | RenameTable | RenameColumn | Alteration | IndexChange | ObjectChange
-#: An object, or a part of a table, that becomes another of the same name or place.
+#: A change that replaces an object, or a part of a table, by another of the same name or place.
 Modification = (
     ModifyTableOptions | ModifyColumn | ModifyPrimaryKey | ModifyCheck | ModifyForeignKey | ModifyIndex | ModifyObject
 )
@@ -215,7 +215,7 @@ def table_of(change: Change) -> str | None:
 
 
 def object_of(change: Change) -> tuple[str, str]:
-    """Return the kind and the folded name of the object that ``change`` is about, as in the catalog."""
+    """Return the kind and the folded name of the changed object, as in the catalog."""
     match change:
         case AddIndex(new=index) | DropIndex(old=index) | ModifyIndex(new=index):
             return "index", fold(index.name)
@@ -228,7 +228,7 @@ def object_of(change: Change) -> tuple[str, str]:
 
 
 def spelled_name(change: Change) -> str:
-    """Return the name to report, as it is spelled: that of the table, or of the view, trigger or virtual table."""
+    """Return the name of the changed table, view, trigger or virtual table, as the schema spells it."""
     match change:
         case AddTable(new=item) | DropTable(old=item) | ModifyTableOptions(new=item):
             return item.name
@@ -241,7 +241,10 @@ def spelled_name(change: Change) -> str:
 
 
 def owner_of(change: Change) -> str | None:
-    """Return the folded name of the table that owns the object: for a trigger, its table or view; None for a view."""
+    """Return the folded name of the table, or of a trigger's view, to which the changed object belongs.
+
+    Return None for a view, which belongs to no table.
+    """
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return None if isinstance(item, m.View) else fold(item.table if isinstance(item, m.Trigger) else item.name)
@@ -257,10 +260,10 @@ def is_addition(change: Change) -> bool:
 
 
 def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.ForeignKey]]:
-    """Yield the foreign keys, each with its table, that existing rows may violate.
+    """Yield each foreign key that existing rows may violate, after its table.
 
-    Such a key is new, or refers to other columns than before. A key with a new column that is empty in every row is not
-    one of them.
+    Such a key is new, or refers to other columns than before. Rows can't violate a key with a new column that is NULL
+    in every row.
     """
     empty = {
         (fold(change.table), fold(change.new.name))

@@ -1,4 +1,4 @@
-"""Changes in words."""
+"""Describe changes in words, for migrations and messages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import model as m
-from waiaas_migrate.schema.enum_lists import lists, literal
+from waiaas_migrate.schema.enum_lists import lists_of, literal
 
-_Item = m.Table | m.Column | m.Unique | m.Check | m.ForeignKey | m.Index | c.StatementObject
+_Described = m.Table | m.Column | m.Unique | m.Check | m.ForeignKey | m.Index | c.StatementObject
 
-_MADE = {"add": "added", "drop": "dropped", "change": "changed", "rename": "renamed", "reorder": "reordered"}
+_PAST_TENSES = {"add": "added", "drop": "dropped", "change": "changed", "rename": "renamed", "reorder": "reordered"}
 
 
 def describe(change: c.Change, *, brief: bool = False) -> str:
@@ -40,15 +40,15 @@ def describe(change: c.Change, *, brief: bool = False) -> str:
 
 
 def describe_made(change: c.Change) -> str:
-    """Return ``change`` in words that say it was made, such as ``added column agents.nickname (TEXT)``."""
-    verb, _, rest = describe(change).partition(" ")
-    return f"{_MADE.get(verb, verb)} {rest}"
+    """Return ``change`` in words in the past tense, such as ``added column agents.nickname (TEXT)``."""
+    verb, _, words = describe(change).partition(" ")
+    return f"{_PAST_TENSES.get(verb, verb)} {words}"
 
 
 def _words(  # noqa: C901, PLR0911 — an arm for each kind
-    item: _Item, table: str | None, *, brief: bool = False, details: bool = False
+    item: _Described, table: str | None, *, brief: bool = False, details: bool = False
 ) -> str:
-    """Return an object, or a part of ``table``, in words; ``details`` say more about it than its name."""
+    """Return an object, or a part of ``table``, in words; ``details`` adds columns, type or module to a name."""
     match item:
         case m.Table(name=name):
             columns = len(item.columns)
@@ -58,11 +58,11 @@ def _words(  # noqa: C901, PLR0911 — an arm for each kind
         case m.Unique():
             return f"UNIQUE on {table} ({_terms(item.parts)})"
         case m.Check():
-            return f"CHECK on {_checked(table, item)}" + ("" if brief else f": {item.expression.sql}")
+            return f"CHECK on {_check_place(table, item)}" + ("" if brief else f": {item.expression.sql}")
         case m.ForeignKey():
             return f"foreign key on {table}: {foreign_key_words(item)}"
         case m.Index(name=name):
-            return f"{_kind(item)} {name} on {table}" + (f" ({_terms(item.parts)})" if details else "")
+            return f"{_index_kind(item)} {name} on {table}" + (f" ({_terms(item.parts)})" if details else "")
         case m.View(name=name):
             return f"view {name}"
         case m.Trigger(name=name):
@@ -76,21 +76,21 @@ def _words(  # noqa: C901, PLR0911 — an arm for each kind
 def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 — one return for each kind
     match change:
         case c.ModifyTableOptions(old=before, new=after):
-            return f"change table {after.name}: {_options(before)} becomes {_options(after)}"
+            return f"change table {after.name}: {_option_words(before)} becomes {_option_words(after)}"
         case c.ModifyColumn(table=table, new=column):
             pairs = zip(_properties(change.old), _properties(column), strict=True)
             differences = [f"{old} becomes {new}" for old, new in pairs if old != new]
             return f"change column {table}.{column.name}: {'; '.join(differences)}"
         case c.ModifyPrimaryKey(table=table):
-            return f"change primary key of {table}: {_keyed(change.old)} becomes {_keyed(change.new)}"
+            return f"change primary key of {table}: {_key_words(change.old)} becomes {_key_words(change.new)}"
         case c.ModifyCheck(table=table, old=old, new=new):
-            words = f"change CHECK on {_checked(table, new)}"
+            words = f"change CHECK on {_check_place(table, new)}"
             full = words if brief else f"{words}: {old.expression.sql} becomes {new.expression.sql}"
-            return _allowed_values(table, old, new) or full
+            return _list_difference(table, old, new) or full
         case c.ModifyForeignKey(table=table, old=old_key, new=key):
             return f"change foreign key on {table}: {foreign_key_words(old_key)} becomes {foreign_key_words(key)}"
         case c.ModifyIndex(table=table, new=index):
-            return f"change index {index.name} on {table}: {_indexed(change.old)} becomes {_indexed(index)}"
+            return f"change index {index.name} on {table}: {_index_terms(change.old)} becomes {_index_terms(index)}"
         case c.ModifyObject():
             return f"change {_words(change.new, None)}"
         case _:
@@ -101,21 +101,21 @@ def _properties(column: m.Column) -> tuple[str, ...]:
     """Return the properties of a column in words, except its name, in a fixed order."""
     rule, generated = column.not_null, column.generated
     conflict = f"on conflict {rule.on_conflict}" if rule and rule.on_conflict else ""
-    kept = "stored" if generated and generated.stored else "virtual"
+    storage = "stored" if generated and generated.stored else "virtual"
     return (
         f"type {column.type}" if column.type else "no type",
         _joined("NOT NULL", rule.name, conflict) if rule else "nullable",
         f"default {column.default.sql}" if column.default else "no default",
         f"collation {column.collation}" if column.collation else "no collation",
-        f"generated as ({generated.expression.sql}) {kept}" if generated else "not generated",
+        f"generated as ({generated.expression.sql}) {storage}" if generated else "not generated",
     )
 
 
-def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
-    """Return how two lists of values differ; None if one CHECK is more than a list, or both allow the same."""
-    if (both := lists(old, new)) is None:
+def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
+    """Return the difference of two lists in words; None if a CHECK is not only a list, or both lists are equal."""
+    if (lists := lists_of(old, new)) is None:
         return None
-    before, after = both
+    before, after = lists
     added = ", ".join(literal(value) for value in after.values if value not in before.values)
     removed = ", ".join(literal(value) for value in before.values if value not in after.values)
     if not (added or removed) or old.name != new.name:
@@ -124,21 +124,21 @@ def _allowed_values(table: str, old: m.Check, new: m.Check) -> str | None:
     return f"{table}.{new.column or before.column}: {' and '.join(filter(None, words))}"
 
 
-def _checked(table: str | None, check: m.Check) -> str:
+def _check_place(table: str | None, check: m.Check) -> str:
     return (f"{table}.{check.column}" if check.column else str(table)) + (f" ({check.name})" if check.name else "")
 
 
 def index_words(index: m.Index) -> str:
     """Return ``index`` in words, such as ``unique index idx_tasks_title (title)``."""
     where = f" where {index.where.sql}" if index.where else ""
-    return f"{_kind(index)} {index.name} ({_terms(index.parts)}){where}"
+    return f"{_index_kind(index)} {index.name} ({_terms(index.parts)}){where}"
 
 
-def _kind(index: m.Index) -> str:
+def _index_kind(index: m.Index) -> str:
     return "unique index" if index.unique else "index"
 
 
-def _indexed(index: m.Index) -> str:
+def _index_terms(index: m.Index) -> str:
     where = f" where {index.where.sql}" if index.where else ""
     return f"{'unique ' if index.unique else ''}({_terms(index.parts)}){where}"
 
@@ -154,7 +154,7 @@ def _terms(parts: tuple[m.IndexPart, ...]) -> str:
     )
 
 
-def _keyed(key: m.PrimaryKey | None) -> str:
+def _key_words(key: m.PrimaryKey | None) -> str:
     if key is None:
         return "none"
     conflict = f"on conflict {key.on_conflict.lower()}" if key.on_conflict else ""
@@ -178,6 +178,6 @@ def _joined(*words: str | None) -> str:
     return " ".join(filter(None, words))
 
 
-def _options(table: m.Table) -> str:
+def _option_words(table: m.Table) -> str:
     words = [word for word, is_set in (("STRICT", table.strict), ("WITHOUT ROWID", table.without_rowid)) if is_set]
     return " and ".join(words) or "plain"

@@ -1,4 +1,4 @@
-"""Two schemas compared: the changes that turn one into the other."""
+"""Compare two schemas, and list the changes that turn one into the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ItemT = TypeVar("ItemT")
 def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Change, ...]:
     """Return the changes that turn ``old`` into ``new``, in a fixed order; empty if both mean the same.
 
-    ``column_order``: report another order of a table's columns, too.
+    ``column_order``: also report columns that only change their order.
     """
     return tuple(_changes(old, new, column_order=column_order))
 
@@ -50,7 +50,7 @@ def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterato
         yield c.ReorderColumns(table=table, old=before, new=after)
     if canonical(old.primary_key) != canonical(new.primary_key):
         yield c.ModifyPrimaryKey(table=table, old=old.primary_key, new=new.primary_key)
-    # SQLite makes one index for equal UNIQUEs.
+    # SQLite makes one index for duplicate UNIQUEs.
     dropped, added = _unmatched(tuple(dict.fromkeys(old.uniques)), tuple(dict.fromkeys(new.uniques)))
     yield from (c.DropUnique(table=table, old=unique) for unique in dropped)
     yield from (c.AddUnique(table=table, new=unique) for unique in added)
@@ -87,9 +87,10 @@ def _compare(
     modify: Callable[..., c.Change],
     **owner: str,
 ) -> Iterator[c.Change]:
-    """Yield the changes between the old and the new side: those of old items in their order, then new items.
+    """Yield the changes from ``old`` to ``new``: drops and modifications in the order of ``old``, then additions.
 
-    A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` names their table.
+    A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` is the ``table`` of the
+    changes, if they need one.
     """
     dropped, added = _unmatched(old, new)
     successors: dict[object, list[ItemT]] = defaultdict(list)
@@ -98,27 +99,27 @@ def _compare(
     successors[None] = []
     replaced = []
     for item in dropped:
-        if same := successors[key(item)]:
-            replaced.append(same.pop(0))
+        if candidates := successors[key(item)]:
+            replaced.append(candidates.pop(0))
             yield modify(old=item, new=replaced[-1], **owner)
         else:
             yield drop(old=item, **owner)
-    yield from (add(new=item, **owner) for item in _left_over(added, replaced))
+    yield from (add(new=item, **owner) for item in _only_in(added, replaced))
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
-    """Return the items of each side that the other side lacks; equal items are paired one by one."""
-    return ([], []) if old == new else (_left_over(old, new), _left_over(new, old))
+    """Return the items that only ``old`` contains, and those that only ``new`` contains."""
+    return ([], []) if old == new else (_only_in(old, new), _only_in(new, old))
 
 
-def _left_over(items: Sequence[ItemT], others: Sequence[ItemT]) -> list[ItemT]:
-    """Return ``items`` without those that have a partner of the same meaning in ``others``."""
-    matched = Counter(map(canonical, others))
-    left = []
+def _only_in(items: Sequence[ItemT], other: Sequence[ItemT]) -> list[ItemT]:
+    """Return ``items`` minus ``other``: each item of ``other`` removes one equal item."""
+    unmatched = Counter(map(canonical, other))
+    found = []
     for item in items:
         form = canonical(item)
-        if matched[form] > 0:
-            matched[form] -= 1
+        if unmatched[form] > 0:
+            unmatched[form] -= 1
         else:
-            left.append(item)
-    return left
+            found.append(item)
+    return found

@@ -1,4 +1,4 @@
-"""The values that the CHECKs of a table allow in a column."""
+"""Read the lists of values in CHECKs, which contain the values of an enum."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from waiaas_migrate.schema.model import AllowedValues, Check, Column, Table
 from waiaas_migrate.schema.names import fold
 
 
-def values_held(table: Table, column: Column) -> frozenset[str | int] | None:
-    """Return the values that lists in the CHECKs of ``table`` allow in ``column``; None if there is no such list."""
+def values_in_lists(table: Table, column: Column) -> frozenset[str | int] | None:
+    """Return the values in all lists for ``column`` in CHECKs of ``table``; None if no CHECK has a list for it."""
     name = fold(column.name)
     found = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
     return frozenset(value for values in found for value in values) if found else None
 
 
-def lists(old: Check | None, new: Check) -> tuple[AllowedValues, AllowedValues] | None:
-    """Return the values that both CHECKs allow; None unless both are lists for the same column."""
+def lists_of(old: Check | None, new: Check) -> tuple[AllowedValues, AllowedValues] | None:
+    """Return the lists of two CHECKs; None unless both are lists for the same column."""
     before, after = old.allowed if old else None, new.allowed
     return (before, after) if before and after and before.column == after.column else None
 
 
 def literal(value: str | int | None) -> str:
-    """Return ``value`` as a SQL literal, for a message."""
+    """Return ``value`` as an SQL literal."""
     if value is None:
         return "NULL"
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

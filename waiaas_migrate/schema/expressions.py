@@ -1,4 +1,4 @@
-"""The expressions of a table, and where to report them."""
+"""List the expressions of a table, each with the place to name in a message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from waiaas_migrate.schema.model import Check, Column, Index, SqlText, Table
 
 
 def expressions(table: Table) -> Iterator[tuple[Check | Index | Column, str, SqlText]]:
-    """Yield each expression of ``table`` except defaults, after what it belongs to and the place to report."""
+    """Yield the owner, the place for a message, and the text of each expression in ``table`` except defaults."""
     for check in table.checks:
         yield check, check_place(table.name, check), check.expression
     for index in table.indexes:
@@ -21,5 +21,5 @@ def expressions(table: Table) -> Iterator[tuple[Check | Index | Column, str, Sql
 
 
 def check_place(table: str, check: Check) -> str:
-    """Return ``table.column`` for a CHECK that is written on a column, and else ``table``."""
+    """Return the place of a CHECK: ``table.column`` if it is written on a column, otherwise ``table``."""
     return f"{table}.{check.column}" if check.column else table

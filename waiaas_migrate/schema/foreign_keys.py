@@ -1,4 +1,4 @@
-"""Find what a foreign key refers to, and whether SQLite can enforce it.
+"""Find the columns that a foreign key refers to, and the foreign keys that SQLite cannot enforce.
 
 The rules are those of https://www.sqlite.org/foreignkeys.html#fk_indexes.
 """
@@ -16,10 +16,10 @@ Tables = Mapping[str, Table]
 
 
 class Fault(StrEnum):
-    """Why a foreign key cannot be enforced.
+    """The reason why SQLite cannot enforce a foreign key.
 
     ``MISSING``: the parent does not exist, which SQLite treats like an empty table. ``MISMATCH``: the parent is not a
-    table, or none of its unique keys has exactly the columns that are referred to; SQLite then refuses to check rows.
+    table, or has no unique key over exactly the columns that the key refers to. SQLite then refuses to check rows.
     """
 
     MISSING = "missing"
@@ -27,7 +27,7 @@ class Fault(StrEnum):
 
 
 def fault(schema: Schema, tables: Tables, key: ForeignKey) -> Fault | None:
-    """Return what is wrong with ``key`` in ``schema``, whose tables are ``tables``; None if it can be enforced."""
+    """Return why SQLite cannot enforce ``key`` in ``schema``, which has these ``tables``; None if it can."""
     parent = tables.get(fold(key.table))
     if parent is not None:
         return None if is_enforceable(parent, key) else Fault.MISMATCH
@@ -41,24 +41,26 @@ def is_enforceable(parent: Table, key: ForeignKey) -> bool:
     """
     if not key.targets:
         return parent.primary_key is not None and len(parent.primary_key.parts) == len(key.columns)
-    own = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
+    collations = {fold(column.name): fold(column.collation or "binary") for column in parent.columns}
     targets = sorted(map(fold, key.targets))
     return len(targets) == len(key.columns) and any(
         targets == sorted(fold(part.column or "") for part in parts)
-        and all(part.collation is None or fold(part.collation) == own.get(fold(part.column or "")) for part in parts)
+        and all(
+            part.collation is None or fold(part.collation) == collations.get(fold(part.column or "")) for part in parts
+        )
         for parts in parent.unique_keys
     )
 
 
 def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
-    """Return the columns that ``key`` refers to: if it names none, the primary key of ``parent``."""
+    """Return the columns that ``key`` refers to; if it names none, the primary key of ``parent``."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
     return parent.primary_key.columns
 
 
 def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
-    """Yield every foreign key that cannot be enforced, with its table and what is wrong."""
+    """Yield each foreign key that SQLite cannot enforce, after its table, with its fault."""
     tables = schema.by_name()
     for table in schema.tables:
         for key in table.foreign_keys:
@@ -68,14 +70,14 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
 
 
 def newly_enforceable_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
-    """Yield each foreign key that was a mismatch in ``old`` and is enforceable in ``new``, with its table."""
-    before = {identity(table, key) for table, key, wrong in faulty_keys(old) if wrong is Fault.MISMATCH}
-    if before:
+    """Yield each foreign key that was a mismatch in ``old`` and is enforceable in ``new``, after its table."""
+    mismatches = {identity(table, key) for table, key, found in faulty_keys(old) if found is Fault.MISMATCH}
+    if mismatches:
         tables = new.by_name()
         keys = [(table.name, key) for table in new.tables for key in table.foreign_keys]
-        yield from ((t, key) for t, key in keys if identity(t, key) in before and fault(new, tables, key) is None)
+        yield from ((t, key) for t, key in keys if identity(t, key) in mismatches and fault(new, tables, key) is None)
 
 
 def identity(table: str, key: ForeignKey) -> tuple[object, ...]:
-    """Return what identifies a foreign key: its tables and columns, with folded names."""
+    """Return the folded names that identify a foreign key: its tables and columns."""
     return (fold(table), tuple(map(fold, key.columns)), fold(key.table), tuple(map(fold, key.targets)))

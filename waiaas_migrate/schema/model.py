@@ -1,9 +1,9 @@
-"""The schema as frozen values.
+"""The model of a schema: tables, columns, constraints and other objects as frozen values.
 
-schema.yaml and SQLite databases are read into the same model. Fields that say what a thing *means* take part in
-equality. Fields that say how it was *written* (the author's text of an expression, whether a constraint was written on
-its column, comments, hints for ``generate``) are for output only, and do not. Two schemas are compared in the form that
-:mod:`waiaas_migrate.schema.canonical` gives them.
+Both schema.yaml and SQLite databases are read into this model. Equality compares the fields that give an object its
+meaning. It ignores fields with ``compare=False``, which are for output only: the author's text of an expression, the
+place of a constraint, comments, and hints for ``generate``. :mod:`waiaas_migrate.schema.canonical` returns the form in
+which two schemas are compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from waiaas_migrate.schema.names import fold
 class SqlText:
     """A piece of SQL: an expression, or a whole CREATE statement.
 
-    ``sql`` is the author's text, for output. ``key`` is its meaning as canonical text: equal keys, equal meaning.
+    ``sql`` is the author's text, for output. ``key`` is its canonical text: texts with the same key mean the same.
     """
 
     sql: str = field(compare=False)
@@ -27,7 +27,7 @@ class SqlText:
 
 
 class Conflict(StrEnum):
-    """What SQLite does if a row breaks a constraint (https://www.sqlite.org/lang_conflict.html); None means ABORT."""
+    """The ON CONFLICT clause of a constraint (https://www.sqlite.org/lang_conflict.html); None means ABORT."""
 
     ROLLBACK = "ROLLBACK"
     FAIL = "FAIL"
@@ -36,7 +36,7 @@ class Conflict(StrEnum):
 
 
 class Action(StrEnum):
-    """What a foreign key does when its parent changes; None means NO ACTION."""
+    """The ON DELETE or ON UPDATE action of a foreign key; None means NO ACTION."""
 
     SET_NULL = "SET NULL"
     SET_DEFAULT = "SET DEFAULT"
@@ -65,9 +65,9 @@ class NotNull:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A generated column's expression, and whether its values are stored (https://www.sqlite.org/gencol.html).
+    """The expression of a generated column (https://www.sqlite.org/gencol.html).
 
-    ``virtual``: VIRTUAL is written out, although it is the default.
+    ``stored``: the column is STORED. ``virtual``: VIRTUAL is written out, although it is the default.
     """
 
     expression: SqlText
@@ -77,9 +77,9 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedValues:
-    """The values that a CHECK allows in a column: ``column IN (values)``, in their order.
+    """The list of values in a CHECK such as ``column IN (values)``, in the order of the text.
 
-    ``column`` is folded. ``nullable``: the CHECK says ``column IS NULL OR`` before the list.
+    ``column`` is the column's folded name. ``nullable``: the CHECK begins with ``column IS NULL OR``.
     """
 
     column: str
@@ -89,9 +89,10 @@ class AllowedValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnHints:
-    """How ``generate`` carries the values of a column over; without effect after that.
+    """The hints of a column, from which ``generate`` computes the values that existing rows get.
 
-    ``renamed_values`` and ``removed_values`` map old enum values to new ones.
+    ``renamed_values`` and ``removed_values`` are pairs of an old enum value and its replacement. A hint has no effect
+    after a migration has followed it.
     """
 
     renamed_from: str | None = None
@@ -99,19 +100,24 @@ class ColumnHints:
     renamed_values: tuple[tuple[str | int, str | int], ...] = ()
     removed_values: tuple[tuple[str | int, str | int | None], ...] = ()
 
+    @property
+    def replacements(self) -> dict[str | int, str | int | None]:
+        """The replacements of enum values, by old value."""
+        return dict(self.removed_values) | dict(self.renamed_values)
 
-#: The types of schema.yaml that say what the values mean.
+
+#: The types that schema.yaml adds to those of SQLite.
 LogicalType = Literal["boolean", "timestamp", "json", "uuid"]
 
-#: The hints of nearly every column.
+#: The hints of a column that has none.
 NO_HINTS = ColumnHints()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column. ``type`` is the declared type as written, or None.
+    """A column. ``type`` is the declared SQL type as written, or None.
 
-    ``logical_type`` is what schema.yaml calls the type if that says more: what the values mean to the application.
+    ``logical_type`` is the type in schema.yaml if SQLite does not have it, such as ``boolean``.
     """
 
     name: str
@@ -141,46 +147,42 @@ class IndexPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrimaryKey:
-    """A primary key. ``inline``: it is written on its column. ``after``: how many UNIQUEs are written before it.
-
-    A descending single INTEGER column is not an alias of the rowid, and can only be written on the column
-    (https://www.sqlite.org/lang_createtable.html#rowid).
-    """
+class _Key:
+    """A constraint that makes columns unique. ``inline``: it is written on its column."""
 
     parts: tuple[IndexPart, ...]
-    autoincrement: bool = False
     on_conflict: Conflict | None = None
     name: str | None = None
     inline: bool = field(default=False, compare=False)
-    after: int = field(default=0, compare=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of its columns."""
+        """The names of the key's columns."""
         return tuple(part.column or "" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unique:
-    """A UNIQUE constraint. ``inline``: it is written on its column."""
+class PrimaryKey(_Key):
+    """A PRIMARY KEY.
 
-    parts: tuple[IndexPart, ...]
-    on_conflict: Conflict | None = None
-    name: str | None = None
-    inline: bool = field(default=False, compare=False)
+    ``uniques_before`` is the number of UNIQUE constraints that are written before the key. An INTEGER PRIMARY KEY DESC
+    is not an alias of the rowid if it is written on its column (https://www.sqlite.org/lang_createtable.html#rowid).
+    """
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of its columns."""
-        return tuple(part.column or "" for part in self.parts)
+    autoincrement: bool = False
+    uniques_before: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique(_Key):
+    """A UNIQUE constraint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """A CHECK constraint.
 
-    ``column`` is the column that it is written on. ``allowed`` is its list of values; None if it is not only a list.
+    ``column`` is the column that the CHECK is written on. ``allowed`` is its list of values if it is only a list.
     """
 
     expression: SqlText
@@ -191,7 +193,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """A foreign key. Empty ``targets`` mean the parent's primary key. ``inline``: it is written on its column."""
+    """A foreign key to the columns ``targets`` of the parent ``table``; without ``targets``, to its primary key.
+
+    ``inline``: the key is written on its column.
+    """
 
     columns: tuple[str, ...]
     table: str
@@ -208,7 +213,7 @@ Constraint = PrimaryKey | Unique | Check | ForeignKey
 
 
 def written_on(constraint: Constraint) -> str | None:
-    """Return the folded name of the column that ``constraint`` is written on; None if that is the table."""
+    """Return the folded name of the column that ``constraint`` is written on; None for a table constraint."""
     match constraint:
         case (
             PrimaryKey(inline=True, parts=(IndexPart(collation=None, column=str(name)),))
@@ -223,7 +228,7 @@ def written_on(constraint: Constraint) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """An index made by CREATE INDEX; ``where`` makes it partial."""
+    """An index from CREATE INDEX. ``where`` is the condition of a partial index."""
 
     name: str
     parts: tuple[IndexPart, ...]
@@ -235,7 +240,7 @@ class Index:
 class Table:
     """An ordinary table with its indexes. Columns and indexes are in the order of their declaration.
 
-    ``class_name`` is that of the Python class for its rows; None derives it from the table's name.
+    ``class_name`` is the name of the Python class for rows of the table. None derives it from the table's name.
     """
 
     name: str
@@ -252,7 +257,7 @@ class Table:
     renamed_from: str | None = field(default=None, compare=False)
 
     def column(self, name: str) -> Column | None:
-        """Return the column called ``name``, in any case; None if there is none."""
+        """Return the column ``name``, in upper or lower case; None if the table does not have it."""
         return next((column for column in self.columns if fold(column.name) == fold(name)), None)
 
     @property
@@ -286,9 +291,9 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualTable:
-    """A virtual table; its shadow tables belong to it and appear nowhere else in the model.
+    """A virtual table. The model has no entry for its shadow tables, which SQLite creates and drops with it.
 
-    ``holds_data`` is false if it only reads or indexes other tables, so that dropping it loses nothing.
+    ``holds_data``: dropping the table deletes data. False if the table only reads or indexes other tables.
     """
 
     name: str
@@ -307,15 +312,15 @@ class Schema:
     virtual_tables: tuple[VirtualTable, ...] = ()
 
     def by_name(self) -> dict[str, Table]:
-        """Return the tables by their folded names, in their order."""
+        """Return the tables by folded name, in the order of the schema."""
         return {fold(table.name): table for table in self.tables}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of all tables, views, triggers and virtual tables."""
+        """The names of all tables, views, triggers and virtual tables."""
         objects: tuple[Table | View | Trigger | VirtualTable, ...]
         objects = (*self.tables, *self.views, *self.triggers, *self.virtual_tables)
-        return tuple(one.name for one in objects)
+        return tuple(item.name for item in objects)
 
 
 #: The kinds of objects in a catalog, in the order in which they are created.

@@ -1,4 +1,4 @@
-"""How SQLite compares names."""
+"""Fold names, because SQLite ignores the case of ASCII letters in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-# The same few names are compared again and again.
+# Cached, because a schema has few names and they are compared often.
 @lru_cache(maxsize=1 << 14)
 def fold(name: str) -> str:
     """Return ``name`` as SQLite compares names: ASCII letters in lower case, others unchanged."""

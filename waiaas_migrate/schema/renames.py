@@ -1,4 +1,4 @@
-"""Rename hints compared with a schema: the renames that are still to do, in an order that works."""
+"""Find the renames that hints request and that no migration has made yet, in an order that works."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 
 
-class Impossible(NamedTuple):
-    """A hint that can't be followed: its keys in schema.yaml, and what is wrong."""
+class ImpossibleHint(NamedTuple):
+    """A hint that can't be followed: its keys in schema.yaml, and the problem with it."""
 
     keys: tuple[str, ...]
-    what: str
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renames:
-    """The renames to do, tables before columns; ``impossible`` are the hints that can't be followed."""
+    """The renames that a migration makes, first tables, then columns, and the hints that can't be followed."""
 
     tables: tuple[RenameTable, ...] = ()
     columns: tuple[RenameColumn, ...] = ()
-    impossible: tuple[Impossible, ...] = ()
+    impossible: tuple[ImpossibleHint, ...] = ()
 
     def table_after(self, name: str) -> str:
         """Return the name of the table ``name`` after the renames."""
@@ -33,21 +33,21 @@ class Renames:
         return name
 
     def column_after(self, table: str, name: str) -> str:
-        """Return the name of the column ``name`` after the renames; ``table`` is its table's name then."""
+        """Return the name of the column ``name`` after the renames; ``table`` is the new name of its table."""
         for rename in self.columns:
             if fold(rename.table) == fold(table) and fold(rename.old) == fold(name):
                 name = rename.new
         return name
 
-    def circles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return the circles of renames, after which the same names exist as before.
+    def cycles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the cycles of renames, such as swaps. After a cycle, the same names exist as before.
 
-        Each circle is a table's name and names of its columns, or an empty text and names of tables.
+        Each cycle of columns is the name of their table and their names; a cycle of tables has an empty first name.
         """
         steps = {"": [(rename.old, rename.new) for rename in self.tables]}
         for rename in self.columns:
             steps.setdefault(rename.table, []).append((rename.old, rename.new))
-        return tuple((table, circle) for table, renames in steps.items() for circle in _circles(renames))
+        return tuple((table, cycle) for table, renames in steps.items() for cycle in _cycles(renames))
 
     def reversed(self) -> Renames:
         """Return the renames that undo these."""
@@ -63,12 +63,13 @@ class Renames:
 
 
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
-    """Return the renames of ``old``, which the migrations build, that the hints of ``new`` request.
+    """Return the renames that the hints of ``new`` request and that are not made in ``old``.
 
-    A hint is done if its old name is gone and its new name exists, or if it is one of ``done``: these are the hints, as
-    :func:`hints` returns them, that an earlier migration followed. After a swap both names exist, so nothing else shows
-    that it was done. A hint that changes only the case is done if the name is spelled like that. Chains are ordered so
-    that each new name is free; a circle, such as a swap, uses a temporary name.
+    ``old`` is the schema that the migrations build. A rename is made if the old name is gone and the new name exists. A
+    rename that changes only the case is made if the name has the new case. A swap can't be seen in the schema, because
+    both names exist before and after it. So ``done`` are the hints that earlier migrations followed, in the form that
+    :func:`hints` returns. Renames come in an order in which each new name is free; a cycle, such as a swap, uses a
+    temporary name.
     """
     old_tables, new_tables = old.by_name(), new.by_name()
     wanted = {table.name: table.renamed_from for table in new.tables if table.renamed_from is not None}
@@ -94,10 +95,10 @@ def hints(schema: Schema) -> tuple[str, ...]:
     found += [
         (table.name, column.name, column.hints.renamed_from) for table in schema.tables for column in table.columns
     ]
-    return tuple(_hint(owner, new, old) for owner, new, old in found if old)
+    return tuple(_hint_text(owner, new, old) for owner, new, old in found if old)
 
 
-def _hint(owner: str, new: str, old: str) -> str:
+def _hint_text(owner: str, new: str, old: str) -> str:
     return fold(f"{owner}.{new} < {old}" if owner else f"{new} < {old}")
 
 
@@ -110,32 +111,33 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
     return ends
 
 
-def _circles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Return the names in each circle of renames. Any other chain ends in a name that was free."""
+def _cycles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Return the names in each cycle of renames. Any other chain ends in a name that was free."""
     ends = _ends(steps)
-    left = {fold(first): last for first, last in ends.items()}
-    circles: list[tuple[str, ...]] = []
+    unvisited = {fold(first): last for first, last in ends.items()}
+    cycles: list[tuple[str, ...]] = []
     for first in ends:
         names = [first]
-        while fold(names[-1]) in left:
-            names.append(left.pop(fold(names[-1])))
-        if len(names) > 2 and fold(names[-1]) == fold(first):  # with two, only the case changes
-            circles.append(tuple(names[:-1]))
-    return circles
+        while fold(names[-1]) in unvisited:
+            names.append(unvisited.pop(fold(names[-1])))
+        if len(names) > 2 and fold(names[-1]) == fold(first):  # if a name leads to itself, only its case changes
+            cycles.append(tuple(names[:-1]))
+    return cycles
 
 
 def _steps(
     owner: str, wanted: Mapping[str, str], existing: Sequence[str], declared: Collection[str], done: Collection[str]
-) -> tuple[list[tuple[str, str]], list[Impossible]]:
-    """Return ``wanted`` (new name to old name) as renames in order, and the hints that are impossible.
+) -> tuple[list[tuple[str, str]], list[ImpossibleHint]]:
+    """Return the steps of the ``wanted`` renames (old name by new name) in order, and the impossible hints.
 
-    ``owner`` is the table whose columns are renamed, or empty. ``declared`` are the folded names in schema.yaml.
+    ``owner`` is the table of renamed columns; empty for tables. ``existing`` are the names that the migrations build,
+    and ``declared`` the folded names in schema.yaml.
     """
     spelled = {fold(name): name for name in existing}
-    problems: list[tuple[str, str]] = []  # the new name, and what is wrong with its hint
-    waiting: dict[str, str] = {}  # new name to old name, both as they are spelled
+    problems: list[tuple[str, str]] = []  # the new name, and the problem with its hint
+    waiting: dict[str, str] = {}  # old name by new name, both as they are spelled
     for target, source in wanted.items():
-        if fold(target) in spelled and fold(target) != fold(source) and _hint(owner, target, source) in done:
+        if fold(target) in spelled and fold(target) != fold(source) and _hint_text(owner, target, source) in done:
             continue
         if fold(source) in spelled and spelled[fold(source)] != target:
             waiting[target] = spelled[fold(source)]
@@ -144,22 +146,22 @@ def _steps(
             problems.append((target, f"the migrations have neither {source} nor {target}. {fix}"))
     while taken := _taken(waiting, spelled):
         source = waiting.pop(taken)
-        if fold(source) not in declared:  # else the hint was followed before, and the old name has been reused since
+        if fold(source) not in declared:  # otherwise the hint was followed before, and the name was used again since
             fix = f"Drop {taken} in a separate migration first, or remove the hint to drop {source}."
             problems.append((taken, f"the migrations have both {source} and {taken}. {fix}"))
     problems += _contradictions(waiting, declared)
     keys = ("tables", owner, "columns") if owner else ("tables",)
-    return _ordered(waiting, spelled), [Impossible((*keys, new, "renamed_from"), what) for new, what in problems]
+    return _ordered(waiting, spelled), [ImpossibleHint((*keys, new, "renamed_from"), text) for new, text in problems]
 
 
 def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
-    """Return a new name that exists already and that no rename frees."""
+    """Return a new name that is in use and that no rename frees; None if all are or become free."""
     sources = {fold(source) for source in waiting.values()}
     return next((new for new in waiting if fold(new) in existing and fold(new) not in sources), None)
 
 
 def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield each new name, and what is wrong, if another hint claims its old name or that is still declared."""
+    """Yield the new name and the problem of each hint whose old name is still declared or in two hints."""
     claimed: dict[str, str] = {}
     for target, source in waiting.items():
         if fold(source) in claimed:
@@ -173,8 +175,8 @@ def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> It
 def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[str, str]]:
     """Return the renames in an order in which each new name is free.
 
-    Circles go through a temporary name. So do names that change only their case, since SQLite renames no table directly
-    to such a name.
+    Cycles use a temporary name. So do names that change only their case, because SQLite can't rename a table to its own
+    name in another case.
     """
     left = dict(waiting)
     occupied = {fold(name) for name in existing}

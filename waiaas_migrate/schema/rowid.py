@@ -1,18 +1,18 @@
-"""The rowid of a table: which names it has, and which column is its alias (https://www.sqlite.org/rowidtable.html)."""
+"""The rowid of a table: its names, and the column that is its alias (https://www.sqlite.org/rowidtable.html)."""
 
 from __future__ import annotations
 
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
 
-#: The names of the rowid, in order of preference. A column of the same name hides one.
+#: The names of the rowid, in order of preference. A column with such a name hides the rowid under that name.
 ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 
 def rowid_column(table: Table) -> Column | None:
-    """Return the INTEGER PRIMARY KEY, the column that is an alias of the rowid; None without one.
+    """Return the INTEGER PRIMARY KEY, which is an alias of the rowid; None if the table does not have it.
 
-    An INTEGER column with PRIMARY KEY DESC is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
+    An INTEGER PRIMARY KEY DESC is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
     """
     key = table.primary_key
     if key is None or table.without_rowid or len(key.parts) != 1 or (key.inline and key.parts[0].descending):
@@ -28,7 +28,10 @@ def rowid_alias(table: Table) -> str | None:
 
 
 def rowid_name(*tables: Table) -> str | None:
-    """Return a name of the rowid that works in all ``tables``; None if one has no rowid, or columns hide every name."""
+    """Return a name of the rowid that works in all ``tables``.
+
+    Return None if a table is WITHOUT ROWID, or if columns hide every name.
+    """
     if any(table.without_rowid for table in tables):
         return None
     taken = {fold(column.name) for table in tables for column in table.columns}
@@ -36,5 +39,5 @@ def rowid_name(*tables: Table) -> str | None:
 
 
 def is_renumbered(old: Table, new: Table) -> bool:
-    """Return whether rows may get other rowids in ``new`` than in ``old``, or gain or lose them."""
+    """Return whether the change from ``old`` to ``new`` may change, add or remove rowids."""
     return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)

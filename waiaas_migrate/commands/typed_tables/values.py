@@ -11,7 +11,7 @@ from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Text, c
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition
 from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, EnumUse
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.enum_lists import values_held
+from waiaas_migrate.schema.enum_lists import values_in_lists
 from waiaas_migrate.schema.model import Column, LogicalType, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.allowed_values import literal_value
@@ -121,7 +121,7 @@ def _by_enum(table: Table, column: Column, source: Source, plain: Values) -> Val
     found = _enum_class(definition, use, source)
     if found is None:
         return None
-    members, held = frozenset[str | int](found.members), values_held(table, column)
+    members, held = frozenset[str | int](found.members), values_in_lists(table, column)
     by_names = held == members and held != frozenset(found.values)
     kind = _enum_type(found, column.type or "", by_names=by_names)
     if kind is None or found.name.startswith("_"):

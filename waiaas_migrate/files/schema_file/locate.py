@@ -20,7 +20,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import (
 )
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.unknown_names import names_it
+from waiaas_migrate.sqlite.planning.unknown_names import uses_name
 
 #: The keys and list indexes that lead to a value, from the top of the file.
 KeyPath = tuple[str, ...]
@@ -94,7 +94,7 @@ def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
         return keys[-1] == hazard.name
     if keys[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
         return fold(text) == hazard.name
-    return keys[-1] != "comment" and names_it(text, hazard.code, hazard.name)
+    return keys[-1] != "comment" and uses_name(text, hazard.code, hazard.name)
 
 
 def declared_names(path: Path) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The hazards that ``--allow`` names."""
+"""Read the hazard codes in the values of ``--allow``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from waiaas_migrate.schema.hazards.hazard import Code
 
 
 def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """Return the hazards that ``allow`` names; all of them for ``all``.
+    """Return the hazard codes in ``allow``, in upper or lower case; all codes for ``all``.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard.
+        UsageError: ``allow`` contains an unknown code.
     """
     if any(name.upper() == "ALL" for name in allow):
         return frozenset(Code)

@@ -1,4 +1,4 @@
-"""The context of a change, on which its hazards depend: the new schema and the other changes."""
+"""The context on which the hazards of a change depend: the new schema and all changes of the migration."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HazardContext:
-    """The schema after a migration, with its tables by folded name, and all changes of the migration.
+    """The schema after a migration, its tables by folded name, and all changes of the migration.
 
-    ``satisfied`` are CHECKs that every value of a new column meets, each with the folded name of its table.
+    ``satisfied`` are the CHECKs that every row passes because the migration sets all values that the CHECK reads. Each
+    comes after the folded name of its table.
     """
 
     new: Schema
@@ -35,7 +36,7 @@ class HazardContext:
         return (change for change in self.changes if isinstance(change, kind) and c.table_of(change) == table)
 
     def is_satisfied(self, change: c.AddCheck) -> bool:
-        """Return whether no row can break a new CHECK, because the migration sets all values that the CHECK reads."""
+        """Return whether every row passes a new CHECK, because the migration sets all values that the CHECK reads."""
         if (fold(change.table), change.new) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)
@@ -43,5 +44,5 @@ class HazardContext:
 
 
 def names_column(text: SqlText | None, column: str) -> bool:
-    """Return whether the word ``column`` (folded) is in ``text``."""
+    """Return whether ``text`` contains the word ``column``, a folded name."""
     return text is not None and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", fold(text.sql)) is not None

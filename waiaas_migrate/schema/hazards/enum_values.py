@@ -1,13 +1,13 @@
-"""Values that a list in a CHECK no longer allows."""
+"""Hazards of enum values that a list in a CHECK no longer allows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.enum_lists import lists, literal
+from waiaas_migrate.schema.enum_lists import lists_of, literal
 from waiaas_migrate.schema.hazards.context import HazardContext
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import NO_HINTS
 
 
@@ -19,8 +19,8 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
     column = context.table(change.table).column(allowed.column)
     hints = column.hints if column is not None else NO_HINTS
     renamed, mapped = dict(hints.renamed_values), dict(hints.removed_values)
-    both = lists(change.old, change.new)
-    removed = mapped if both is None else [value for value in both[0].values if value not in allowed.values]
+    lists = lists_of(change.old, change.new)
+    removed = mapped if lists is None else [value for value in lists[0].values if value not in allowed.values]
     where = f"{change.table}.{column.name if column is not None else ''}"
     for value in removed:
         if value in renamed:
@@ -28,7 +28,7 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
         if value in mapped:
             new = literal(mapped[value])
             what = f"changes {literal(value)} to {new} in every row. Afterwards nothing shows which rows it changed."
-            fix = allow(Code.REMOVE_ENUM_VALUE)
+            fix = how_to_allow(Code.REMOVE_ENUM_VALUE)
         else:
             what = f"fails if a row holds {literal(value)}, which is no longer in the list."
             fix = (

@@ -1,4 +1,4 @@
-"""The hazards of a migration: for each kind of change, the rules that it can break."""
+"""Find the hazards of a migration by calling the rules for each change."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from waiaas_migrate.schema.model import Check, Schema
 def find_hazards(
     old: Schema, new: Schema, changes: Sequence[c.Change], satisfied: Collection[tuple[str, Check]] = ()
 ) -> tuple[Hazard, ...]:
-    """Return the hazards of ``changes``, in their order, then those of foreign keys.
+    """Return the hazards of ``changes`` in the order of the changes, then the hazards of all other foreign keys.
 
-    ``old`` has the new names already; for ``satisfied``, see :class:`HazardContext`.
+    ``old`` is the schema before the changes, but after the renames. :class:`HazardContext` explains ``satisfied``.
     """
     context = HazardContext(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
     found = tuple(hazard for change in changes for hazard in _hazards_of(change, context))

@@ -1,4 +1,4 @@
-"""Hazards, and the codes that name them in migrations and on the command line."""
+"""Hazards and their codes, which migrations and the command line use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Every hazard; each has a heading in docs/hazards.md."""
+    """The codes of all hazards; docs/hazards.md has a heading for each."""
 
     DROP_TABLE = "DROP_TABLE"
     DROP_COLUMN = "DROP_COLUMN"
@@ -43,24 +43,24 @@ DESTRUCTIVE = frozenset(
     }
 )
 
-#: Hazards at which ``generate`` stops: it writes nothing unless they are allowed by name.
+#: Hazards at which ``generate`` stops without writing anything, unless they are allowed by name.
 STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT, Code.STALE_VALUE}
 
-#: What to do about rows that a new rule refuses.
+#: The advice if existing rows may break a new rule.
 FIX_ROWS = "Correct such rows first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """One danger of a migration.
+    """A hazard of a migration.
 
     Args:
-        code: the kind of danger.
-        where: the table, ``table.column`` or other object.
+        code: the kind of hazard.
+        where: the affected table, ``table.column`` or other object.
         what: a sentence whose subject is the migration, such as ``deletes every row of people.``
-        fix: what to do about it, in sentences.
-        name: the function, collation, value or hint in schema.yaml that the hazard is about; empty if there is none.
-        place: where schema.yaml declares it, such as ``schema.yaml:5:13``.
+        fix: advice, in one or more sentences.
+        name: the function, collation, value or hint in schema.yaml that causes the hazard, if any.
+        place: the position of that name or object in schema.yaml, such as ``schema.yaml:5:13``.
     """
 
     code: Code
@@ -72,12 +72,12 @@ class Hazard:
 
     @property
     def is_destructive(self) -> bool:
-        """Whether it deletes or exchanges data."""
+        """Whether the migration deletes or exchanges data."""
         return self.code in DESTRUCTIVE
 
     @property
     def stops_generate(self) -> bool:
-        """Whether ``generate`` writes nothing unless it is allowed by name."""
+        """Whether ``generate`` stops unless the hazard is allowed by name."""
         return self.code in STOPPING
 
     def __str__(self) -> str:
@@ -85,6 +85,6 @@ class Hazard:
         return f"{self.code} {place}{self.where}: {self.what} {self.fix}"
 
 
-def allow(code: Code) -> str:
-    """Return advice on how to allow a hazard."""
+def how_to_allow(code: Code) -> str:
+    """Return a sentence that names the option that allows a hazard."""
     return f"To do it anyway, run with --allow {code}."

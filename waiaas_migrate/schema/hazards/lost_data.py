@@ -1,4 +1,4 @@
-"""Data that a change deletes, converts or replaces."""
+"""Hazards of changes that delete, convert or replace data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.hazards.context import HazardContext
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
@@ -18,10 +18,10 @@ _FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 
 def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
-    """Yield a hazard if a virtual table that holds data is dropped, or created again."""
+    """Yield a hazard if a virtual table with data is dropped, or dropped and created again."""
     old, new = change.old, change.new
     if isinstance(old, VirtualTable) and (old.holds_data or (isinstance(new, VirtualTable) and new.holds_data)):
-        what, fix = f"deletes every row of {old.name}.", allow(Code.DROP_VIRTUAL_TABLE)
+        what, fix = f"deletes every row of {old.name}.", how_to_allow(Code.DROP_VIRTUAL_TABLE)
         if new is not None:
             what = f"deletes every row of {old.name}, and creates it again."
             fix += " Fill it in a separate migration, unless it now reads a table or a view."
@@ -29,8 +29,8 @@ def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
 
 
 def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
-    """Return the hazard of a dropped table; the fix names a new table that may be the same one, renamed."""
-    name, fix = change.old.name, allow(Code.DROP_TABLE)
+    """Return the hazard of a dropped table; its fix suggests a rename if a new table is similar."""
+    name, fix = change.old.name, how_to_allow(Code.DROP_TABLE)
     for one in context.changes:
         if isinstance(one, c.AddTable) and _is_similar(change.old, one.new):
             fix = f"If it was renamed, write `renamed_from: {name}` under table {one.new.name}. {fix}"
@@ -39,14 +39,14 @@ def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
 
 
 def _is_similar(dropped: Table, added: Table) -> bool:
-    """Return whether ``added`` may be ``dropped`` under another name: most of their columns are the same."""
+    """Return whether most columns of the two tables have the same names, so that one may be the other, renamed."""
     old, new = ({fold(column.name) for column in table.columns} for table in (dropped, added))
     return 2 * len(old & new) > max(len(old), len(new))
 
 
 def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
-    """Return the hazard of a dropped column; the fix names a new column that may be the same one, renamed."""
-    name, fix = change.old.name, allow(Code.DROP_COLUMN)
+    """Return the hazard of a dropped column; its fix suggests a rename if a new column is similar."""
+    name, fix = change.old.name, how_to_allow(Code.DROP_COLUMN)
     for one in context.of_kind(c.AddColumn, change.table):
         if affinity(one.new.type) == affinity(change.old.type):
             fix = f"If it was renamed, write `renamed_from: {name}` under column {one.new.name}. {fix}"
@@ -56,25 +56,25 @@ def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
 
 
 def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if values are converted, or computed from now on, or become the rowids."""
+    """Yield a hazard if SQLite converts the values, computes them from now on, or uses them as rowids."""
     before, after, table = change.old, change.new, context.table(change.table)
     where = f"{table.name}.{after.name}"
     old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
     if kind not in (old_kind, "BLOB") and after.generated is None:
         what = f"converts every value that it can from {before.type or 'no type'} to {after.type or 'no type'}."
-        fix, name = allow(Code.NARROW_TYPE), ""
+        fix, name = how_to_allow(Code.NARROW_TYPE), ""
         if after.hints.backfill is not None:
             name = "backfill"
             fix += " The `backfill` only fills rows without a value; to convert others, fill a column of another name."
         yield Hazard(code=Code.NARROW_TYPE, where=where, what=what, fix=fix, name=name)
     if before.generated is None and after.generated is not None:
         what = f"deletes every stored value of {where}, which SQLite computes from now on."
-        yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=allow(Code.DROP_COLUMN))
+        yield Hazard(code=Code.DROP_COLUMN, where=where, what=what, fix=how_to_allow(Code.DROP_COLUMN))
     yield from replaced_rowids(change, context)
 
 
 def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
-    """Yield a hazard if the table loses its rowids, or the STRICT that keeps values of type ANY as they are."""
+    """Yield a hazard if the table loses its rowids, or if values of type ANY are converted without STRICT."""
     old, new = change.old, change.new
     if new.without_rowid and not old.without_rowid:
         yield Hazard(code=Code.DROP_ROWID, where=new.name, what="deletes the rowid of every row.", fix=_FIX_ROWID)
@@ -82,7 +82,7 @@ def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
     untyped = ", ".join(column.name for column in new.columns if fold(column.type or "") == "any")
     if untyped and old.strict and not new.strict:
         what = f"converts text in {untyped} to a number if it looks like one, as type ANY does without STRICT."
-        yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=allow(Code.NARROW_TYPE))
+        yield Hazard(code=Code.NARROW_TYPE, where=new.name, what=what, fix=how_to_allow(Code.NARROW_TYPE))
 
 
 def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
@@ -94,18 +94,18 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
         return
     types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
     columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
-    was = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
+    alias = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
     is_new = any(added.new == column for added in context.of_kind(c.AddColumn, change.table))
     had_no_rowid = any(options.old.without_rowid for options in context.of_kind(c.ModifyTableOptions, change.table))
-    if had_no_rowid or (is_new and column.hints.backfill is None) or (was is not None and was.name == column.name):
+    if had_no_rowid or (is_new and column.hints.backfill is None) or (alias is not None and alias.name == column.name):
         return
     what = f"replaces the rowid of every row with its value of {column.name}."
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
 
 
 def swapped_names(renames: Renames) -> Iterator[Hazard]:
-    """Yield a hazard for each circle of renames, since the schema can't show whether it was done."""
-    for table, names in renames.circles():
+    """Yield a hazard for each cycle of renames, because the schema can't show whether it was made."""
+    for table, names in renames.cycles():
         if table:
             what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
         else:

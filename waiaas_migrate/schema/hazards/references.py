@@ -1,4 +1,4 @@
-"""Foreign keys that rows may violate, or that SQLite can't enforce."""
+"""Hazards of foreign keys that rows may violate, or that SQLite can't enforce."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from waiaas_migrate.schema.model import ForeignKey, Schema
 
 
 def new_key(change: c.AddForeignKey | c.ModifyForeignKey, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if existing rows may have no parent by a new or changed foreign key."""
+    """Yield a hazard if existing rows may violate a new or changed foreign key."""
     key = change.new
     is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
     if is_checked and fault(context.new, context.tables, key) is not Fault.MISMATCH:
-        yield _without_parent(change.table, key)
+        yield _possible_violation(change.table, key)
 
 
-def _without_parent(table: str, key: ForeignKey) -> Hazard:
+def _possible_violation(table: str, key: ForeignKey) -> Hazard:
     what = f"fails if a row has no parent in {key.table}."
     return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
 
 
 def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Yield a hazard for each foreign key that SQLite can enforce only after the migration."""
-    return (_without_parent(table, key) for table, key in newly_enforceable_keys(old, new))
+    return (_possible_violation(table, key) for table, key in newly_enforceable_keys(old, new))
 
 
 def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each foreign key that SQLite can't enforce, unless that was so before."""
+    """Yield a hazard for each unenforceable foreign key of ``new``, unless ``old`` has the same problem."""
     known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
     for table, key, wrong in faulty_keys(new):
         if (identity(table, key), wrong) not in known:

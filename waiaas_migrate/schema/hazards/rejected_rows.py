@@ -1,4 +1,4 @@
-"""Report new constraints that existing rows may break: the migration then fails and is rolled back."""
+"""Hazards of new constraints: the migration fails and is rolled back if existing rows break one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.enum_lists import lists
+from waiaas_migrate.schema.enum_lists import lists_of
 from waiaas_migrate.schema.expressions import check_place
 from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.hazards.context import HazardContext, names_column
@@ -27,7 +27,7 @@ def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Haz
 
 
 def modified_key(change: c.ModifyPrimaryKey) -> Iterator[Hazard]:
-    """Yield a hazard if rows with different values in the old primary key may have the same in the new one."""
+    """Yield a hazard if two rows may have the same values in the new primary key."""
     old, new = change.old, change.new
     if new is not None and (old is None or not _terms(old) <= _terms(new)):
         what = "fails if two rows have the same values in the new key."
@@ -57,34 +57,34 @@ def added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard
 
 
 def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for NOT NULL, for a backfill that a CHECK may refuse, and for another collation."""
+    """Yield a hazard for NOT NULL, for a backfill that may break a CHECK, and for another collation."""
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
             what, fix = "fails if a row has no value.", "Declare with `backfill` which value such rows get."
             yield Hazard(code=Code.ADD_NOT_NULL, where=where, what=what, fix=fix)
         else:
-            for check in _backfilled(change, context):
+            for check in _checks_of_backfill(change, context):
                 what = f"fails if the backfill breaks CHECK ({check.expression.sql})."
                 fix = "Correct such rows first, or correct the backfill."
                 yield Hazard(code=Code.ADD_CHECK, where=where, what=what, fix=fix)
-    is_collated = canonical_collation(before.collation) != canonical_collation(after.collation)
-    if is_collated and (what := " ".join(_collated(change, context))):
+    is_recollated = canonical_collation(before.collation) != canonical_collation(after.collation)
+    if is_recollated and (what := " ".join(_collation_failures(change, context))):
         yield Hazard(code=Code.CHANGE_COLLATION, where=where, what=what, fix=FIX_ROWS)
 
 
-def _backfilled(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
-    """Yield the CHECKs that the backfill of an existing column may break, except those that are reported as new."""
+def _checks_of_backfill(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
+    """Yield the CHECKs that the backfill of an existing column may break, except new ones, reported elsewhere."""
     table = context.table(change.table)
-    reported = [one.new for one in context.of_kind(c.AddCheck, change.table)]
+    new_checks = [one.new for one in context.of_kind(c.AddCheck, change.table)]
     for check in table.checks:
-        is_known = check in reported or (fold(table.name), check) in context.satisfied
-        if not is_known and names_column(check.expression, fold(change.new.name)):
+        is_excluded = check in new_checks or (fold(table.name), check) in context.satisfied
+        if not is_excluded and names_column(check.expression, fold(change.new.name)):
             yield check
 
 
-def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
-    """Yield the rules that rows may break if a column gets another collation."""
+def _collation_failures(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
+    """Yield a sentence for each way in which rows may break a rule under the new collation of a column."""
     table, column = context.table(change.table), fold(change.new.name)
     unique = [index for index in table.indexes if index.unique]
     parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]
@@ -105,8 +105,8 @@ def _collated(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
 
 
 def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard unless every row passes the CHECK, or both CHECKs are lists (see ``enum_values.py``)."""
+    """Yield a hazard unless every row passes the CHECK, or it changes a list, which ``enum_values.py`` handles."""
     check = change.new
-    if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists(change.old, check)):
+    if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists_of(change.old, check)):
         what = f"fails if a row breaks CHECK ({check.expression.sql})."
         yield Hazard(code=Code.ADD_CHECK, where=check_place(change.table, check), what=what, fix=FIX_ROWS)

@@ -1,9 +1,9 @@
-"""Turns schema changes into steps that SQLite can run. The plan is data; nothing here runs it.
+"""Plan a migration: turn schema changes into steps that SQLite can run. Nothing here runs a plan on a database.
 
-- ``transition`` holds what a plan is made from, and ``plan`` puts all steps in order.
+- ``transition`` is the input of a plan. ``plan`` returns all steps in order.
 - ``table_plan`` chooses how to change a table: in place (``column_drop``, ``text_steps``) or by a ``rebuild``.
-- ``row_values``, ``backfill_order``, ``full_text`` and ``foreign_key_steps`` take care of the rows.
-- ``actions`` are what the steps consist of, and ``guards`` the conditions that stop them.
+- ``row_values``, ``backfill_order``, ``full_text`` and ``foreign_key_steps`` plan the changes and guards of rows.
+- ``actions`` defines the parts of a step, which templates render, and ``guards`` the messages of conditions that fail.
 - ``plan_effects`` and ``sql_effects`` compute the ``effects`` of a migration for the manifest.
-- ``unknown_names`` finds functions and collations that SQLite does not have.
+- ``unknown_names`` and ``stale_values`` find hazards in SQL: names that SQLite does not have, and removed enum values.
 """

@@ -1,7 +1,7 @@
-"""The actions that a migration consists of, as data.
+"""The actions of a migration, as data.
 
-The template of the same name renders an action: ``create_table.sql.j2`` renders ``CreateTable``. A rename
-is both a change and an action, so ``changes.py`` defines it.
+A template of the same name renders each action: ``create_table.sql.j2`` renders ``CreateTable``. A rename is both a
+change and an action, so ``changes.py`` defines it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """A statement as its author wrote it, such as the CREATE of a view, a trigger or a virtual table."""
+    """A statement as its author wrote it, such as CREATE VIEW, CREATE TRIGGER or CREATE VIRTUAL TABLE."""
 
     statement: SqlText
 
@@ -57,7 +57,7 @@ class AddColumn:
 class DropColumn:
     """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
-    ``is_legacy``: keep SQLite from compiling all views and triggers.
+    ``is_legacy``: set PRAGMA legacy_alter_table, with which SQLite does not compile all views and triggers.
     """
 
     table: str
@@ -80,7 +80,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail if a row meets ``where``; ``rule`` says in words which rule such a row breaks."""
+    """Fail if a row meets ``where``. ``rule`` is the message, such as ``rows break the new CHECK (a > 0)``."""
 
     table: str
     rule: str
@@ -91,13 +91,13 @@ class GuardNoRow:
 class EditDefinition:
     """Replace a piece of a table's definition; ``words`` describe the change.
 
-    The rows must pass the guards ``asked``. SQLite follows the old definition until all edits are made.
+    The rows must pass the ``guards``. SQLite follows the old definition until ``EndEdits``.
     """
 
     table: str
     words: str
     piece: Piece
-    asked: tuple[GuardNoRow, ...] = ()
+    guards: tuple[GuardNoRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class EndEdits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A column, and the SQL expression for its value; ``source`` reads the old row."""
+    """A column, and the SQL expression for its new value, which reads the old row."""
 
     column: str
     source: str
@@ -119,7 +119,7 @@ class Assignment:
 class CreateBeside:
     """Create the new table of a rebuild under a temporary name.
 
-    A rebuild consists of this, the copy, guards, and the replacement
+    A rebuild then copies the rows, tests its guards, and replaces the old table
     (https://www.sqlite.org/lang_altertable.html#otheralter).
     """
 
@@ -128,55 +128,55 @@ class CreateBeside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyRows:
-    """Copy the rows of ``table`` to the new table ``aside``.
+    """Copy the rows of ``table`` to ``new_table``.
 
-    ``asks_checks``: test the CHECKs; False if the old table tested the same values with the same CHECKs.
-    ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
+    ``tests_checks``: test the CHECKs. False if the same values have passed the same CHECKs in the old table.
+    ``or_abort``: write OR ABORT, because the table has an ON CONFLICT clause, which could skip or replace rows.
     """
 
     table: str
-    aside: str
+    new_table: str
     copied: tuple[Assignment, ...]
-    asks_checks: bool = True
-    overrides: bool = False
+    tests_checks: bool = True
+    or_abort: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Rename ``table`` to ``away``, rename the new table ``aside`` to ``table``, and drop the old one.
+    """Rename ``table`` to ``old_table``, rename ``new_table`` to ``table``, and drop ``old_table``.
 
     ``keeps_sequence``: keep the AUTOINCREMENT counter.
     """
 
     table: str
-    aside: str
-    away: str
+    new_table: str
+    old_table: str
     keeps_sequence: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """Make the assignments in the rows that meet ``where``.
+    """UPDATE the rows that meet ``where``; None updates all rows.
 
-    ``overrides``: a constraint has an ON CONFLICT clause, which must not skip a row.
+    ``or_abort``: write OR ABORT, because the table has an ON CONFLICT clause, which could skip or replace rows.
     """
 
     table: str
     assignments: tuple[Assignment, ...]
     where: str | None = None
-    overrides: bool = False
+    or_abort: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFullText:
-    """Index again all rows that a full-text table gets from its content table."""
+    """Rebuild the index of a full-text table from its content table."""
 
     table: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecureDelete:
-    """PRAGMA secure_delete, for the connection that migrates."""
+    """PRAGMA secure_delete, which applies to the connection that migrates."""
 
     on: bool
 
@@ -188,24 +188,24 @@ class GuardForeignKeysOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDefinition:
-    """Fail if ``table`` was changed by hand: a rebuild would lose the change.
+    """Fail if ``table`` was changed by hand, because a rebuild would lose the change.
 
-    The expected definition is ``text``. If ``text`` is None, the guard takes the definition of the new
-    table ``aside``, and replaces its name (``named``) and ``pieces``.
+    The expected definition is ``text``. If ``text`` is None, the expected definition is that of ``new_table`` after the
+    replacement of its name (``name_piece``) and of ``pieces``.
     """
 
     table: str
-    aside: str
-    named: Piece
+    new_table: str
+    name_piece: Piece
     pieces: tuple[Piece, ...] = ()
     text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail if the table has other indexes or triggers than ``names``.
+    """Fail if the table has indexes or triggers other than ``names``, because a rebuild would lose them.
 
-    A rebuild would lose them. ``triggers_only``: the table stays, but triggers would fire when its rows change.
+    ``triggers_only``: without a rebuild, look only for triggers, because they would fire when rows change.
     """
 
     table: str
@@ -215,10 +215,10 @@ class GuardObjects:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphans:
-    """The rows of ``table`` whose foreign key on ``columns`` finds no row in ``parent``.
+    """The rows of ``table`` whose foreign key on ``columns`` has no row in ``parent``.
 
-    ``where`` is the condition for these rows; it calls the table ``child``. ``rowid`` is the name of the rowid; None if
-    rows may change their rowid.
+    ``where`` is the condition for these rows; it refers to the table as ``child``. ``rowid`` is the name of the rowid;
+    None if rowids may change.
     """
 
     table: str
@@ -230,7 +230,7 @@ class Orphans:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardParents:
-    """Fail if there are ``orphans``."""
+    """Fail if a row has no parent."""
 
     orphans: Orphans
 
@@ -244,7 +244,7 @@ class NoteViolations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardViolations:
-    """Fail at foreign key violations that ``NoteViolations`` did not record."""
+    """Fail if there are foreign key violations that ``NoteViolations`` did not record."""
 
     orphans: tuple[Orphans, ...]
 
@@ -264,7 +264,7 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Actions that belong together; ``words`` is the comment above them, which may be empty."""
+    """Actions that belong together; ``words`` is the comment above their SQL, which may be empty."""
 
     words: str
     cost: Cost

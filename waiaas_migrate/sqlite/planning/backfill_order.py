@@ -1,4 +1,4 @@
-"""Order tables so that backfills read values from before the migration."""
+"""Order tables so that each backfill reads the values from before the migration."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return ``tables`` (folded), each before the tables that its backfills read.
+    """Return ``tables`` (folded names), each before the tables that its backfills read.
 
-    The second list contains the tables that can't be ordered, because their backfills read each other.
+    The second list contains the tables that have no such order, because their backfills read each other.
     """
     dropped = [change for change in transition.changes if isinstance(change, DropColumn)]
-    changing = {*moved_columns(transition), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
+    changing = {*changing_columns(transition), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
     reads = {name: found.columns for name, found in transition.reads.items()}
-    before = {
+    sources = {
         name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}
         for name in tables
     }
     waiting, ordered = list(tables), list[str]()
     while waiting:
-        read = frozenset[str]().union(*(before[name] for name in waiting))
+        read = frozenset[str]().union(*(sources[name] for name in waiting))
         free = next((name for name in waiting if name not in read), None)
         if free is None:
-            # Tables that read none of the others are not part of the cycle.
-            return ordered + waiting, [name for name in waiting if before[name] & set(waiting)]
+            # A table that reads no other waiting table is not part of the cycle.
+            return ordered + waiting, [name for name in waiting if sources[name] & set(waiting)]
         waiting.remove(free)
         ordered.append(free)
     return ordered, []
 
 
-def moved_columns(transition: Transition) -> Iterator[tuple[str, str]]:
-    """Yield the columns (table and column, folded) whose values may change."""
+def changing_columns(transition: Transition) -> Iterator[tuple[str, str]]:
+    """Yield the existing columns (folded names of table and column) whose values may change."""
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for old, table in transition.kept_tables():
         for column in table.columns if fold(table.name) in changed else ():

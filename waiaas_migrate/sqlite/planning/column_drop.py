@@ -1,4 +1,4 @@
-"""Decide whether ALTER TABLE … DROP COLUMN works and changes only the column."""
+"""Decide whether ALTER TABLE … DROP COLUMN works and changes nothing but the column."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from waiaas_migrate.sqlite.reading.quoted_strings import is_string_term
 def can_drop_column(table: TableChanges, column: Column) -> bool:
     """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
     name = fold(column.name)
-    gone = [check for check in table.old.checks if written_on(check) == name]
-    uses = [text.sql for owner, _, text in expressions(table.old) if owner not in gone]
-    uses += statements(table.transition.old)
+    own_checks = [check for check in table.old.checks if written_on(check) == name]
+    uses = [text.sql for owner, _, text in expressions(table.old) if owner not in own_checks]
+    uses += view_and_trigger_sql(table.transition.old)
     return (
         column.generated is None
         and name not in _key_columns(table.old)
@@ -27,13 +27,13 @@ def can_drop_column(table: TableChanges, column: Column) -> bool:
     )
 
 
-def statements(schema: Schema) -> list[str]:
+def view_and_trigger_sql(schema: Schema) -> list[str]:
     """Return the SQL of all views and triggers."""
     return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
 
 
 def _key_columns(table: Table) -> set[str]:
-    """Return the folded names of the columns in keys, indexes and foreign keys."""
+    """Return the folded names of the columns in keys, indexes and foreign keys of ``table``."""
     keys = [table.primary_key, *table.uniques, *table.indexes]
     names = [part.column or "" for key in keys if key is not None for part in key.parts]
     names += [column for key in table.foreign_keys for column in key.columns]
@@ -42,7 +42,7 @@ def _key_columns(table: Table) -> set[str]:
 
 
 def _keeps_comments(table: TableChanges, name: str) -> bool:
-    """Return whether the other columns keep their comments."""
+    """Return whether all other columns keep their comments."""
     columns = [fold(column.name) for column in table.old.columns]
     dropped = {fold(change.old.name) for change in table.changes if isinstance(change, c.DropColumn)}
     at = columns.index(name)
@@ -50,15 +50,15 @@ def _keeps_comments(table: TableChanges, name: str) -> bool:
 
 
 def _schema_allows(transition: Transition) -> bool:
-    """Return whether DROP COLUMN works with the rest of the schema.
+    """Return whether DROP COLUMN works with all other objects of the schema, and leaves them as they are.
 
-    It fails if an index is on a string in double quotes, or if a view or trigger uses a table that was just dropped. It
-    also writes ``""`` as ``''`` in all views and triggers.
+    It fails if an index is on a string in double quotes, or if a view or trigger uses a table that the migration drops.
+    It writes ``""`` as ``''`` in all views and triggers.
     """
     parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
     dropped = {fold(table.name) for table in transition.dropped(Table)}
     return not (
         any(part.expression is not None and is_string_term(part.expression.sql) for part in parts)
-        or any(dropped & names_in(text) for text in statements(transition.new))
-        or any('""' in text for text in statements(transition.old))
+        or any(dropped & names_in(text) for text in view_and_trigger_sql(transition.new))
+        or any('""' in text for text in view_and_trigger_sql(transition.old))
     )

@@ -1,4 +1,4 @@
-"""The effects of a migration or a rollback on the tables of a database."""
+"""The effects of a migration or a rollback on tables, which the manifest records for the runner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class Cost(StrEnum):
-    """How much of a table a step reads or writes: no rows, every row, or the whole table, which it rewrites."""
+    """The cost of a step for a table: it touches no rows, reads or updates every row, or rewrites the table."""
 
     CONSTANT = "constant"
     SCAN = "scan"
@@ -20,7 +20,7 @@ class Cost(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedHazard:
-    """A hazard that a migration announces, and the table or column it concerns."""
+    """A hazard in the header comment of a migration, and the table or column that it affects."""
 
     code: str
     where: str
@@ -34,12 +34,12 @@ class Effects:
     """The effects of one direction of a migration.
 
     Args:
-        tables: each table that is read or written, by its name before the migration, with its highest cost; None if any
-            table may be affected at any cost.
-        changes_rows: existing rows can change or be deleted, or rows can be added.
-        changes_keys: foreign keys are added or changed.
-        loses: data can be lost in other ways than by a rebuild or a destructive hazard.
-        hazards: the announced hazards.
+        tables: each table that the migration reads or writes, under its name before the migration, with its highest
+            cost; None if any table may be affected at any cost.
+        changes_rows: the migration may add, change or delete rows.
+        changes_keys: the migration adds or changes foreign keys.
+        loses: the migration may lose data, even without a rebuild and a destructive hazard.
+        hazards: the hazards in the header comment.
     """
 
     tables: tuple[tuple[str, Cost], ...] | None = ()
@@ -50,7 +50,7 @@ class Effects:
 
     @property
     def is_known(self) -> bool:
-        """Whether the effects are known; if not, the run can't be repeated."""
+        """Whether the affected tables are known."""
         return self.tables is not None
 
     @property
@@ -65,7 +65,7 @@ class Effects:
 
     @property
     def may_change_rows(self) -> bool:
-        """Whether existing rows can change."""
+        """Whether rows can change."""
         return self.changes_rows or bool(self.rebuilt)
 
     @property
@@ -80,18 +80,19 @@ class Effects:
 
     @property
     def unenforceable(self) -> tuple[str, ...]:
-        """The tables that get a foreign key that SQLite can't enforce, as announced."""
+        """The tables to which the migration adds a foreign key that SQLite can't enforce."""
         return tuple(hazard.where for hazard in self.hazards if hazard.code == Code.FOREIGN_KEY_MISMATCH)
 
 
-#: The effects of a migration about which nothing is known.
+#: The effects to assume if nothing is known about a migration.
 WORST_CASE = Effects(tables=None, changes_rows=True, changes_keys=True, loses=True)
 
+#: From cheap to expensive.
 _ORDER = (Cost.CONSTANT, Cost.SCAN, Cost.REBUILD)
 
 
 class Tally:
-    """Adds up effects, one action or statement after the other."""
+    """Adds up the effects of actions or statements."""
 
     def __init__(self) -> None:
         self.changes_rows = self.changes_keys = self.loses = False
@@ -101,7 +102,7 @@ class Tally:
         self._old_names: dict[str, str] = {}
 
     def touch(self, table: str, cost: Cost) -> None:
-        """Add an access to ``table``; the highest cost of each table counts."""
+        """Add an access to ``table``, which counts if it is the most expensive so far."""
         name = self._old_names.get(fold(table), table)
         known = self._tables.get(fold(name), (name, cost))
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
@@ -122,7 +123,7 @@ class Tally:
         self.changes_rows = True
 
     def index(self, table: str) -> None:
-        """Add a new index, which takes constant time if the table is new and empty."""
+        """Add a new index, which takes constant time on a new table without rows."""
         is_empty = fold(table) in self._created and not self.changes_rows
         self.touch(table, Cost.CONSTANT if is_empty else Cost.SCAN)
 
@@ -140,9 +141,9 @@ class Tally:
         self._old_names[fold(new)] = self._old_names.pop(fold(old), old)
 
     def effects(self, hazards: Iterable[AnnouncedHazard] = ()) -> Effects:
-        """Return the sum, the most expensive tables first, with the announced ``hazards``."""
+        """Return the sum with the announced ``hazards``; the most expensive tables come first."""
         return Effects(
-            tables=tuple(sorted(self._tables.values(), key=lambda one: -_ORDER.index(one[1]))),
+            tables=tuple(sorted(self._tables.values(), key=lambda pair: -_ORDER.index(pair[1]))),
             changes_rows=self.changes_rows,
             changes_keys=self.changes_keys,
             loses=self.loses,

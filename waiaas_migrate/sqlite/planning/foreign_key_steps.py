@@ -1,4 +1,4 @@
-"""Guards for foreign keys: rows must have parents for new keys, and must not lose parents for old ones."""
+"""Plan guards of foreign keys: rows must have parents by new keys, and keep their parents by existing ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waiaas_migrate.schema.model import ForeignKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
 from waiaas_migrate.sqlite.planning.actions import GuardParents, GuardViolations, NoteViolations, Orphans, Step
-from waiaas_migrate.sqlite.planning.backfill_order import moved_columns
+from waiaas_migrate.sqlite.planning.backfill_order import changing_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import orphan_condition
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return guards that every row has its parent, for new, changed and newly enforceable foreign keys."""
+    """Return steps that fail if a row has no parent by a new, changed or newly enforceable foreign key."""
     steps = []
     for table, key in (
         *foreign_keys_to_check(transition.changes),
@@ -31,11 +31,11 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return the guards around changes that may remove parents: a step that notes violations, and one that compares."""
-    touched = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
-    touched |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
-    moved = frozenset(moved_columns(transition))
-    pairs = tuple(_checked(transition, touched, moved)) if touched or moved else ()
+    """Return steps before and after changes that may remove parents; the latter fail at new violations."""
+    parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
+    parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
+    columns = frozenset(changing_columns(transition))
+    pairs = tuple(_orphan_pairs(transition, parents, columns)) if parents or columns else ()
     if not pairs:
         return (), ()
     note = NoteViolations(orphans=tuple(before for before, _ in pairs))
@@ -46,28 +46,28 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     )
 
 
-def _checked(
-    transition: Transition, touched: Collection[str], moved: Collection[tuple[str, str]]
+def _orphan_pairs(
+    transition: Transition, parents: Collection[str], columns: Collection[tuple[str, str]]
 ) -> Iterator[tuple[Orphans, Orphans]]:
-    """Yield the orphans before and after, for each kept foreign key with a touched parent or a moved column."""
+    """Yield the orphans before and after, for each existing foreign key to ``parents`` or on or to ``columns``."""
     old, new = transition.old.by_name(), transition.new.by_name()
     for name, table in new.items():
-        earlier = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}
+        old_keys = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}
         for key in table.foreign_keys:
-            was = earlier.get(identity(name, key))
+            old_key = old_keys.get(identity(name, key))
             ends = {(name, fold(column)) for column in key.columns}
             ends |= {(fold(key.table), fold(target)) for target in targets_of(new.get(fold(key.table)), key)}
-            if was is None or (fold(key.table) not in touched and ends.isdisjoint(moved)):
+            if old_key is None or (fold(key.table) not in parents and ends.isdisjoint(columns)):
                 continue
             rowid = None if is_renumbered(old[name], table) else rowid_name(old[name], table)
-            before = _orphans(transition.old, old[name].name, was, rowid)
+            before = _orphans(transition.old, old[name].name, old_key, rowid)
             after = _orphans(transition.new, table.name, key, rowid)
             if before is not None and after is not None:
                 yield before, after
 
 
 def _orphans(schema: Schema, table: str, key: ForeignKey, rowid: str | None = None) -> Orphans | None:
-    """Return the rows that have no parent by ``key``; None if SQLite cannot check it."""
+    """Return the rows without a parent by ``key``; None if SQLite cannot check the key."""
     tables = schema.by_name()
     if fault(schema, tables, key) is Fault.MISMATCH:
         return None

@@ -1,4 +1,4 @@
-"""The guards of a migration: conditions that SQLite tests, and the messages that stop the migration."""
+"""The guards of a migration: conditions that stop it, each with its message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message of a condition that fails, and the column name for the condition in SQL."""
+    """The message if a condition fails, and a name for the condition's column in the guard table."""
 
     label: str
     message: str
@@ -25,8 +25,8 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
     match action:
         case a.GuardForeignKeysOff():
             return (Guard(label="foreign_keys_off", message="run PRAGMA foreign_keys = OFF before this migration"),)
-        case a.EditDefinition(table=table, asked=asked):
-            return (_definition(table), *(guard for one in asked for guard in guards_of(one)))
+        case a.EditDefinition(table=table, guards=guards):
+            return (_definition(table), *(guard for row_guard in guards for guard in guards_of(row_guard)))
         case a.EndEdits(tables=tables):
             return (_definition(tables[0]),)
         case a.GuardDefinition(table=table):

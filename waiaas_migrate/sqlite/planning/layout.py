@@ -1,4 +1,4 @@
-"""Where CREATE TABLE writes each constraint: on its column, or after the columns."""
+"""Place each constraint of a CREATE TABLE on its column or after the columns."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class ColumnLayout(_Constraints):
     def is_plain(self) -> bool:
         """Whether the column has only a name and a type."""
         column = self.column
-        own = column.not_null or column.default or column.collation is not None or column.generated
-        return not (own or self.primary_key or self.uniques or self.checks or self.foreign_keys)
+        has_clause = column.not_null or column.default or column.collation is not None or column.generated
+        return not (has_clause or self.primary_key or self.uniques or self.checks or self.foreign_keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def layout(table: Table) -> TableLayout:
     for constraint in (table.primary_key, *table.uniques, *table.checks, *table.foreign_keys):
         if constraint is not None:
             places.get(written_on(constraint), places[None]).append(constraint)
-    columns = (ColumnLayout(column=one, **_by_kind(places[fold(one.name)])) for one in table.columns)
+    columns = (ColumnLayout(column=column, **_by_kind(places[fold(column.name)])) for column in table.columns)
     return TableLayout(table=table, columns=tuple(columns), **_by_kind(places[None]))
 
 

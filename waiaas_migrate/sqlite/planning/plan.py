@@ -36,152 +36,156 @@ def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
 
 
 class _Planner:
-    """Plans one transition, given the plans for its tables."""
+    """Plans one transition."""
 
     def __init__(self, transition: Transition) -> None:
-        self.t = transition
-        self.old, self.new = transition.old.by_name(), transition.new.by_name()
-        self.read = frozenset(table for found in transition.reads.values() for table, _ in found.columns)
+        self._transition = transition
+        self._old, self._new = transition.old.by_name(), transition.new.by_name()
+        self._backfill_sources = frozenset(table for found in transition.reads.values() for table, _ in found.columns)
         changes: dict[str, list[c.Alteration]] = defaultdict(list)
         for change in transition.changes:
             if isinstance(change, c.Alteration):
                 changes[fold(c.table_of(change) or "")].append(change)
-        self.tables = {
+        self._tables = {
             name: plan_table(
-                TableChanges(transition=transition, old=self.old[name], new=self.new[name], changes=tuple(found))
+                TableChanges(transition=transition, old=self._old[name], new=self._new[name], changes=tuple(found))
             )
             for name, found in changes.items()
         }
-        self.rebuilt = {name for name, planned in self.tables.items() if planned.is_rebuilt}
-        self.dropped = _names(transition.dropped(Table))
-        self.views_gone = _names(leaving_views(transition))
+        self._rebuilt = {name for name, planned in self._tables.items() if planned.is_rebuilt}
+        self._dropped = _names(transition.dropped(Table))
+        self._dropped_views = _names(views_to_drop(transition))
 
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
-        tables = [self.tables[name] for name in backfill_order(self.t, self.tables)[0]]
-        note_violations, compare_violations = violation_guards(self.t)
+        tables = [self._tables[name] for name in backfill_order(self._transition, self._tables)[0]]
+        note_violations, compare_violations = violation_guards(self._transition)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._triggers_to_drop())
-        yield from (_drop("view", view.name) for view in leaving_views(self.t))
+        yield from (_drop("view", view.name) for view in views_to_drop(self._transition))
         yield from self._renames()
         yield from note_violations
         yield from self._drop_indexes()
         yield from self._drop_tables(read_by_backfills=False)
         yield from self._create_tables()
-        yield from _edits([edit for table in tables for edit in table.rules])
+        yield from _edit_step([edit for table in tables for edit in table.early_edits])
         yield from (step for table in tables for step in table.steps)
-        yield from _edits([edit for table in tables for edit in table.edits])
-        yield from (step for table in tables for step in table.drops)
+        yield from _edit_step([edit for table in tables for edit in table.late_edits])
+        yield from (step for table in tables for step in table.column_drops)
         yield from self._drop_tables(read_by_backfills=True)
         yield from self._create_indexes()
         yield from self._create_virtual_tables()
         yield from self._create_views()
-        yield from fill_steps(self.t)
+        yield from fill_steps(self._transition)
         yield from self._create_triggers()
-        yield from parent_guards(self.t)
+        yield from parent_guards(self._transition)
         yield from compare_violations
 
     def _settings(self) -> Iterator[a.Step]:
-        if self.rebuilt or self.dropped:
+        if self._rebuilt or self._dropped:
             yield _step("", a.GuardForeignKeysOff())
-        secure_delete = self.t.options.secure_delete
-        if self.rebuilt and secure_delete is not None:
+        secure_delete = self._transition.options.secure_delete
+        if self._rebuilt and secure_delete is not None:
             words = "overwrite deleted pages" if secure_delete else "leave deleted pages as they are"
             yield _step(words, a.SecureDelete(on=secure_delete))
 
     def _renames(self) -> Iterator[a.Step]:
-        renames: tuple[c.RenameTable | c.RenameColumn, ...] = (*self.t.renames.tables, *self.t.renames.columns)
-        yield from (_step(describe(rename), rename) for rename in renames)
+        renames = self._transition.renames
+        yield from (_step(describe(rename), rename) for rename in renames.tables)
+        yield from (_step(describe(rename), rename) for rename in renames.columns)
 
     # Drop
 
     def _triggers_to_drop(self) -> list[Trigger]:
-        """Return the triggers to drop: those that change, lose their view, would fire, or would make a rename fail."""
-        gone = _names(self.t.dropped(Trigger)) | self.t.set_aside
-        gone |= _names(trigger for trigger in self.t.old.triggers if self._fires(trigger))
-        return [t for t in self.t.start.triggers if fold(t.name) in gone or fold(t.table) in self.views_gone]
+        """Return the triggers that change, lose their view, would fire, or would make an ALTER TABLE fail."""
+        transition, views = self._transition, self._dropped_views
+        names = _names(transition.dropped(Trigger)) | transition.set_aside
+        names |= _names(trigger for trigger in transition.old.triggers if self._fires(trigger))
+        return [t for t in transition.start.triggers if fold(t.name) in names or fold(t.table) in views]
 
     def _fires(self, trigger: Trigger) -> bool:
         """Return whether ``trigger`` fires on rows that the migration updates."""
-        planned = self.tables.get(fold(trigger.table))
-        if planned is None or not planned.updated or trigger.event != "UPDATE":
+        planned = self._tables.get(fold(trigger.table))
+        if planned is None or not planned.updated_columns or trigger.event != "UPDATE":
             return False
-        return not trigger.columns or not planned.updated.isdisjoint(map(fold, trigger.columns))
+        return not trigger.columns or not planned.updated_columns.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop indexes that change, and those whose names a new table or its indexes need."""
-        new = self.t.created(Table)
+        """Drop indexes that change, and those whose names new tables or their indexes get."""
+        new = self._transition.created(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
-        for table in self.t.dropped(Table):
-            if fold(table.name) in self.read:
+        for table in self._transition.dropped(Table):
+            if fold(table.name) in self._backfill_sources:
                 yield from (_drop("index", index.name) for index in table.indexes if fold(index.name) in taken)
-        yield from (_drop("index", index.name) for index in self.t.dropped(Index))
+        yield from (_drop("index", index.name) for index in self._transition.dropped(Index))
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
-        """Drop the tables that no backfill reads, or those that backfills read."""
-        for virtual in self.t.dropped(VirtualTable):
-            if (fold(virtual.name) in self.read) is read_by_backfills:
+        """Drop the tables that backfills read, or all other tables that the migration drops."""
+        sources = self._backfill_sources
+        for virtual in self._transition.dropped(VirtualTable):
+            if (fold(virtual.name) in sources) is read_by_backfills:
                 yield _drop("virtual table", virtual.name)
-        leaving = [table for table in self.t.dropped(Table) if (fold(table.name) in self.read) is read_by_backfills]
-        yield from (_drop("table", table.name) for table in _children_first(leaving))
+        dropped = self._transition.dropped(Table)
+        tables = [table for table in dropped if (fold(table.name) in sources) is read_by_backfills]
+        yield from (_drop("table", table.name) for table in _children_first(tables))
 
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
-        """Create new tables, each with the indexes whose names are free."""
-        for table in self.t.created(Table):
+        """Create new tables, each with the indexes whose names are not in use."""
+        for table in self._transition.created(Table):
             yield _step(describe(c.AddTable(new=table)), a.CreateTable(table=table))
-            yield from self._indexes_of_new(table, free=True)
+            yield from self._create_indexes_of(table, in_use=False)
 
-    def _indexes_of_new(self, table: Table, *, free: bool) -> Iterator[a.Step]:
-        """Create the indexes of a new table whose names are ``free``, or those whose names are still in use."""
-        held = {fold(index.name) for name in self.rebuilt for index in self.old[name].indexes}
+    def _create_indexes_of(self, table: Table, *, in_use: bool) -> Iterator[a.Step]:
+        """Create the indexes of a new table whose names are ``in_use`` until a rebuild, or all others."""
+        used = {fold(index.name) for name in self._rebuilt for index in self._old[name].indexes}
         for index in table.indexes:
-            if (fold(index.name) not in held) is free:
+            if (fold(index.name) in used) is in_use:
                 yield _create_index(table.name, index, Cost.CONSTANT)
 
     def _create_indexes(self) -> Iterator[a.Step]:
-        for table in self.t.created(Table):
-            yield from self._indexes_of_new(table, free=False)
-        for table in (self.new[name] for name in self.tables if name in self.rebuilt):
-            again = tuple(a.CreateIndex(table=table.name, index=index) for index in table.indexes)
-            if again:
-                yield a.Step(words="", cost=Cost.REBUILD, actions=again)
-        owners = {fold(index.name): name for name, table in self.new.items() for index in table.indexes}
-        for index in self.t.created(Index):
+        for table in self._transition.created(Table):
+            yield from self._create_indexes_of(table, in_use=True)
+        for table in (self._new[name] for name in self._tables if name in self._rebuilt):
+            actions = tuple(a.CreateIndex(table=table.name, index=index) for index in table.indexes)
+            if actions:
+                yield a.Step(words="", cost=Cost.REBUILD, actions=actions)
+        owners = {fold(index.name): name for name, table in self._new.items() for index in table.indexes}
+        for index in self._transition.created(Index):
             owner = owners[fold(index.name)]
-            if owner not in self.rebuilt:
-                yield _create_index(self.new[owner].name, index, Cost.SCAN)
+            if owner not in self._rebuilt:
+                yield _create_index(self._new[owner].name, index, Cost.SCAN)
 
     def _create_virtual_tables(self) -> Iterator[a.Step]:
-        for change in self.t.changes:
+        for change in self._transition.changes:
             if isinstance(change.new, VirtualTable):
                 yield _step(describe(change), a.CreateStatement(statement=change.new.statement))
 
     def _create_views(self) -> Iterator[a.Step]:
-        needed = _names(self.t.created(View)) | self.views_gone
-        for view in self.t.new.views:
-            if fold(view.name) in needed:
+        names = _names(self._transition.created(View)) | self._dropped_views
+        for view in self._transition.new.views:
+            if fold(view.name) in names:
                 yield _step(f"add view {view.name}", a.CreateStatement(statement=view.statement))
 
     def _create_triggers(self) -> Iterator[a.Step]:
-        needed = _names(self._triggers_to_drop()) | _names(self.t.created(Trigger))
-        for trigger in self.t.new.triggers:
-            if fold(trigger.table) in self.rebuilt | self.dropped or fold(trigger.name) in needed:
+        names = _names(self._triggers_to_drop()) | _names(self._transition.created(Trigger))
+        for trigger in self._transition.new.triggers:
+            if fold(trigger.table) in self._rebuilt | self._dropped or fold(trigger.name) in names:
                 words = f"add trigger {trigger.name} on {trigger.table}"
                 yield _step(words, a.CreateStatement(statement=trigger.statement))
 
 
-def leaving_views(transition: Transition) -> tuple[View, ...]:
-    """Return the views to drop first, whether or not they are created again."""
-    gone = _names(transition.dropped(View)) | transition.set_aside
-    if transition.renames.tables or transition.renames.columns:  # a rename fails if a view reads a dropped one
-        gone = with_readers(transition.start.views, gone)
-    return tuple(view for view in transition.start.views if fold(view.name) in gone)
+def views_to_drop(transition: Transition) -> tuple[View, ...]:
+    """Return the views to drop before other steps; some of them are created again."""
+    names = _names(transition.dropped(View)) | transition.set_aside
+    if transition.renames.tables or transition.renames.columns:  # a rename fails if a view reads a dropped view
+        names = with_readers(transition.start.views, names)
+    return tuple(view for view in transition.start.views if fold(view.name) in names)
 
 
 def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]:
-    """Return ``names`` and all views that read one of these, also through other views; all names are folded."""
+    """Return ``names`` and the names of all views that read one of them, directly or through views; all are folded."""
     found = names
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
@@ -189,17 +193,17 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
 
 
 def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
-    """Yield ``tables``, each before the tables that it refers to, if possible."""
-    left = tables
-    while left:
-        referred = {fold(k.table) for table in left for k in table.foreign_keys if fold(k.table) != fold(table.name)}
-        free = [table for table in left if fold(table.name) not in referred] or left[:1]
+    """Yield ``tables``, each before the tables that its foreign keys refer to, if possible."""
+    waiting = tables
+    while waiting:
+        referred = {fold(k.table) for table in waiting for k in table.foreign_keys if fold(k.table) != fold(table.name)}
+        free = [table for table in waiting if fold(table.name) not in referred] or waiting[:1]
         yield from free
-        left = [table for table in left if table not in free]
+        waiting = [table for table in waiting if table not in free]
 
 
 def _names(objects: Iterable[Table | Index | View | Trigger | VirtualTable]) -> frozenset[str]:
-    return frozenset(fold(one.name) for one in objects)
+    return frozenset(fold(item.name) for item in objects)
 
 
 def _step(words: str, action: a.Action) -> a.Step:
@@ -215,9 +219,9 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
     return a.Step(words=words, cost=cost, actions=(a.CreateIndex(table=table, index=index),))
 
 
-def _edits(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits, because each such step makes every connection read the catalog again."""
+def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
+    """Yield one step for all edits, because each such step makes all connections read the catalog again."""
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
-        cost = Cost.SCAN if any(edit.asked for edit in edits) else Cost.CONSTANT
+        cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT
         yield a.Step(words="", cost=cost, actions=(a.BeginEdits(), *edits, a.EndEdits(tables=tables)))

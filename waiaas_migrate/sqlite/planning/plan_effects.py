@@ -1,4 +1,4 @@
-"""The effects of a plan, as the manifest records them."""
+"""Compute the effects of a generated migration from its plan."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _PlanTally(Tally):
         self._added: set[tuple[str, str]] = set()
 
     def add(self, action: a.Action, cost: Cost) -> None:  # noqa: C901, PLR0912 — one arm for each kind of action
-        """Add one action of a step with this cost."""
+        """Add an action of a step that has the given ``cost``."""
         match action:
             case a.CreateTable(table=table):
                 self.create(table.name, Cost.CONSTANT)
@@ -51,8 +51,8 @@ class _PlanTally(Tally):
             case a.DropColumn(table=name):
                 self.write(name)
                 self.loses = True
-            case a.EditDefinition(table=name, asked=asked):
-                self.touch(name, Cost.SCAN if asked else Cost.CONSTANT)
+            case a.EditDefinition(table=name, guards=guards):
+                self.touch(name, Cost.SCAN if guards else Cost.CONSTANT)
             case a.CopyRows(table=name):
                 self.touch(name, Cost.REBUILD)
             case a.UpdateRows():
@@ -67,7 +67,7 @@ class _PlanTally(Tally):
                 a.CreateStatement() | a.SecureDelete() | a.GuardForeignKeysOff() | a.GuardDefinition()
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
             ):  # fmt: skip
-                pass  # These read and write no rows, or another action of the step already counts the table.
+                pass  # These touch no rows, or another action of the step already counts their table.
             case _:
                 assert_never(action)
 

@@ -10,8 +10,8 @@ class PlanOptions:
     """The settings of a project that decide how tables are changed.
 
     Args:
-        catalog_edits: edit the text of a table in ``sqlite_master`` where that is enough; if False, rebuild the table.
-        secure_delete: overwrite the pages that a rebuild frees; None keeps what the connection has
+        catalog_edits: edit the text of a table in ``sqlite_schema`` if that is enough; if False, rebuild the table.
+        secure_delete: overwrite the pages that a rebuild frees; None keeps the setting of the connection
             (https://www.sqlite.org/pragma.html#pragma_secure_delete).
     """
 

@@ -12,11 +12,11 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
-from waiaas_migrate.sqlite.planning.row_values import guards, keeps_values, overrides_conflicts, value_of
-from waiaas_migrate.sqlite.planning.table_text import piece, renamed, written_name
+from waiaas_migrate.sqlite.planning.row_values import has_conflict_clause, keeps_values, row_guards, value_of
+from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, without_table_prefix
+from waiaas_migrate.sqlite.reading.ddl import LITERAL_WORDS, names_in, without_table_prefix
 from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
@@ -24,16 +24,16 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 def rebuild(table: TableChanges, new: Table) -> a.Step:
     """Return the step that creates ``new``, copies the rows, and drops the old table.
 
-    ``new`` is ``table.new``, with its columns in the order that they will have in the file.
+    ``new`` is ``table.new`` with its columns in the order in which they will be stored.
     """
-    old, aside = table.old, f"_waiaas_new_{new.name}"
-    create, definition_guard = _definitions(table, new, aside)
+    old, new_table = table.old, f"_waiaas_new_{new.name}"
+    create, definition_guard = _create_and_guard(table, new, new_table)
     copy = a.CopyRows(
         table=new.name,
-        aside=aside,
-        copied=tuple(_copied(old, new)) or (_placeholder_value(new),),
-        asks_checks=not _keeps_checks(old, new),
-        overrides=overrides_conflicts(new),
+        new_table=new_table,
+        copied=tuple(_copied_values(old, new)) or (_placeholder_value(new),),
+        tests_checks=not _keeps_checks(old, new),
+        or_abort=has_conflict_clause(new),
     )
     objects = (*(fold(index.name) for index in old.indexes), *table.triggers)
     return a.Step(
@@ -48,51 +48,46 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
             a.GuardObjects(table=new.name, names=objects),
             a.ReplaceTable(
                 table=new.name,
-                aside=aside,
-                away=f"_waiaas_old_{new.name}",
-                keeps_sequence=_has_counter(old) and _has_counter(new),
+                new_table=new_table,
+                old_table=f"_waiaas_old_{new.name}",
+                keeps_sequence=all(key is not None and key.autoincrement for key in (old.primary_key, new.primary_key)),
             ),
         ),
     )
 
 
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
-    """Yield guards for added columns.
-
-    A column with a backfill needs no guard, because the copy fills it. Nor does a column that is the rowid.
-    """
-    for change in table.changes:
-        if (
-            isinstance(change, AddColumn)
-            and change.new.hints.backfill is None
-            and fold(change.new.name) != rowid_alias(new)
-        ):
-            yield from guards(new, change)
+    """Yield guards for added columns, except columns that a backfill fills and the alias of the rowid."""
+    additions = [change for change in table.changes if isinstance(change, AddColumn)]
+    for change in additions:
+        if change.new.hints.backfill is None and fold(change.new.name) != rowid_alias(new):
+            yield from row_guards(new, change)
 
 
-def _definitions(table: TableChanges, new: Table, aside: str) -> tuple[str, a.GuardDefinition]:
-    """Return the CREATE TABLE of ``aside``, and a guard for the definition of the old table."""
-    name, temporary = written_name(table.text), sql_name(aside)
-    named = a.Piece(old=temporary, new=name)
+def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[str, a.GuardDefinition]:
+    """Return the CREATE TABLE of ``new_table``, and a guard for the definition of the old table."""
+    name, temporary = written_name(table.text), sql_name(new_table)
+    guard = a.GuardDefinition(
+        table=table.old.name, new_table=new_table, name_piece=a.Piece(old=temporary, new=name), text=table.text
+    )
     steps = None
-    # A CHECK may write ``t.x`` for its own column. The table has a temporary name during the copy, and a rename in
-    # legacy mode would leave that name in the CHECK.
+    # A CHECK may refer to column x of table t as ``t.x``. The new table has another name at first, and its rename in
+    # legacy mode would not change the CHECK.
     checks = [(check, without_table_prefix(check.expression.sql, new.name)) for check in new.checks]
-    names_itself = any(text != check.expression.sql for check, text in checks)
-    # With strings in double quotes, the text can't be edited: a new column could capture one.
-    if not (names_itself or table.strings):
+    is_qualified = any(text != check.expression.sql for check, text in checks)
+    # SQLite would read a string in double quotes as a new column of the same name, so the text is written again.
+    if not (is_qualified or table.strings):
         steps = text_steps(table.text, table.old, table.changes, table.transition.write, new)
     if steps is None:
         bare = (replace(check, expression=replace(check.expression, sql=text)) for check, text in checks)
-        create = table.transition.write(replace(new, name=aside, checks=tuple(bare)))
-        return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, text=table.text)
-    pieces = tuple(piece(step.after, step.before) for step in reversed(steps))
+        return table.transition.write(replace(new, name=new_table, checks=tuple(bare))), guard
+    pieces = tuple(smallest_piece(step.after, step.before) for step in reversed(steps))
     create = renamed(steps[-1].after if steps else table.text, temporary)
-    return create, a.GuardDefinition(table=table.old.name, aside=aside, named=named, pieces=pieces)
+    return create, replace(guard, pieces=pieces, text=None)
 
 
 def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
-    """Return a guard if a column becomes the rowid: SQLite would number its NULLs."""
+    """Return a guard against NULL in a column that becomes the rowid, because SQLite would number such rows."""
     alias = rowid_alias(new)
     column = old.column(alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -102,30 +97,23 @@ def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
-    """Return whether a copied row passes all CHECKs because its original did."""
-    held = {check.expression.key for check in old.checks}
+    """Return whether each copied row passes all CHECKs because the old row passed them."""
+    old_keys = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
-    are_held = bool(new.checks) and all(check.expression.key in held for check in new.checks)
-    return are_held and all(_keeps_value(old, new, name) for name in names)
+    are_old = bool(new.checks) and all(check.expression.key in old_keys for check in new.checks)
+    return are_old and all(_keeps_value(old, new, name) for name in names)
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
-    """Return whether ``name`` in an expression means the same in a row and its copy."""
+    """Return whether ``name`` in an expression has the same value in a row and in its copy."""
     before, after = old.column(name), new.column(name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
     return after.generated is None and keeps_values(old, new, before, after)
 
 
-def _has_counter(table: Table) -> bool:
-    return table.primary_key is not None and table.primary_key.autoincrement
-
-
-def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
-    """Yield the columns to copy.
-
-    These exclude generated columns, and new columns without a backfill, which get their default.
-    """
+def _copied_values(old: Table, new: Table) -> Iterator[a.Assignment]:
+    """Yield the columns to copy: all except generated columns and new columns that get their default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield a.Assignment(column=rowid, source=rowid)
@@ -140,7 +128,7 @@ def _copied(old: Table, new: Table) -> Iterator[a.Assignment]:
 
 
 def _placeholder_value(new: Table) -> a.Assignment:
-    """Return a value to copy if no column is kept: a new rowid, or a default."""
+    """Return a value to copy if no column is copied: a new rowid, or a default."""
     rowid = rowid_name(new)
     if rowid is not None:
         return a.Assignment(column=rowid, source="NULL")
@@ -150,8 +138,8 @@ def _placeholder_value(new: Table) -> a.Assignment:
 
 
 def _as_expression(default: SqlText) -> str:
-    """Return a DEFAULT as an expression, in which a bare name would be a column."""
+    """Return a DEFAULT as an expression. A bare name becomes a string, because it would be a column there."""
     tokens = without_comments(tokenize(default.sql))
-    if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
+    if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in LITERAL_WORDS | {"TRUE", "FALSE"}:
         return sql_value(tokens[0].name)
     return default.sql

@@ -1,4 +1,4 @@
-"""The values that a migration gives to rows, and the conditions that rows must meet."""
+"""Plan the values that rows get, and the guards against rows that break a new constraint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import assert_never
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.canonical import canonical_collation
-from waiaas_migrate.schema.enum_lists import lists, values_held
+from waiaas_migrate.schema.enum_lists import lists_of, values_in_lists
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import open_memory
@@ -35,7 +35,7 @@ def waits_for_backfill(column: Column) -> bool:
 
 
 def is_filled(old: Table, column: Column) -> bool:
-    """Return whether the column has a backfill, and is new or becomes NOT NULL."""
+    """Return whether a backfill fills ``column``, because the column is new or becomes NOT NULL."""
     if column.hints.backfill is None:
         return False
     before = old.column(column.name)
@@ -43,42 +43,40 @@ def is_filled(old: Table, column: Column) -> bool:
 
 
 def value_of(old: Table, column: Column) -> str | None:
-    """Return the SQL that computes ``column`` from a row of ``old``; None for its default."""
+    """Return the SQL that computes ``column`` from a row of ``old``; None if the column gets its default."""
     before = old.column(column.name)
     backfill = column.hints.backfill
     if before is None:
         return None if backfill is None else f"({backfill.sql})"
     source = name = sql_name(column.name)
-    if values := mapping(old, column):
-        cases = " ".join(f"WHEN {sql_value(was)} THEN {sql_value(new)}" for was, new in values.items())
+    if values := replaced_values(old, column):
+        cases = " ".join(f"WHEN {sql_value(value)} THEN {sql_value(new)}" for value, new in values.items())
         source = f"CASE {name} {cases} ELSE {name} END"
     if backfill is not None and is_filled(old, column):
-        given = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
-        return f"coalesce({source}, {given})"
+        fallback = f"({backfill.sql})" if _QUERY.match(backfill.sql) else backfill.sql
+        return f"coalesce({source}, {fallback})"
     return source
 
 
 def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
-    """Return whether rows keep the values of a column, unless it is generated from columns that change."""
+    """Return whether rows keep the values of a column. A generated column may still read other values."""
     columns = (old, before), (new, after)
     shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
     return shapes[0] == shapes[1] and value_of(old, after) == sql_name(after.name)
 
 
-def mapping(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """Map the enum values that rows of ``column`` may have to their replacements."""
-    hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
-    if not hinted:
-        return {}
-    known = values_held(old, column)
-    return {before: after for before, after in hinted.items() if known is None or before in known}
+def replaced_values(old: Table, column: Column) -> dict[str | int, str | int | None]:
+    """Return the replacements of enum values in ``column``, by the values that rows may have."""
+    replacements = column.hints.replacements
+    known = values_in_lists(old, column) if replacements else None
+    return {before: after for before, after in replacements.items() if known is None or before in known}
 
 
 def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
-    """Return the statements that give the rows of ``old`` their new values.
+    """Return the UPDATE statements that give the rows of ``old`` their new values.
 
-    Each renamed enum value gets its own statement. If values are swapped, or if a CHECK or a backfill reads several of
-    the columns, one statement changes all values at once.
+    Each replaced enum value gets its own statement. But one statement changes all values at once if values are swapped,
+    if a column has a backfill, or if a CHECK reads several of the columns.
     """
     changing = [
         (column, value)
@@ -88,41 +86,45 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     if not changing:
         return ()
     columns = {fold(column.name) for column, _ in changing}
-    apart = all(len(names_in(text) & columns) < 2 for text in (check.expression.sql for check in new.checks))
-    if apart and all(_only_maps_values(old, column) for column, _ in changing):
-        return tuple(_one_value(new, column, *pair) for column, _ in changing for pair in mapping(old, column).items())
-    return (_all_at_once(old, new, changing),)
+    are_independent = all(len(names_in(check.expression.sql) & columns) < 2 for check in new.checks)
+    if are_independent and all(_only_replaces_values(old, column) for column, _ in changing):
+        return tuple(
+            _replace_value(new, column, *pair)
+            for column, _ in changing
+            for pair in replaced_values(old, column).items()
+        )
+    return (_update_at_once(old, new, changing),)
 
 
-def overrides_conflicts(table: Table) -> bool:
-    """Return whether a constraint has an ON CONFLICT clause, which could lose rows."""
+def has_conflict_clause(table: Table) -> bool:
+    """Return whether a constraint has an ON CONFLICT clause, because of which SQLite could skip or delete rows."""
     rules = (*table.uniques, *(column.not_null for column in table.columns), table.primary_key)
     return any(rule is not None and rule.on_conflict is not None for rule in rules)
 
 
-def _only_maps_values(old: Table, column: Column) -> bool:
-    """Return whether ``column`` only gets mapped enum values, which are not swapped."""
-    values = mapping(old, column)
+def _only_replaces_values(old: Table, column: Column) -> bool:
+    """Return whether ``column`` only gets replacements for enum values, none of which is itself replaced."""
+    values = replaced_values(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
 
 
-def _one_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
+def _replace_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
     name = sql_name(column.name)
     return UpdateRows(
         table=new.name,
         assignments=(Assignment(column=column.name, source=sql_value(after)),),
         where=f"{name} = {sql_value(before)}",
-        overrides=overrides_conflicts(new),
+        or_abort=has_conflict_clause(new),
     )
 
 
-def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
+def _update_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
     conditions: list[str] = []
     for column, value in changing:
         name = sql_name(column.name)
         if old.column(column.name) is None:
             conditions.append("TRUE")
-        elif values := mapping(old, column):
+        elif values := replaced_values(old, column):
             conditions.append(f"{name} IN ({', '.join(sql_value(value) for value in values)})")
         if value is not None and value.startswith("coalesce("):
             conditions.append(f"{name} IS NULL")
@@ -130,12 +132,12 @@ def _all_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | 
         table=new.name,
         assignments=tuple(Assignment(column=column.name, source=value or "NULL") for column, value in changing),
         where=None if "TRUE" in conditions else " OR ".join(conditions),
-        overrides=overrides_conflicts(new),
+        or_abort=has_conflict_clause(new),
     )
 
 
-def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
-    """Yield the conditions that existing rows must meet for ``change``."""
+def row_guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C901 — one arm for each kind of change
+    """Yield the guards that fail if existing rows do not allow ``change``."""
     match change:
         case c.AddCheck(new=check):
             yield _check_guard(new, check)
@@ -155,7 +157,7 @@ def guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noqa: C
             | c.ModifyPrimaryKey() | c.AddUnique() | c.DropUnique()
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
-            pass  # SQLite tests keys itself, and foreign_key_steps.py looks for missing parents.
+            pass  # SQLite itself tests keys, and foreign_key_steps.py yields the guards of foreign keys.
         case _:
             assert_never(change)
 
@@ -171,18 +173,18 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
 
 
 def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRow]:
-    """Yield a guard against removed values of a list, or rows that break a CHECK.
+    """Yield a guard against rows with removed values of a list, or against rows that break another CHECK.
 
-    With a collation other than BINARY, a removed value may be equal to one that stays.
+    Without a BINARY collation, a removed value may be equal to one that stays, so such a guard tests the CHECK, too.
     """
     # "IS NULL OR" before a list makes no difference, because NULL passes any CHECK.
-    if (both := lists(before, after)) is None:
+    if (lists := lists_of(before, after)) is None:
         yield _check_guard(table, after)
         return
-    old, new = both
+    old, new = lists
     column = table.column(new.column)
-    mapped = {} if column is None else dict(column.hints.removed_values) | dict(column.hints.renamed_values)
-    removed = [value for value in old.values if value not in new.values and value not in mapped]
+    replaced = {} if column is None else column.hints.replacements
+    removed = [value for value in old.values if value not in new.values and value not in replaced]
     if removed:
         name = sql_name(new.column if column is None else column.name)
         listed = ", ".join(sql_value(value) for value in removed)
@@ -193,34 +195,37 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
-    """Return the CHECKs, each after its folded table, that all rows pass.
+    """Return the CHECKs that all rows pass, each after the folded name of its table.
 
-    The migration sets all values that such a CHECK reads: it fills the columns with a default, or with a backfill that
-    reads nothing. SQLite computes these values in a sample row. ``old`` already has the new names.
+    The migration sets all values that such a CHECK reads: each column gets a default, or a backfill that reads no
+    column. SQLite tests the CHECK on a sample row with these values. ``old`` is the schema after the renames.
     """
     found: set[tuple[str, Check]] = set()
     before = old.by_name()
     for table in new.tables:
-        was = before.get(fold(table.name))
-        if was is None or not table.checks or was == table:
+        old_table = before.get(fold(table.name))
+        if old_table is None or not table.checks or old_table == table:
             continue
-        set_columns = [one for one in table.columns if was.column(one.name) is None or is_filled(was, one)]
-        filled = [column for column in set_columns if column.generated is None]
+        filled = [
+            column
+            for column in table.columns
+            if column.generated is None and (old_table.column(column.name) is None or is_filled(old_table, column))
+        ]
         found |= {(fold(table.name), check) for check in table.checks if filled and _passes(check, filled)}
     return frozenset(found)
 
 
 def _passes(check: Check, columns: Collection[Column]) -> bool:
-    """Return whether a sample row with the values for ``columns`` passes ``check``.
+    """Return whether a sample row with only ``columns`` passes ``check``.
 
-    Return False, too, if that row can't be inserted, for example because a backfill reads another column.
+    Also return False if the row can't be inserted, for example because a backfill reads another column.
     """
     backfills = {column.name: column.hints.backfill.sql for column in columns if column.hints.backfill is not None}
     names = ", ".join(map(quote_name, backfills))
     values = ", ".join(f"({quote_as_names(sql)})" for sql in backfills.values())
     with closing(open_memory()) as scratch:
         try:
-            scratch.execute(f"CREATE TABLE filled ({', '.join(map(_definition, columns))})")
+            scratch.execute(f"CREATE TABLE filled ({', '.join(map(_column_definition, columns))})")
             scratch.execute(f"INSERT INTO filled {f'({names}) VALUES ({values})' if backfills else 'DEFAULT VALUES'}")
             # NULL passes a CHECK (https://www.sqlite.org/lang_createtable.html#check_constraints).
             (broken,) = scratch.execute(f"SELECT NOT ({quote_as_names(check.expression.sql)}) FROM filled").fetchone()
@@ -229,7 +234,7 @@ def _passes(check: Check, columns: Collection[Column]) -> bool:
     return not broken
 
 
-def _definition(column: Column) -> str:
+def _column_definition(column: Column) -> str:
     collation = f" COLLATE {quote_name(column.collation)}" if column.collation else ""
     default = f" DEFAULT ({column.default.sql})" if column.default is not None else ""
     return f"{quote_name(column.name)} {column.type or ''}{default}{collation}"

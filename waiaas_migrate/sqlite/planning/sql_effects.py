@@ -1,6 +1,6 @@
-"""The effects of hand-written SQL; in doubt, the worst case.
+"""Compute the effects of hand-written SQL. If a statement is unclear, assume the worst case.
 
-Statements are read with SQLite's own tokens. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` never lose data.
+SQLite's own tokenizer reads the statements. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` never lose data.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) (?P<where>.+?):(?: |\Z)")
 
 #: PRAGMAs that only set a number in the header of the file.
 _HARMLESS = frozenset({"user_version", "application_id"})
-#: Virtual table modules of SQLite that read no other table during CREATE VIRTUAL TABLE.
+#: Modules of SQLite whose CREATE VIRTUAL TABLE reads no other table.
 _MODULES = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})
-#: Words in a column definition that make SQLite, or the run, check existing rows.
+#: Words in a column definition because of which SQLite, or the runner, checks existing rows.
 _CHECKED = frozenset({"AS", "CHECK", "GENERATED", "NOT", "REFERENCES"})
 
 

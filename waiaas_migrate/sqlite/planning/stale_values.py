@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from waiaas_migrate.schema.enum_lists import literal, values_held
+from waiaas_migrate.schema.enum_lists import literal, values_in_lists
 from waiaas_migrate.schema.expressions import expressions
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allow
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.plan import with_readers
@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.reading.literal_uses import LiteralUse, column_aliase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RemovedValues:
-    """The values that a column no longer has, each with its replacement in rows, if any."""
+    """The enum values that a column loses, each with its replacement in rows, if any."""
 
     table: Table
     column: Column
@@ -34,83 +34,87 @@ class _RemovedValues:
 
 
 class _Place(NamedTuple):
-    """SQL that may use a value.
+    """SQL that may use a removed value, in the object named ``where``.
 
-    ``where`` names its object, ``subject`` names the object in a sentence, and ``own`` is the object's table.
+    ``subject`` describes the object in a sentence. ``table`` is the table of the object, empty for a view.
     """
 
     where: str
     subject: str
     text: SqlText
-    own: str
+    table: str
 
 
 def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
     """Return a hazard for each place in ``new`` that uses an enum value removed since ``old``."""
     found: dict[Hazard, None] = {}
     tables = new.by_name()
-    for gone in _removed_values(old, new):
-        for place, names in _places(new, gone):
-            for use in literal_uses(tree_of(place.text), tables, place.own):
-                if use.value in gone.values and (verb := _verb(use, gone, names)):
-                    said = f"{place.subject} {verb.format(literal(use.value), gone.where)}"
-                    found[_hazard(gone, use.value, place.where, said)] = None
-        default = gone.column.default.sql.strip("() ") if gone.column.default is not None else None
-        for value in gone.values:
+    for removed in _removed_values(old, new):
+        for place, names in _places(new, removed):
+            for use in literal_uses(tree_of(place.text), tables, place.table):
+                if use.value in removed.values and (verb := _verb(use, removed, names)):
+                    problem = f"{place.subject} {verb.format(literal(use.value), removed.where)}"
+                    found[_hazard(removed, use.value, place.where, problem)] = None
+        default = removed.column.default.sql.strip("() ") if removed.column.default is not None else None
+        for value in removed.values:
             if default == literal(value):
-                found[_hazard(gone, value, gone.where, f"the default is {literal(value)}")] = None
+                found[_hazard(removed, value, removed.where, f"the default is {literal(value)}")] = None
     return tuple(found)
 
 
 def _removed_values(old: Schema, new: Schema) -> Iterator[_RemovedValues]:
     before = old.by_name()
     for table in new.tables:
-        was = before.get(fold(table.name))
-        for column in table.columns if was is not None and was != table else ():
-            held = values_held(table, column)
-            if was is None or held is None:
+        old_table = before.get(fold(table.name))
+        if old_table is None or old_table == table:
+            continue
+        for column in table.columns:
+            kept = values_in_lists(table, column)
+            if kept is None:
                 continue
-            hinted = {**dict(column.hints.removed_values), **dict(column.hints.renamed_values)}
-            dropped = (values_held(was, column) or frozenset(hinted)) - held
+            hinted = column.hints.replacements
+            dropped = (values_in_lists(old_table, column) or frozenset(hinted)) - kept
             if dropped:
                 values = {value: hinted.get(value) for value in sorted(dropped, key=str)}
                 yield _RemovedValues(table=table, column=column, values=values)
 
 
-def _places(new: Schema, gone: _RemovedValues) -> Iterator[tuple[_Place, frozenset[str]]]:
-    """Yield the SQL that can reach the column, with the names that the column may have there."""
-    own = frozenset({fold(gone.column.name)})
-    for owner, where, text in expressions(gone.table):
+def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, frozenset[str]]]:
+    """Yield the SQL that can read or write the column, with the names that the column may have there."""
+    names = frozenset({fold(removed.column.name)})
+    for owner, where, text in expressions(removed.table):
         subject = {Check: "a CHECK", Index: "the index", Column: "the generated column"}[type(owner)]
         if isinstance(owner, Check) and owner.name is not None:
             subject = f"the CHECK {owner.name}"
-        yield _Place(where, subject, text, gone.table.name), own
-    reading = with_readers(new.views, frozenset({fold(gone.table.name)}))
-    readers = {fold(view.name): tree_of(view.statement) for view in new.views if fold(view.name) in reading}
-    named = column_aliases(readers.values(), own)
-    for view in new.views:
-        if fold(view.name) in readers:
-            yield _Place(view.name, "the view", view.statement, ""), named
+        yield _Place(where, subject, text, removed.table.name), names
+    sources = with_readers(new.views, frozenset({fold(removed.table.name)}))
+    views = [view for view in new.views if fold(view.name) in sources]
+    view_names = column_aliases([tree_of(view.statement) for view in views], names)
+    yield from ((_Place(view.name, "the view", view.statement, ""), view_names) for view in views)
     for trigger in new.triggers:
-        if {fold(trigger.table), *names_in(trigger.statement.sql)} & reading:
+        if {fold(trigger.table), *names_in(trigger.statement.sql)} & sources:
             place = _Place(trigger.name, "the trigger", trigger.statement, trigger.table)
-            yield place, column_aliases([tree_of(trigger.statement)], named)
+            yield place, column_aliases([tree_of(trigger.statement)], view_names)
 
 
-def _verb(use: LiteralUse, gone: _RemovedValues, names: frozenset[str]) -> str:
-    """Return a verb phrase for the use of the value; empty if it is used only with other columns."""
-    own = fold(gone.table.name), fold(gone.column.name)
-    met = [one for one in use.columns if (one.table, one.column) == own or (one.table is None and one.column in names)]
-    if not met:
+def _verb(use: LiteralUse, removed: _RemovedValues, names: frozenset[str]) -> str:
+    """Return a verb phrase for the use of a value; empty if only other columns use the value."""
+    key = fold(removed.table.name), fold(removed.column.name)
+    columns = [
+        column
+        for column in use.columns
+        if (column.table, column.column) == key or (column.table is None and column.column in names)
+    ]
+    if not columns:
         return ""
-    is_certain = any(one.table is not None and one.is_direct for one in met)
+    is_certain = any(column.table is not None and column.is_direct for column in columns)
     if use.is_written:
         return "writes {} to {}" if is_certain else "may write {} to {}"
     return "compares {1} with {0}" if is_certain else "may compare {1} with {0}"
 
 
-def _hazard(gone: _RemovedValues, value: str | int, where: str, said: str) -> Hazard:
-    new = gone.values[value]
-    fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {allow(Code.STALE_VALUE)}"
-    what = f"{said}, which is no longer a value of the enum."
+def _hazard(removed: _RemovedValues, value: str | int, where: str, problem: str) -> Hazard:
+    new = removed.values[value]
+    fix = f"{f'Write {literal(new)} instead.' if new is not None else 'Remove it.'} {how_to_allow(Code.STALE_VALUE)}"
+    what = f"{problem}, which is no longer a value of the enum."
     return Hazard(code=Code.STALE_VALUE, where=where, what=what, fix=fix, name=literal(value))

@@ -1,9 +1,9 @@
 """Choose the cheapest safe way to change a table: ALTER TABLE, a catalog edit, or a rebuild.
 
-If the bytes on disk stay the same, only the text of the table is edited, in constant time. A DEFAULT is never changed
-this way, because rows older than their column read it from the catalog
-(https://www.sqlite.org/lang_altertable.html#altertabaddcol). The same holds for everything else that determines the
-stored bytes: collations, keys, UNIQUE, generated columns, table options, and types of another affinity.
+A catalog edit changes only the text of the table in sqlite_schema. It takes constant time, but works only if the stored
+bytes stay the same. Whatever determines these bytes needs a rebuild: collations, keys, UNIQUE, generated columns, table
+options, and types of another affinity. So does a DEFAULT, because SQLite takes the value of rows older than a column
+from the catalog (https://www.sqlite.org/lang_altertable.html#altertabaddcol).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning import table_text
-from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, statements
+from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, view_and_trigger_sql
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
-from waiaas_migrate.sqlite.planning.row_values import guards, updates, waits_for_backfill
+from waiaas_migrate.sqlite.planning.row_values import row_guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import is_safe_in_add_column, names_in
@@ -38,47 +38,47 @@ class TablePlan:
     """The steps for one table, grouped by their place in the migration.
 
     Args:
-        rules: edits that allow the new values of rows.
-        steps: alterations of the table and its rows.
-        edits: all other edits.
-        drops: steps that drop columns.
-        is_rebuilt: the table loses its indexes and triggers, which must be created again.
-        updated: the folded names of the columns in which rows get new values.
+        early_edits: catalog edits before rows get new values, such as a CHECK that allows these values.
+        steps: steps that add columns, update rows or rebuild the table.
+        late_edits: all other catalog edits.
+        column_drops: steps that drop columns.
+        is_rebuilt: the migration must create the indexes and triggers of the table again.
+        updated_columns: the folded names of the columns in which rows get new values.
     """
 
-    rules: tuple[a.EditDefinition, ...] = ()
+    early_edits: tuple[a.EditDefinition, ...] = ()
     steps: tuple[a.Step, ...] = ()
-    edits: tuple[a.EditDefinition, ...] = ()
-    drops: tuple[a.Step, ...] = ()
+    late_edits: tuple[a.EditDefinition, ...] = ()
+    column_drops: tuple[a.Step, ...] = ()
     is_rebuilt: bool = False
-    updated: frozenset[str] = frozenset()
+    updated_columns: frozenset[str] = frozenset()
 
 
 def plan_table(table: TableChanges) -> TablePlan:
-    """Return the steps that change ``table``, without those for its indexes and triggers."""
-    rows = updates(table.old, table.new)
+    """Return the steps that change ``table``, except those for its indexes and triggers."""
+    row_updates = updates(table.old, table.new)
     added = _ordered_additions(table)
     drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
     # A backfill may read a column that this migration drops, and the drop rewrites all rows anyway.
-    must_copy = (bool(rows) and drops_columns) or _reads_updated_rows(table, rows)
-    # Columns keep their order in the file, unless something depends on the order.
-    physical = _in_file_order(table)
-    if table.transition.in_order and _names(physical) != _names(table.new):
-        physical, must_copy = table.new, True
+    must_copy = (bool(row_updates) and drops_columns) or _reads_updated_rows(table, row_updates)
+    # Another order of columns does not justify a rewrite of the table, unless something depends on the order.
+    stored = _in_file_order(table)
+    if table.transition.in_order and _names(stored) != _names(table.new):
+        stored, must_copy = table.new, True
     if added is None or must_copy or any(_needs_rebuild(table, change) for change in table.changes):
-        return TablePlan(steps=(rebuild(table, physical),), is_rebuilt=True)
-    return _in_place(table, added, rows)
+        return TablePlan(steps=(rebuild(table, stored),), is_rebuilt=True)
+    return _in_place(table, added, row_updates)
 
 
-# Decide how
+# Decide between a rebuild and changes in place
 
 
-def _reads_updated_rows(table: TableChanges, rows: Sequence[a.UpdateRows]) -> bool:
-    """Return whether a backfill could read rows that the same UPDATE has changed."""
+def _reads_updated_rows(table: TableChanges, row_updates: Sequence[a.UpdateRows]) -> bool:
+    """Return whether a backfill could read rows that its own UPDATE has changed before."""
     found = table.transition.reads.get(fold(table.new.name))
-    if found is None or not found.reads_itself:
+    if found is None or not found.reads_other_rows:
         return False
-    return any(table.old.column(item.column) is not None for update in rows for item in update.assignments)
+    return any(table.old.column(item.column) is not None for update in row_updates for item in update.assignments)
 
 
 def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
@@ -96,7 +96,7 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
             c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
-            return not edits and _is_edit(table, change)
+            return not edits and _needs_edit(table, change)
         case _:
             assert_never(change)
 
@@ -105,10 +105,10 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
     shapes = [(column.default, canonical_collation(column.collation), column.generated) for column in (old, new)]
     if shapes[0] != shapes[1]:
         return True
-    # INTEGER makes a primary key the rowid; no other type of the same affinity does.
-    becomes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
-    retyped = fold(old.type or "") != fold(new.type or "")
-    return retyped and (becomes_rowid or table.new.strict or affinity(old.type) != affinity(new.type))
+    # Only the type INTEGER makes a primary key the rowid; other types of the same affinity do not.
+    changes_rowid = rowid_alias(table.old) != rowid_alias(table.new)
+    changes_type = fold(old.type or "") != fold(new.type or "")
+    return changes_type and (changes_rowid or table.new.strict or affinity(old.type) != affinity(new.type))
 
 
 def _can_add_column(table: TableChanges, column: Column) -> bool:
@@ -117,14 +117,14 @@ def _can_add_column(table: TableChanges, column: Column) -> bool:
         return False
     if column.generated is not None:
         return not column.generated.stored
-    kind = affinity(column.type, strict=table.new.strict)
-    if column.default is not None and not is_safe_in_add_column(column.default.sql, kind):
+    column_affinity = affinity(column.type, strict=table.new.strict)
+    if column.default is not None and not is_safe_in_add_column(column.default.sql, column_affinity):
         return False
-    waits = waits_for_backfill(column) or _waits_with_checks(table.new, column)
-    return table.transition.options.catalog_edits or not waits
+    needs_edit = waits_for_backfill(column) or _adds_checks_later(table.new, column)
+    return table.transition.options.catalog_edits or not needs_edit
 
 
-def _waits_with_checks(table: Table, column: Column) -> bool:
+def _adds_checks_later(table: Table, column: Column) -> bool:
     """Return whether a new column has CHECKs that rows pass only after its backfill."""
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
@@ -134,26 +134,27 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after the added columns that it uses; None if impossible."""
+    """Return the added columns, each after those that it uses; None if columns use each other."""
     waiting = {fold(change.new.name): change for change in _additions(table)}
+    used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []
     while waiting:
-        free = [name for name, one in waiting.items() if not (waiting.keys() - {name}) & _used_by(table.new, one.new)]
+        free = [name for name in waiting if not waiting.keys() & used[name]]
         if not free:
             return None
         ordered += [waiting.pop(name) for name in free]
     return ordered
 
 
-def _used_by(table: Table, column: Column) -> frozenset[str]:
-    """Return the folded names in the expressions of a new column."""
+def _used_names(table: Table, column: Column) -> frozenset[str]:
+    """Return the folded names in the expressions that ADD COLUMN contains for a new column."""
     checks = () if column.hints.backfill is not None else column_layout(table, column).checks
-    uses = [check.expression for check in checks] + ([column.generated.expression] if column.generated else [])
-    return frozenset[str]().union(*(names_in(use.sql) for use in uses))
+    texts = [check.expression for check in checks] + ([column.generated.expression] if column.generated else [])
+    return frozenset[str]().union(*(names_in(text.sql) for text in texts))
 
 
-def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
-    """Return whether ``change`` needs an edit of the table's text, and is not part of an added or dropped column."""
+def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
+    """Return whether ``change`` needs a catalog edit, and is not made by an ADD COLUMN or DROP COLUMN."""
     added = {fold(one.new.name): one.new for one in _additions(table)}
     match change:
         case c.AddCheck(new=check):
@@ -180,33 +181,34 @@ def _is_edit(table: TableChanges, change: c.Alteration) -> bool:
 # Write the steps
 
 
-def _in_place(table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows]) -> TablePlan:
-    """Return a plan without a rebuild. New rules on updated values come first."""
-    updated = frozenset(fold(item.column) for update in rows for item in update.assignments)
-    rules = [change for change in table.changes if _is_rule_on(updated, change) and _is_edit(table, change)]
-    late = [_not_null_added(one) for one in table.changes if one not in rules and _is_edit(table, one)]
-    edits = _Edits(table)
-    first = edits.make(rules)
-    edits.add_columns(added)
+def _in_place(table: TableChanges, added: Sequence[c.AddColumn], row_updates: Sequence[a.UpdateRows]) -> TablePlan:
+    """Return a plan without a rebuild. Changes of rules on updated columns come first."""
+    updated = frozenset(fold(item.column) for update in row_updates for item in update.assignments)
+    early = [change for change in table.changes if _allows_update(updated, change) and _needs_edit(table, change)]
+    late = [_as_not_null(change) for change in table.changes if change not in early and _needs_edit(table, change)]
+    editor = _DefinitionEditor(table)
+    early_edits = editor.make(early)
+    editor.add_columns(added)
+    late_guards = [guard for change in early for guard in row_guards(table.new, change)]
     return TablePlan(
-        # Rows satisfy the new rules only after they are updated.
-        rules=tuple(replace(edit, asked=()) for edit in first),
-        steps=tuple(_alterations(table, added, rows, [one for rule in rules for one in guards(table.new, rule)])),
-        edits=edits.make(late),
-        drops=tuple(_column_drops(table)),
-        updated=updated,
+        # Rows pass the guards of early edits only after they are updated.
+        early_edits=tuple(replace(edit, guards=()) for edit in early_edits),
+        steps=tuple(_alterations(table, added, row_updates, late_guards)),
+        late_edits=editor.make(late),
+        column_drops=tuple(_column_drops(table)),
+        updated_columns=updated,
     )
 
 
-def _not_null_added(change: c.Alteration) -> c.Alteration:
+def _as_not_null(change: c.Alteration) -> c.Alteration:
     """Return ``change``; for an added column, return the later change that makes it NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
     return c.ModifyColumn(table=change.table, old=replace(change.new, not_null=None), new=change.new)
 
 
-def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
-    """Return whether ``change`` loosens or replaces a rule on an updated column."""
+def _allows_update(updated: frozenset[str], change: c.Alteration) -> bool:
+    """Return whether ``change`` loosens or replaces a rule on one of the ``updated`` columns."""
     match change:
         case c.ModifyCheck(old=check) | c.DropCheck(old=check):
             return bool(updated & names_in(check.expression.sql))
@@ -222,18 +224,15 @@ def _is_rule_on(updated: frozenset[str], change: c.Alteration) -> bool:
             assert_never(change)
 
 
-class _Edits:
-    """The definition of a table while it is edited piece by piece."""
+class _DefinitionEditor:
+    """Edits the definition of a table piece by piece."""
 
     def __init__(self, changes: TableChanges) -> None:
         self._changes, self._write = changes, changes.transition.write
         self._text, self._table = changes.text, changes.old
 
     def make(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Make ``changes`` and return their edits.
-
-        If the text can't be changed piece by piece, return one edit of the whole text.
-        """
+        """Make ``changes`` and return their edits; one edit replaces the whole text if pieces can't be found."""
         new = reduce(altered, changes, self._table)
         steps = text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
@@ -246,8 +245,8 @@ class _Edits:
             a.EditDefinition(
                 table=new.name,
                 words="; ".join(describe(change, brief=True) for change in step.changes),
-                piece=table_text.piece(step.before, step.after),
-                asked=tuple(guard for change in step.changes for guard in guards(self._changes.new, change)),
+                piece=table_text.smallest_piece(step.before, step.after),
+                guards=tuple(guard for change in step.changes for guard in row_guards(self._changes.new, change)),
             )
             for step in steps
         )
@@ -266,37 +265,40 @@ class _Edits:
 
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
-    """Return a new column without the rules that rows satisfy only after its backfill."""
+    """Return a new column without the constraints that rows satisfy only after its backfill."""
     place = column_layout(table.new, change.new)
     if waits_for_backfill(change.new):
         place = replace(place, column=replace(change.new, not_null=None))
-    if _waits_with_checks(table.new, change.new):
+    if _adds_checks_later(table.new, change.new):
         place = replace(place, checks=())
     return place
 
 
 def _alterations(
-    table: TableChanges, added: Sequence[c.AddColumn], rows: Sequence[a.UpdateRows], asked: Sequence[a.GuardNoRow]
+    table: TableChanges,
+    added: Sequence[c.AddColumn],
+    row_updates: Sequence[a.UpdateRows],
+    late_guards: Sequence[a.GuardNoRow],
 ) -> Iterator[a.Step]:
-    """Return the steps that add columns, update rows, and then test the guards ``asked``."""
+    """Yield the steps that add columns, update rows, and then test ``late_guards``."""
     steps = []
     for change in added:
         place = _as_added(table, change)
-        before = () if waits_for_backfill(change.new) else guards(table.new, change)
-        actions = (*before, a.AddColumn(table=table.new.name, column=place))
+        guards = () if waits_for_backfill(change.new) else row_guards(table.new, change)
+        actions = (*guards, a.AddColumn(table=table.new.name, column=place))
         steps.append(a.Step(words=describe(change), cost=Cost.SCAN if place.checks else Cost.CONSTANT, actions=actions))
-    if not rows:
+    if not row_updates:
         yield from steps
         return
-    columns = dict.fromkeys(item.column for update in rows for item in update.assignments)
+    columns = dict.fromkeys(item.column for update in row_updates for item in update.assignments)
     words = "; ".join([*(step.words for step in steps), f"{table.new.name}: set {', '.join(columns)} in existing rows"])
     additions = [action for step in steps for action in step.actions]
-    guard = a.GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
-    yield a.Step(words=words, cost=Cost.SCAN, actions=(*additions, guard, *rows, *asked))
+    no_trigger = a.GuardObjects(table=table.new.name, names=table.triggers, triggers_only=True)
+    yield a.Step(words=words, cost=Cost.SCAN, actions=(*additions, no_trigger, *row_updates, *late_guards))
 
 
 def _column_drops(table: TableChanges) -> Iterator[a.Step]:
-    is_legacy = bool(statements(table.transition.old))
+    is_legacy = bool(view_and_trigger_sql(table.transition.old))
     for change in table.changes:
         if isinstance(change, c.DropColumn):
             action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
@@ -304,7 +306,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
 
 
 def _in_file_order(table: TableChanges) -> Table:
-    """Return ``table.new`` with the old columns first, as they are in the file."""
+    """Return ``table.new`` with its columns as ALTER TABLE leaves them: old columns first, then added ones."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
     return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))

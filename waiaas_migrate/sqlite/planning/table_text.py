@@ -1,8 +1,8 @@
-"""Read the text of a CREATE TABLE, and find the piece that changes.
+"""Read the text of a CREATE TABLE, and find the piece that a change affects.
 
-A migration that edits the definition of a table shows only that piece. ``text_steps.py`` writes the new text, in which
-only the changed columns and constraints differ. :func:`piece` then finds the smallest piece that contains the
-difference and occurs only once.
+A catalog edit shows only this piece, so that a review is easy. ``text_steps.py`` writes the new text, in which only the
+changed columns and constraints differ. :func:`smallest_piece` finds the smallest piece that contains the difference and
+occurs only once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 #: A column with the constraints written on it, or a constraint of the table.
 Item = ColumnLayout | Constraint
 
-_KEYWORDS: dict[str, type[Constraint]]
-_KEYWORDS = {"PRIMARY": PrimaryKey, "UNIQUE": Unique, "CHECK": Check, "FOREIGN": ForeignKey}
+_KINDS: dict[str, type[Constraint]] = {"PRIMARY": PrimaryKey, "UNIQUE": Unique, "CHECK": Check, "FOREIGN": ForeignKey}
+#: Words that begin a clause in the definition of a column.
 _CLAUSES = frozenset(
     {"CONSTRAINT", "DEFAULT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
 )
 #: Pairs of words in which the second word does not begin a clause.
 _PAIRS = frozenset({("SET", "NULL"), ("NOT", "NULL"), ("DEFAULT", "NULL"), ("SET", "DEFAULT"), ("ALWAYS", "AS")})
-
 
 #: Writes a CREATE TABLE, or a column or constraint in it.
 Write = Callable[[Table | Item], str]
@@ -50,12 +49,12 @@ class Part:
 
     @property
     def kind(self) -> type[Constraint] | None:
-        """The kind of table constraint; None for a column."""
+        """The type of a table constraint; None for a column."""
         words = [token.word for token in self.tokens[:3]]
-        return _KEYWORDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
+        return _KINDS.get(words[2] if words[0] == "CONSTRAINT" and len(words) > 2 else words[0])
 
     def clauses(self) -> Iterator[tuple[int, int]]:
-        """Yield start and end of each clause; a table constraint is one clause."""
+        """Yield the start and end of each clause; a table constraint is one clause."""
         starts = [0] if self.kind is not None else list(_clause_starts([token.word for token in self.tokens]))
         for first, following in zip(starts, [*starts[1:], len(self.tokens)], strict=True):
             yield self.tokens[first].start, self.tokens[following - 1].end
@@ -65,22 +64,22 @@ def _clause_starts(words: Sequence[str]) -> Iterator[int]:
     depth = 0
     for at, word in enumerate(words):
         is_named = at > 1 and words[at - 2] == "CONSTRAINT"
-        goes_on = is_named or (at and (words[at - 1], word) in _PAIRS) or words[at : at + 2] == ["NOT", "DEFERRABLE"]
-        if at == 0 or (depth == 0 and word in _CLAUSES and not goes_on):
+        continues = is_named or (at and (words[at - 1], word) in _PAIRS) or words[at : at + 2] == ["NOT", "DEFERRABLE"]
+        if at == 0 or (depth == 0 and word in _CLAUSES and not continues):
             yield at
         depth += (word == "(") - (word == ")")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A CREATE TABLE, its columns and constraints, and the position where its body ends."""
+class TableText:
+    """A CREATE TABLE, its columns and constraints, and the position of its closing parenthesis."""
 
     sql: str
     parts: tuple[Part, ...]
     closing: int
 
     def gap(self, at: int) -> str:
-        """Return the text between part ``at`` and the next part, or the end."""
+        """Return the text between part ``at`` and the next part or the closing parenthesis."""
         return self.sql[self.parts[at].end : self.parts[at + 1].start if at + 1 < len(self.parts) else self.closing]
 
     def has_comment(self, at: int) -> bool:
@@ -88,18 +87,18 @@ class Text:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return the text after part ``at`` on its line; None if other lines follow before the next part."""
+        """Return the text after part ``at`` on its line; None if more text follows on other lines."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
     @property
     def separator(self) -> str:
-        """The white space between two parts: a new line if the text has one part per line."""
+        """The white space before a new part: a line break if the text has one part per line."""
         before = self.sql[: self.parts[0].start]
         return "\n" + (before.rpartition("\n")[2] or "    ") if "\n" in before else " "
 
 
-def parsed(sql: str) -> Text:
+def parse_table(sql: str) -> TableText:
     """Return the columns and constraints of a CREATE TABLE from the catalog."""
     tokens = tokenize(sql)
     reader = TokenReader(tokens)
@@ -109,7 +108,7 @@ def parsed(sql: str) -> Text:
     for part in split_commas(reader.read_parentheses()):
         code = [at for at, token in enumerate(part) if token.kind is not Kind.COMMENT]
         parts.append(Part(tokens=part[code[0] : code[-1] + 1]))
-    return Text(sql=sql, parts=tuple(parts), closing=tokens[reader.position - 1].start)
+    return TableText(sql=sql, parts=tuple(parts), closing=tokens[reader.position - 1].start)
 
 
 def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
@@ -118,7 +117,7 @@ def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
     SQLite removes the text from the column's name to the next column's name. If the column is the last one, SQLite
     removes the text from the preceding comma, which may be in a comment, to the end of the column.
     """
-    text = parsed(sql)
+    text = parse_table(sql)
     if at == 0:
         return not is_last and not sql[: text.parts[0].start].partition("\n")[2].strip()
     if is_last:
@@ -127,13 +126,13 @@ def drops_cleanly(sql: str, at: int, *, is_last: bool) -> bool:
 
 
 def renamed(sql: str, name: str) -> str:
-    """Return a CREATE TABLE with another table ``name``, which must be quoted."""
-    written = _name(sql)
-    return sql[: written.start] + name + sql[written.end :]
+    """Return a CREATE TABLE with another name; ``name`` must be quoted if necessary."""
+    token = _name(sql)
+    return sql[: token.start] + name + sql[token.end :]
 
 
 def written_name(sql: str) -> str:
-    """Return the name of the table as the CREATE TABLE writes it, with its quotes."""
+    """Return the name of the table as it is written in the CREATE TABLE, with its quotes."""
     return _name(sql).text
 
 
@@ -142,24 +141,24 @@ def _name(sql: str) -> Token:
 
 
 def with_added_column(sql: str, column: str) -> str:
-    """Return the text as ADD COLUMN changes it: the column is inserted before table constraints."""
-    text = parsed(sql)
+    """Return the text after ADD COLUMN, which inserts the column before table constraints."""
+    text = parse_table(sql)
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
-    position = text.closing
+    position, end = text.closing, text.parts[at].end
     if at + 1 < len(text.parts):
-        position = next(one.start for one in tokenize(sql) if one.start >= text.parts[at].end and one.word == ",")
+        position = next(token.start for token in tokenize(sql) if token.start >= end and token.word == ",")
     return f"{sql[:position]}, {column}{sql[position:]}"
 
 
-def piece(before: str, after: str) -> Piece:
-    """Return the smallest unique piece of ``before`` whose change gives ``after``.
+def smallest_piece(before: str, after: str) -> Piece:
+    """Return the smallest unique piece of ``before`` whose replacement gives ``after``.
 
-    It is a clause, a column or a constraint, or a longer piece if these occur more than once.
+    The piece is a clause, a column or a constraint, or longer if these occur more than once.
     """
     start = _common_length(before, after)
     tail = _common_length(before[start:][::-1], after[start:][::-1])
     end = len(before) - tail
-    for first, last in _regions(parsed(before), start, end):
+    for first, last in _regions(parse_table(before), start, end):
         old = before[first:last]
         if old and first <= start and end <= last and before.find(old) == before.rfind(old):
             return Piece(old=old, new=after[first : len(after) - (len(before) - last)])
@@ -171,8 +170,8 @@ def _common_length(one: str, other: str) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _regions(text: Text, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield regions of the text that may include ``start`` to ``end``, the smallest first."""
+def _regions(text: TableText, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield regions of the text that may contain ``start`` to ``end``, the smallest first."""
     for part in text.parts:
         for first, last in part.clauses():
             if first < start and (end < last or start < end == last):

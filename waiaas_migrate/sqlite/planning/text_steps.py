@@ -1,4 +1,4 @@
-"""Change parts of a CREATE TABLE, and keep all other text as it is."""
+"""Change columns and constraints in the text of a CREATE TABLE, and keep all other text as it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.model import Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, layout
-from waiaas_migrate.sqlite.planning.table_text import Item, Text, Write, parsed
+from waiaas_migrate.sqlite.planning.table_text import Item, TableText, Write, parse_table
 
 
 class _Edit(NamedTuple):
@@ -31,11 +31,11 @@ class _Unclear(Exception):
 
 
 def _changed_text(sql: str, before: Table, after: Table, write: Write) -> str | None:
-    """Change ``sql`` from the text of ``before`` to that of ``after``.
+    """Return ``sql``, the text of ``before``, with the changes that make it the text of ``after``.
 
-    Return None if columns change their order, or if it is not clear which column a comment describes.
+    Return None if columns change their order, or if a comment may belong to a dropped column or to another one.
     """
-    text = parsed(sql)
+    text = parse_table(sql)
     try:
         edits = sorted(_edits(text, before, after, write), key=lambda edit: edit[:2])
     except _Unclear:
@@ -47,19 +47,19 @@ def _changed_text(sql: str, before: Table, after: Table, write: Write) -> str | 
     return sql
 
 
-def _edits(text: Text, before: Table, after: Table, write: Write) -> Iterator[_Edit]:
+def _edits(text: TableText, before: Table, after: Table, write: Write) -> Iterator[_Edit]:
     old, new = _as_written(text, before), _items(after)
-    stays = _counterparts(old, new)
-    if _names(stays) != [name for name in _names(new) if name in _names(stays)]:
+    kept = _counterparts(old, new)
+    if _names(kept) != [name for name in _names(new) if name in _names(kept)]:
         raise _Unclear
-    for at, item in enumerate(stays):
+    for at, item in enumerate(kept):
         if item is None:
-            yield _removal(text, at, is_last=not any(stays[at:]))
+            yield _removal(text, at, is_last=not any(kept[at:]))
         elif item != old[at]:
             yield _Edit(text.parts[at].start, text.parts[at].end, write(item))
     for number, item in enumerate(new):
-        if not any(item is other for other in stays):
-            last = _last_position(stays, new[:number] if isinstance(item, ColumnLayout) else stays)
+        if not any(item is other for other in kept):
+            last = _last_position(kept, new[:number] if isinstance(item, ColumnLayout) else kept)
             yield from _insertion(text, last, write(item))
     if (before.strict, before.without_rowid) != (after.strict, after.without_rowid):
         words = ["STRICT"] * after.strict + ["WITHOUT ROWID"] * after.without_rowid
@@ -72,46 +72,46 @@ def _items(table: Table) -> list[Item]:
     return [*found.columns, *keys, *found.uniques, *found.checks, *found.foreign_keys]
 
 
-def _as_written(text: Text, table: Table) -> list[Item]:
-    """Return the items of ``table`` in the order of the text."""
+def _as_written(text: TableText, table: Table) -> list[Item]:
+    """Return the columns and constraints of ``table`` in the order of the text."""
     waiting: dict[type, list[Item]] = defaultdict(list)
     for item in _items(table):
         waiting[type(item)].append(item)
     found = [waiting[part.kind or ColumnLayout].pop(0) for part in text.parts if waiting[part.kind or ColumnLayout]]
-    if len(found) != len(text.parts) or any(waiting.values()):  # for example if no comma separates two constraints
+    if len(found) != len(text.parts) or any(waiting.values()):  # for example, no comma separates two constraints
         raise _Unclear
     return found
 
 
 def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]:
-    """Return the new item for each item of ``old``; None if it is dropped.
+    """Return the item in ``new`` that replaces each item of ``old``; None for a dropped item.
 
     A dropped and an added constraint of the same kind count as one changed constraint.
     """
     columns = {fold(item.column.name): item for item in new if isinstance(item, ColumnLayout)}
-    stays: list[Item | None] = [
+    found: list[Item | None] = [
         columns.get(fold(item.column.name)) if isinstance(item, ColumnLayout) else None for item in old
     ]
     waiting = [item for item in new if not isinstance(item, ColumnLayout)]
     for is_successor in (operator.eq, lambda one, other: type(one) is type(other)):
         for at, item in enumerate(old):
-            if stays[at] is None and not isinstance(item, ColumnLayout):
-                stays[at] = next((other for other in waiting if is_successor(item, other)), None)
-                waiting = [other for other in waiting if other is not stays[at]]
-    return stays
+            if found[at] is None and not isinstance(item, ColumnLayout):
+                found[at] = next((other for other in waiting if is_successor(item, other)), None)
+                waiting = [other for other in waiting if other is not found[at]]
+    return found
 
 
 def _names(items: Sequence[Item | None]) -> list[str]:
     return [fold(item.column.name) for item in items if isinstance(item, ColumnLayout)]
 
 
-def _last_position(stays: Sequence[Item | None], before: Sequence[Item | None]) -> int:
-    """Return the number of the last item of ``stays`` that is also in ``before``; -1 if there is none."""
-    found = [at for at, item in enumerate(stays) if any(item is other for other in before if other is not None)]
+def _last_position(items: Sequence[Item | None], wanted: Sequence[Item | None]) -> int:
+    """Return the position of the last of ``items`` that is also in ``wanted``; -1 if ``wanted`` has none of them."""
+    found = [at for at, item in enumerate(items) if any(item is other for other in wanted if other is not None)]
     return max(found, default=-1)
 
 
-def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
+def _removal(text: TableText, at: int, *, is_last: bool) -> _Edit:
     above = text.sql[: text.parts[0].start].partition("(")[2].partition("\n")[2] if at == 0 else ""
     if text.line_comment(at) is None or above.strip() or (at and text.line_comment(at - 1) is None):
         raise _Unclear  # a comment above this part would end up above the next part
@@ -124,7 +124,7 @@ def _removal(text: Text, at: int, *, is_last: bool) -> _Edit:
     return _Edit(text.parts[at - 1].end, part.end + len(line), "")
 
 
-def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
+def _insertion(text: TableText, at: int, item: str) -> Iterator[_Edit]:
     """Insert ``item`` after part ``at`` and its comment."""
     end = text.parts[at].end
     if at >= 0 and not text.has_comment(at):
@@ -142,7 +142,7 @@ def _insertion(text: Text, at: int, item: str) -> Iterator[_Edit]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextStep:
-    """The text before and after ``changes`` to one column or one constraint."""
+    """The text of a table before and after ``changes`` to one column or one constraint."""
 
     changes: tuple[c.Alteration, ...]
     before: str
@@ -154,14 +154,14 @@ def text_steps(
 ) -> tuple[TextStep, ...] | None:
     """Return the steps that make ``changes`` to ``sql``, the text of ``table``.
 
-    Added columns get the place that they have in ``order``. Return None if the text can't be changed piece by piece.
+    Added columns get the position that they have in ``order``. Return None if the text can't be changed piece by piece.
     """
-    places = {fold(column.name): at for at, column in enumerate(order.columns)}
+    positions = {fold(column.name): at for at, column in enumerate(order.columns)}
     found: list[TextStep] = []
     for group in _by_column(changes):
         new = reduce(altered, group, table)
         if any(isinstance(change, c.AddColumn) for change in group):
-            new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: places.get(fold(one.name), -1))))
+            new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: positions.get(fold(one.name), -1))))
         after = _changed_text(sql, table, new, write)
         if after is None:
             return None
@@ -172,16 +172,16 @@ def text_steps(
 
 
 def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, ...]]:
-    """Yield the changes to each column and constraint, dropped columns first."""
+    """Yield groups of changes, each to one column or constraint; dropped columns come first."""
     groups: dict[object, list[c.Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
-        groups[_column_changed(change) or number].append(change)
+        groups[_changed_column(change) or number].append(change)
     yield from map(
-        tuple, sorted(groups.values(), key=lambda group: not any(isinstance(x, c.DropColumn) for x in group))
+        tuple, sorted(groups.values(), key=lambda group: not any(isinstance(change, c.DropColumn) for change in group))
     )
 
 
-def _column_changed(change: c.Alteration) -> str | None:
+def _changed_column(change: c.Alteration) -> str | None:
     """Return the folded name of the column whose definition ``change`` edits; None if it edits anything else."""
     match change:
         case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):

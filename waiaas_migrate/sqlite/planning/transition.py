@@ -1,4 +1,4 @@
-"""The change from one schema to another, with everything else that a plan needs."""
+"""The input of a plan: the change from one schema to another, and facts about the database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 ObjectT = TypeVar("ObjectT", bound=Table | VirtualTable | Index | View | Trigger)
 
@@ -29,17 +29,17 @@ class Transition:
         old: the current schema after ``renames``.
         new: the schema to reach, with its hints.
         changes: the differences between ``old`` and ``new``.
-        write: writes a CREATE TABLE, or a part of one.
+        write: the function that writes a CREATE TABLE, or a column or constraint in it.
         renames: the tables and columns to rename first.
-        set_aside: the folded names of views and triggers to drop first, because an ALTER TABLE would fail at them.
+        set_aside: the folded names of views and triggers to drop before ALTER TABLE, which would fail or change them.
         options: the settings of the project.
         texts: the CREATE statements of the tables of ``old``, by folded name.
         reads: the columns and views that the backfills of each table read, by the table's folded name.
         problems: backfills that can't run.
         strings: the strings in double quotes in ``old``, by the object that contains them.
-        known: the tables and indexes of CREATE statements that were read before.
-        stale_indexes: the folded names of the full-text tables over a view that must be indexed again.
-        in_order: keep the columns of each table in the order of ``new``.
+        known: tables and indexes by their CREATE statement, so that no statement is parsed twice.
+        stale_indexes: the folded names of full-text tables over a view that must index their rows again.
+        in_order: store the columns of each table in the order of ``new``.
     """
 
     start: Schema
@@ -53,7 +53,7 @@ class Transition:
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    strings: Strings = field(default_factory=dict)
+    strings: QuotedStrings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
     stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False
@@ -64,22 +64,22 @@ class Transition:
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the objects that are dropped or replaced, except indexes of tables."""
+        """Return the dropped or replaced objects of one kind, without the indexes of dropped tables."""
         return tuple(change.old for change in self._object_changes() if isinstance(change.old, kind))
 
     def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the objects that are added or replace others, except indexes of tables."""
+        """Return the added or replacing objects of one kind, without the indexes of new tables."""
         return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
     def _object_changes(self) -> Iterator[c.AddTable | c.DropTable | c.IndexChange | c.ObjectChange]:
         """Yield all changes except those that alter or rename a table."""
-        stays = c.Alteration | c.RenameTable | c.RenameColumn
-        return (change for change in self.changes if not isinstance(change, stays))
+        table_changes = c.Alteration | c.RenameTable | c.RenameColumn
+        return (change for change in self.changes if not isinstance(change, table_changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanges:
-    """A table before (under its new name) and after, and the changes between the two."""
+    """The changes of one table, which turn ``old`` into ``new``; ``old`` already has the new name."""
 
     transition: Transition
     old: Table
@@ -93,7 +93,7 @@ class TableChanges:
 
     @property
     def strings(self) -> frozenset[str]:
-        """The folded strings in double quotes, which a new column could capture."""
+        """The folded strings in double quotes, each of which SQLite would read as a new column of that name."""
         return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
 
     @property

@@ -1,7 +1,7 @@
-"""Functions and collations that a schema uses and this SQLite does not have.
+"""Find functions and collations that a schema uses and SQLite does not have.
 
-Databases in memory have stand-ins for them (``database/memory.py``), because an application may bring its own. Without
-this check, a misspelled name would go unnoticed until a row is written.
+An application may register its own, so databases in memory have stand-ins for them (``database/memory.py``). Without
+this check, nobody would notice a misspelled name until a row is written.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_comments
 
-#: A function or collation in the key of an expression, which is its syntax tree as JSON.
+#: Finds functions and collations in the key of an expression, which is the expression's syntax tree as JSON.
 _NAMED = re.compile(r'"(?P<kind>func_name|collation|keyword)":(?P<name>"(?:[^"\\]|\\.)*")')
 _KINDS = {"func_name": Code.UNKNOWN_FUNCTION, "collation": Code.UNKNOWN_COLLATION}
 
-#: The name of an object or column, and an expression or the name of a collation that it uses, if any.
+#: The name of an object or column, and its expression or the name of its collation, if any.
 _Use = tuple[str, SqlText | str | None]
 
 
 def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each new function or collation that SQLite lacks.
+    """Return a hazard for each function or collation that only ``new`` uses and SQLite does not have.
 
-    A backfill counts if it gives a value to rows.
+    A backfill counts only if it fills existing rows.
     """
     before = old.by_name()
     added_or_changed = Schema(
@@ -65,7 +65,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
-    """Return SQLite's error for a DEFAULT; CREATE TABLE does not check its functions."""
+    """Return SQLite's error for a DEFAULT, if any. CREATE TABLE does not check whether its functions exist."""
     with closing(open_memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
@@ -74,8 +74,8 @@ def default_error(sql: str) -> str | None:
     return None
 
 
-def names_it(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses the function or collation ``name`` (folded), or the literal ``name``."""
+def uses_name(text: str, code: Code, name: str) -> bool:
+    """Return whether ``text`` uses the function, collation or literal ``name`` to which ``code`` refers."""
     try:
         tokens = without_comments(tokenize(text))
     except SqlError:
@@ -93,7 +93,7 @@ def names_it(text: str, code: Code, name: str) -> bool:
 
 
 def _missing_error(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
-    """Return the error if SQLite lacks ``name``; wrong arguments prove that it exists."""
+    """Return SQLite's error if ``name`` is missing. An error about arguments proves that it exists."""
     quoted = quote_name(name)
     query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
     try:
@@ -115,13 +115,13 @@ def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
 
 
 def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
-    """Yield the uses in ``schema``. A backfill counts only if it fills rows of ``old``."""
+    """Yield the expressions and collations in ``schema``. A backfill counts only if it fills rows of ``old``."""
     before = old.by_name()
     for table in schema.tables:
         for column in table.columns:
             yield f"{table.name}.{column.name}", column.default
             yield f"{table.name}.{column.name}", column.collation
-            if (was := before.get(fold(table.name))) is not None and is_filled(was, column):
+            if (old_table := before.get(fold(table.name))) is not None and is_filled(old_table, column):
                 yield f"{table.name}.{column.name}", column.hints.backfill
         yield from ((where, text) for _, where, text in expressions(table))
         for key in (table.primary_key, *table.uniques, *table.indexes):
