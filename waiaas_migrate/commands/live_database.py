@@ -19,7 +19,7 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.mismatch import Mismatch, changed
-from waiaas_migrate.runner.yoyo.applied import Applied, read_applied, read_records
+from waiaas_migrate.runner.yoyo.applied import AppliedMigration, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
 from waiaas_migrate.sqlite.database.memory import schema_copy
@@ -57,7 +57,7 @@ class DatabaseState:
 
     applied: tuple[MigrationFile, ...]
     pending: tuple[MigrationFile, ...]
-    unknown: tuple[Applied, ...]
+    unknown: tuple[AppliedMigration, ...]
     is_adopted: bool
     mismatch: Mismatch | None
 

@@ -24,7 +24,7 @@ from waiaas_migrate.files.schema_file.locate import KeyPath
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.reading.grammar import Token
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Linted:
 
     schema: Schema = field(default_factory=Schema)
     pragmas: Mapping[str, str | int] | None = None
-    strings: Strings = field(default_factory=dict)
+    strings: QuotedStrings = field(default_factory=dict)
     statement: Sequence[Token] = ()
     names: Collection[str] = ()
 
