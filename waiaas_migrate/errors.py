@@ -69,7 +69,7 @@ class MigrateError(Picklable, Exception):
         return text
 
     def note_committed(self, committed: Sequence[str], backup: object = None, database: str = "") -> None:
-        """Set ``committed`` and, if the message must name the backup of ``database``, ``backup``."""
+        """Note the migrations that the run committed and, unless it is None, the ``backup`` of ``database``."""
         self.committed = tuple(committed)
         if backup is not None:
             self.backup, self._backup_database = str(backup), database

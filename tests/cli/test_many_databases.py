@@ -213,7 +213,7 @@ def test_a_file_that_disappears_before_its_turn(project: Path) -> None:
     (project / "migrations" / "manifest.json").unlink()
     done = run(project, "apply", "data/*.db", "data/new.db", "--jobs", "1")
     assert done.status == 2
-    said = "data/c.db: failed: the file no longer exists, and was not made again. Name the file itself to make it."
+    said = "data/c.db: failed: the file no longer exists, and was not created again. To create it, pass its path."
     assert said in done.out.splitlines()
     assert done.err == "4 databases: 1 failed, 3 migrated.\n"
     assert {path.name for path in (project / "data").glob("*.db")} == {"a.db", "b.db", "new.db"}

@@ -43,7 +43,7 @@ def read_everyhow(sql: str) -> None:
         tokenize,
         tidy_whitespace,
         ddl.read_expression,
-        ddl.is_bare,
+        ddl.may_omit_parentheses,
         ddl_table.read_table,
         lambda text: ddl.read_index(text, ["a", "b"]),
         lambda text: ddl.read_view("v", text),

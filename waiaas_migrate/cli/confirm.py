@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Show what a rollback would delete, and ask the user to agree; return whether it may delete the data.
+    """Ask the user whether a rollback may delete the data in ``losses``; return the answer.
 
-    With ``yes``, the function agrees without asking. Without a terminal, it can't ask, and returns false.
+    With ``yes``, return true without asking. Without a terminal, return false, because nobody can answer.
 
     Raises:
         DatabaseRefused: the user gave any answer but ``y`` or ``yes``.

@@ -112,14 +112,14 @@ def finding_format(command: Command) -> Command:
 
 
 def reports_interruption(command: Command) -> Command:
-    """Let ``command`` report which of its changes to databases remain when Ctrl-C interrupts it."""
+    """Make ``command`` report, if Ctrl-C interrupts it, which of its changes to databases remain."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
         try:
             return command(project, as_json=as_json, **options)
         except KeyboardInterrupt as error:
-            if not str(error):  # the runner adds a message to an interruption of a run
+            if not str(error):  # Ctrl-C came before or after the run, during which the runner adds a message
                 database = options["databases"][0] if "databases" in options else options["database"]
                 hint = f"Run `waiaas-migrate status {database}` to see what was applied."
                 error = KeyboardInterrupt(f"Interrupted. {hint}")
@@ -134,8 +134,9 @@ def reports_interruption(command: Command) -> Command:
 def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
     """Add ``--schema``, ``--migrations`` and ``--templates``, and pass ``command`` the project as first argument.
 
-    The project is the one that the current folder belongs to, with the paths that the options name. Options in
-    ``hidden`` don't affect the command. It accepts them so that scripts can pass the same options to all commands.
+    The project is the one that the current folder belongs to, with the paths that the options name. The command doesn't
+    use the options in ``hidden``, and its help doesn't list them. It accepts them so that scripts can pass the same
+    options to all commands.
     """
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")

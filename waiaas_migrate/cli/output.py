@@ -68,7 +68,7 @@ def warn(text: str) -> None:
 
 
 def print_error(message: str) -> None:
-    """Print an error message to stderr. If it has several lines, the first is below the label."""
+    """Print an error message to stderr. A message of several lines begins below the label."""
     _print(message if "\n" not in message else f"\n{message}", label="Error:", color="red", err=True)
 
 
@@ -129,7 +129,7 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 @contextmanager
 def json_only() -> Iterator[None]:
-    """Send everything except data for programs to stderr, including what the project's own code prints."""
+    """Keep stdout for data: send everything else to stderr, even what the project's own code prints."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):

@@ -42,7 +42,7 @@ def write_generated(
 ) -> None:
     """Write the ``text`` that ``command`` generated to ``path``; print it if ``path`` is None.
 
-    ``is_same`` returns whether the old text of the file may stay.
+    ``is_same`` compares the old text of the file with ``text``. If it returns true, the file stays as it is.
 
     Raises:
         UsageError: ``command`` did not write the old file and ``force`` is false, or the file can't be written.

@@ -53,7 +53,10 @@ class SteadyStreams:
             sys.stdout, sys.stderr = _steady(sys.stdout, self._stdout), _steady(sys.stderr, stderr)
 
     def failure(self) -> OSError | None:
-        """Return the error that stopped the output to stdout; None if there was none, or the reader closed the pipe."""
+        """Return the error that stopped the output to stdout, if any.
+
+        A closed pipe is not an error, because its reader wants no more output.
+        """
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()

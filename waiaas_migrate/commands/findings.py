@@ -10,7 +10,6 @@ from typing import Self
 from waiaas_migrate.errors import Failure, Problem
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces, key_path
-from waiaas_migrate.runner.mismatch import Mismatch
 from waiaas_migrate.schema.changes import Change, spelled_name
 from waiaas_migrate.schema.describe import describe
 
@@ -60,10 +59,7 @@ class FindingCode(StrEnum):
     OTHER_MIGRATION = "OTHER_MIGRATION", "The database ran another migration under the name of one in the folder."
     PRAGMA_CHANGED = "PRAGMA_CHANGED", "The PRAGMAs of schema.yaml and manifest.json differ."
     STALE_ENUMS = "STALE_ENUMS", "A module that `enums` writes is missing or outdated."
-    STALE_JSON_SCHEMA = (
-        "STALE_JSON_SCHEMA",
-        "The JSON Schema that schema.yaml names for editors is missing or outdated.",
-    )
+    STALE_JSON_SCHEMA = "STALE_JSON_SCHEMA", "The JSON Schema that schema.yaml names is missing or outdated."
     STALE_MANIFEST = "STALE_MANIFEST", "manifest.json doesn't describe the files in the migrations folder."
     STALE_MODELS = "STALE_MODELS", "The module that `models` writes is missing or outdated."
     UNKNOWN_CHANGE = "UNKNOWN_CHANGE", "An unknown or changed migration made a change, or somebody made it by hand."
@@ -98,15 +94,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what} {self.fix}".rstrip()
-
-
-def mismatch_findings(mismatch: Mismatch | None) -> tuple[Finding, ...]:
-    """Return a finding for ``mismatch``, or nothing if it is None."""
-    if mismatch is None:
-        return ()
-    where, what = ", ".join(mismatch.migrations), f"the database {mismatch.what}"
-    code = FindingCode.OTHER_MIGRATION
-    return (Finding(code=code, subject=Subject.MIGRATION, where=where, what=what, fix=mismatch.fix),)
 
 
 def schema_findings(

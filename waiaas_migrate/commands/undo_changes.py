@@ -32,7 +32,7 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_HOW = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
+_HOW_TO_RUN = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _render_and_prove(
     Raises:
         ProofError: the SQL does not make the new schema of ``transition``.
     """
-    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW))
+    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
 
     def render() -> str:
         return renderer.migration(head, [_warn_of_loss(step, hazards) for step in plan(transition)])

@@ -1,6 +1,7 @@
 """Turn a schema into a picture: a card for each table and view, with a row for each column, and their relations.
 
-Every format of ``diagram`` draws this picture.
+Every format of ``diagram`` draws this picture. Names that only identify something are folded, that is, in lower case,
+because SQLite ignores their case.
 """
 
 from __future__ import annotations
@@ -91,7 +92,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The cards of a schema by their keys, which are folded names, and the relations between them."""
+    """The cards of a schema by their keys, and the relations between them.
+
+    The keys are the folded names of the cards, except in a history (see :mod:`waiaas_migrate.drawing.history`).
+    """
 
     cards: dict[str, Card]
     relations: tuple[Relation, ...]

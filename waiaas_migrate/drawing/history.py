@@ -35,7 +35,7 @@ class Note:
 class Moment:
     """The picture after a migration, with marks on its changes, and the changes in words.
 
-    The keys of cards are not the names of tables: a card keeps its key when its table is renamed.
+    A card keeps its key when its table is renamed, so the keys are not the names of the tables.
     """
 
     name: str

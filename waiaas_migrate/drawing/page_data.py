@@ -1,6 +1,7 @@
 """Collect the data for the page's script: the cards and lines at each moment.
 
-A card looks the same at many moments. So each look, called a face, is in the data once, and cards refer to its index.
+Most cards have the same content at many moments. So the data lists each content of a card, called a face, only once,
+and cards refer to a face by its index.
 """
 
 from __future__ import annotations

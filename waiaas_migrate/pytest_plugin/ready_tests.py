@@ -111,7 +111,7 @@ def expect_upgrade(databases: Databases, migration: str) -> None:
                 existing = frozenset(databases.schema_after(count).by_name())
                 if empty == existing or endangered <= empty:
                     _fail(f"A database at {migration} can't be upgraded: {error.migration} fails: {error.reason}")
-                # A migration between may have renamed an endangered table. Then all tables stay empty.
+                # If a migration has renamed an endangered table, its old name is unknown. So all tables stay empty.
                 empty = empty | endangered if endangered <= existing else existing
             else:
                 return

@@ -1,4 +1,7 @@
-"""Run migrations on one connection, forward or back."""
+"""The steps that each run of migrations needs, forward or back: backup, records, checks, events, interruption.
+
+``apply.py``, ``rollback.py`` and ``redo.py`` build on :class:`Run` and choose the migrations.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ class Run:
         options: how to run.
         direction: ``apply`` or ``rollback``.
         todo: the migrations to run, as read before the run takes the write lock.
-        interruption: receives ``todo``; None if the caller owns the connection and its progress handler.
+        interruption: receives the ids of ``todo``; None if the connection, and with it the progress handler, is the
+            caller's.
     """
 
     def __init__(
@@ -127,7 +131,10 @@ class Run:
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts
     ) -> SchemaProof | None:
-        """Before ``todo`` run, compare the schema with the one that ``applied`` build.
+        """Compare the schema with the one that ``applied`` build, before ``todo`` run.
+
+        Pass the result to :meth:`verify` after the run. The result is None if the run doesn't verify the schema, or if
+        the manifest records no schema.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
@@ -144,10 +151,10 @@ class Run:
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
     ) -> None:
-        """Compare the schema after ``batch`` with the one of ``applied``. The cost doesn't grow with the rows.
+        """Compare the schema after ``batch`` with the one that ``applied`` build; the cost doesn't grow with the rows.
 
         Raises:
-            ApplyError: there are differences that did not exist before.
+            ApplyError: ``batch`` added differences.
         """
         if proof is None:
             return
@@ -182,7 +189,7 @@ def batch_name(batch: Sequence[MigrationFile]) -> str:
 
 
 def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], when: BackupWhen) -> bool:
-    """Return whether a run with these ``effects`` needs a backup; a database without tables never does."""
+    """Return whether a run with these ``effects`` makes a backup; a database without tables is never backed up."""
     if when == "never" or not effects or not (when == "always" or any(one.may_lose for one in effects)):
         return False
     return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))
@@ -195,10 +202,10 @@ def _last_applied(connection: sqlite3.Connection) -> str:
 
 
 class report_interruption:  # noqa: N801 — a context manager; in a generator, Ctrl-C could come at more points
-    """Raise Interrupted, with the outcome, if Ctrl-C or a stop request ends a run.
+    """If Ctrl-C or a stop request ends a run, raise Interrupted, which says what was committed.
 
-    Set ``todo`` to the migrations that will run. The outcome is read on another connection, since closing the run's
-    connection may take long, and may be interrupted, too.
+    Set ``todo`` to the ids of the migrations that will run. The committed migrations are read on another connection,
+    since closing the run's connection may take long, and may be interrupted, too.
     """
 
     def __init__(self, database: Database, *, was_rolling_back: bool = False) -> None:
@@ -227,11 +234,11 @@ class report_interruption:  # noqa: N801 — a context manager; in a generator, 
 
 
 def _recorded_hashes(database: Database) -> set[str] | None:
-    """Return the hashes of the recorded migrations, none for a database in memory; None if they can't be read."""
-    if database.file is None:
+    """Return yoyo's hashes of the recorded migrations; None if they can't be read."""
+    if database.file is None:  # a database in memory is gone once its connection closes
         return set()
     try:
         with closing(open_read_only(database)) as connection:
             return {row.hash for row in read_applied(connection) or ()}
-    except (MigrateError, sqlite3.Error):  # another connection may lock it, or the disk may fail
+    except (MigrateError, sqlite3.Error):  # another connection may lock the database, or the disk may fail
         return None

@@ -1,8 +1,8 @@
-"""The yoyo backend of the runner, and of the ``yoyo`` command for waiaas URLs.
+"""A yoyo backend that applies migrations and records them in one transaction.
 
-yoyo opens a connection for each migration, and records the migration afterwards in another transaction. This backend
-uses one connection, so that migrations and their records share one transaction. The runner begins it or, for the
-command, :meth:`MigrateBackend.lock` does.
+yoyo's own backend opens a connection for each migration, and records the migration afterwards in another transaction.
+This backend uses one connection for everything. It serves migrations in Python that the runner runs, and the ``yoyo``
+command for waiaas URLs. The runner begins the transaction; for the command, :meth:`MigrateBackend.lock` does.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from waiaas_migrate.sqlite.database.connection import connect_file, main_file
 from waiaas_migrate.sqlite.database.pragmas import Pragma, apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import MEMORY, Database
 
-#: The PRAGMA to set if the manifest doesn't declare it.
+#: The busy timeout in milliseconds if the manifest declares none.
 _WAIT = Pragma(name="busy_timeout", value=5000)
 _logger = logging.getLogger("yoyo.migrations")
 
 
 class Savepoint(SavepointTransactionManager):
-    """A savepoint that is released at its end; yoyo would leave it open."""
+    """A savepoint that is released at its end. yoyo's own class leaves it open."""
 
     def _do_commit(self) -> None:
         if self.backend.connection.in_transaction:
@@ -62,7 +62,7 @@ class Savepoint(SavepointTransactionManager):
 
 
 class MigrateBackend(SQLiteBackend):
-    """yoyo's backend for SQLite, on a given connection, or on a path that may contain any characters.
+    """A yoyo backend for SQLite, on a connection of the runner or on a new one to a path.
 
     A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with special characters percent-encoded.
     ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
@@ -78,8 +78,10 @@ class MigrateBackend(SQLiteBackend):
         self._given = connection
         self._check: ForeignKeyCheck | None = None
         self._folders: dict[Path, MigrationFolder | None] = {}
-        #: Whether a migration outside transactions ended the transaction, so that another process could write.
+        #: Whether a migration ended the transaction because it runs outside transactions. Then other processes may have
+        #: written meanwhile.
         self._was_unlocked = False
+        #: Whether plain yoyo was killed, so that it may have run the first pending migration without recording it.
         self._yoyo_was_killed = False
         super().__init__(dburi, migration_table)  # type: ignore[no-untyped-call]  # yoyo's methods are not annotated
 
@@ -90,11 +92,11 @@ class MigrateBackend(SQLiteBackend):
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """Ignore the value that yoyo sets; the connection knows its state."""
+        """Ignore the value that yoyo sets, because the connection knows whether a transaction is open."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:
-        """Return a backend on ``connection``, whose isolation level is None."""
+        """Return a backend on ``connection``, which must have the isolation level None."""
         uri = DatabaseURI(scheme="sqlite", username=None, password=None, hostname=None, port=None, database="", args={})
         return cls(uri, connection=connection)
 
@@ -105,7 +107,7 @@ class MigrateBackend(SQLiteBackend):
 
         Raises:
             UsageError: the URL is malformed.
-            DatabaseFileError: the file cannot be used.
+            DatabaseFileError: the file can't be used.
         """
         if self._given is not None:
             return self._given
@@ -122,14 +124,14 @@ class MigrateBackend(SQLiteBackend):
         return connection
 
     def init_database(self) -> None:
-        """Do nothing: SQLite has transactional DDL, and its own lock."""
+        """Do nothing. yoyo would test for transactional DDL, which SQLite has, and create its lock table."""
 
     def copy(self) -> MigrateBackend:
-        """Return a backend on the same connection, in the same transaction; yoyo's copy opens another connection."""
+        """Return a backend on the same connection, where yoyo's own copy would open another connection."""
         return type(self)(self.uri, self.migration_table, connection=self.connection)
 
     def __enter__(self) -> Self:
-        # yoyo swaps the sqlite3 module's converters here; this backend binds dates as text, and needs none.
+        # yoyo's own method changes how the sqlite3 module converts dates; execute() does that here.
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -139,17 +141,17 @@ class MigrateBackend(SQLiteBackend):
     # --- transactions -------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Begin a transaction that holds the write lock from the start."""
+        """Begin a transaction that has the write lock from the start."""
         self.connection.execute("BEGIN IMMEDIATE")
 
     def transaction(self, rollback_on_exit: bool = False) -> TransactionManager:  # noqa: FBT001, FBT002 — yoyo's own
-        """Return a new transaction; if one is open, return a savepoint in it."""
+        """Return a new transaction, or a savepoint if a transaction is open."""
         manager = Savepoint if self._in_transaction else TransactionManager
         return manager(self, rollback_on_exit=rollback_on_exit)  # type: ignore[no-untyped-call]
 
     @contextmanager
     def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the connection's busy timeout is used
-        """Hold SQLite's write lock: one transaction for everything that a command does, committed at its end.
+        """Run the ``with`` block in one transaction that has SQLite's write lock.
 
         Foreign keys are off meanwhile. New foreign key violations roll the transaction back.
         """
@@ -166,20 +168,20 @@ class MigrateBackend(SQLiteBackend):
             self._finish_check("the run")
 
     def break_lock(self) -> None:
-        """Remove the lock row that plain yoyo may have left; this backend writes none."""
+        """Remove the lock row of plain yoyo if it exists; this backend writes none."""
         if self.lock_table in self.list_tables():
             super().break_lock()  # type: ignore[no-untyped-call]
 
     def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> sqlite3.Cursor:
-        """Execute one statement. Dates are bound as ISO 8601 text, like yoyo's adapter does."""
-        plain = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in (params or {}).items()}
-        cursor: sqlite3.Cursor = self.connection.execute(sql, plain)
+        """Execute one statement; bind dates as ISO 8601 text, as yoyo does."""
+        values = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in (params or {}).items()}
+        cursor: sqlite3.Cursor = self.connection.execute(sql, values)
         return cursor
 
     # --- running ------------------------------------------------------------------------------------------------------
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
-        """Apply a single migration, and record it in the same transaction."""
+        """Apply one migration, and record it in the same transaction."""
         with self.lock():
             if self._was_unlocked and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
@@ -193,15 +195,15 @@ class MigrateBackend(SQLiteBackend):
                 self._write_identity(migration)
 
     def _record_late(self, migration: Migration) -> bool:
-        """Record ``migration`` if plain yoyo ran it before it was killed; return whether it did.
+        """Record ``migration`` if plain yoyo ran it but was killed before it recorded it; return whether it did.
 
         Raises:
-            DatabaseRefused: the migration may have run, and may change rows.
-            MigrationsError: the folder can't be read, so nobody knows whether it has run.
+            DatabaseRefused: the migration may have run, and it may change rows, so this can't be verified.
+            MigrationsError: the folder can't be read, so nobody knows whether the migration has run.
         """
         if not self._yoyo_was_killed:
             return False
-        self._yoyo_was_killed = False  # only the first pending migration can have run
+        self._yoyo_was_killed = False
         folder = self._folder(migration) or read_folder(Path(migration.path).parent)
         if not had_run(self.connection, folder, self._applied(folder), *folder.named([migration.id])):
             return False
@@ -211,7 +213,7 @@ class MigrateBackend(SQLiteBackend):
         return True
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
-        """Roll back a single migration, and remove its record in the same transaction."""
+        """Roll back one migration, and delete its record in the same transaction."""
         with self.lock():
             self._run(migration, "rollback", force=force)
             self.log_migration(migration, "rollback")  # type: ignore[no-untyped-call]
@@ -219,11 +221,11 @@ class MigrateBackend(SQLiteBackend):
             delete_identity(self.connection, migration.id)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
-        """Run the steps; if they run outside transactions, first commit the open transaction.
+        """Run the steps of ``migration``; if they must run outside transactions, first commit the open transaction.
 
         Raises:
-            DatabaseRefused: manual changes would be lost.
-            KeyboardInterrupt: Ctrl-C ended a statement, which sqlite3 reports as a database error.
+            DatabaseRefused: manual changes to the schema would be lost.
+            KeyboardInterrupt: Ctrl-C interrupted a statement, which sqlite3 reports as a database error.
         """
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
@@ -253,7 +255,7 @@ class MigrateBackend(SQLiteBackend):
             self.begin()
 
     def _folder(self, migration: Migration) -> MigrationFolder | None:
-        """Return the folder of ``migration``; leave out the manifest if it doesn't match the files.
+        """Return the folder of ``migration``, without the manifest if it doesn't match the files.
 
         Return None if the files can't be read, or if ``migration`` is a hook.
         """
@@ -267,17 +269,19 @@ class MigrateBackend(SQLiteBackend):
         return folder if folder is not None and migration.id in folder.ids else None
 
     def _applied(self, folder: MigrationFolder) -> list[MigrationFile]:
+        """Return the applied migrations of ``folder``."""
         hashes = set(self.get_applied_migration_hashes())
         return [file for file in folder.migrations if migration_hash(file.id) in hashes]
 
     def _finish_check(self, name: str) -> None:
+        """Fail if there are new foreign key violations; the message names ``name`` as the cause."""
         check, self._check = self._check, None
         _warn(check.finish(name) if check is not None else ())
 
     # --- records ------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
-        """Create or upgrade yoyo's tables, in the open transaction if there is one. SQLite's lock is enough."""
+        """Create or upgrade yoyo's tables, in the open transaction if there is one, without yoyo's lock."""
         if self._internal_schema_updated:
             return
         if internalmigrations.needs_upgrading(self):
@@ -286,12 +290,12 @@ class MigrateBackend(SQLiteBackend):
         self._internal_schema_updated = True
 
     def _write_identity(self, migration: Migration) -> None:
-        """Record the text that was applied; if the folder can't be read, record nothing."""
+        """Record the applied text of ``migration``; record nothing if the folder can't be read."""
         if (folder := self._folder(migration)) is not None:
             write_identity(self.connection, identity_of(folder.named([migration.id])[0], folder))
 
     def get_applied_migration_hashes(self) -> list[str]:
-        """Return the hashes of the applied migrations; without yoyo's tables, return none and create nothing."""
+        """Return the hashes of the applied migrations; none if yoyo's table doesn't exist."""
         if self.migration_table not in self.list_tables():
             return []
         hashes: list[str] = super().get_applied_migration_hashes()  # type: ignore[no-untyped-call]
@@ -303,12 +307,12 @@ class MigrateBackend(SQLiteBackend):
 
 
 def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
-    """Return the PRAGMAs of the manifest in the folder ``migrations``, by default the current project's folder.
+    """Return the PRAGMAs that the manifest in the folder ``migrations`` declares.
 
-    The ``yoyo`` command doesn't pass the folder to a backend.
+    Without ``migrations``, use the folder of the current project, because yoyo doesn't pass the folder to a backend.
 
     Raises:
-        MigrationsError: the folder does not exist, or its manifest cannot be used.
+        MigrationsError: the folder doesn't exist, or its manifest can't be used.
     """
     if migrations is not None and not Path(migrations).is_dir():
         what = "no such folder."
@@ -322,12 +326,13 @@ def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
 
 
 def _warn(notices: Iterable[str]) -> None:
-    """Issue ``notices`` as warnings; the ``yoyo`` command does not show its log by default."""
+    """Issue ``notices`` as warnings, because the ``yoyo`` command doesn't show its log by default."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
 
 
 def _database(dburi: DatabaseURI) -> Database:
+    """Return the database that a ``waiaas:`` URL names; raise UsageError if the URL is malformed."""
     path = unquote(dburi.database or "")
     unknown = sorted(set(dburi.args) - {"migrations"})
     if dburi.hostname or not path or "\0" in path or unknown:

@@ -1,1 +1,1 @@
-"""All that is particular to SQLite: its grammar, its catalog, its connections, and how it lets a table be changed."""
+"""Everything specific to SQLite: its grammar, catalog and connections, and the statements that change a table."""

@@ -1,4 +1,4 @@
-"""Write names, values and conditions as SQL text. No other module quotes."""
+"""Quote names and values for SQL text, and build conditions from them. No other module quotes SQL."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-#: https://www.sqlite.org/lang_keywords.html, and the words that yoyo's statement splitter misreads (DECLARE, LOOP,
-#: WHILE, GO …), which SQLite accepts as names without quotes.
+#: SQLite's keywords (https://www.sqlite.org/lang_keywords.html), and words that SQLite accepts as names without quotes,
+#: but that yoyo's statement splitter misreads: DECLARE, LOOP, WHILE, GO …
 _RESERVED = frozenset(
     """
     ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN BETWEEN BY CASCADE
@@ -27,7 +27,7 @@ _RESERVED = frozenset(
 
 
 def is_reserved(word: str) -> bool:
-    """Return whether ``word`` must be quoted to be a name, for SQLite or for yoyo's splitter."""
+    """Return whether SQLite or yoyo's statement splitter reads ``word`` as a name only if it is quoted."""
     return word.upper() in _RESERVED
 
 
@@ -39,7 +39,10 @@ def quote_name(name: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """Return ``text`` without the quotes of a name or a string (https://www.sqlite.org/lang_keywords.html)."""
+    """Return the name or string that ``text`` spells, without its quotes if it has any.
+
+    See https://www.sqlite.org/lang_keywords.html for the four kinds of quotes.
+    """
     closing = {'"': '"', "`": "`", "[": "]", "'": "'"}.get(text[:1])
     if closing is None:
         return text
@@ -72,13 +75,18 @@ def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> s
 
 
 def orphan_condition(columns: Sequence[str], parent: str, targets: Sequence[str]) -> str:
-    """Return the condition for a row of the table ``child`` to be an orphan by one foreign key.
+    """Return the SQL condition that holds for orphans: rows that violate one foreign key.
 
-    All names are quoted already. ``targets`` are empty if the table ``parent`` does not exist.
+    The query that uses the condition must call the foreign key's table ``child``.
+
+    Args:
+        columns: the foreign key's columns, quoted.
+        parent: the table that the foreign key references, quoted.
+        targets: the columns of ``parent`` that it references, quoted; empty if ``parent`` does not exist.
     """
     is_set = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
     if not targets:
         return is_set
     # A unary plus removes a column's affinity, so that the parent's affinity applies, as in a foreign key.
-    same = " AND ".join(f"parent.{target} = +child.{name}" for target, name in zip(targets, columns, strict=True))
-    return f"{is_set} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {same})"
+    matches = " AND ".join(f"parent.{target} = +child.{name}" for target, name in zip(targets, columns, strict=True))
+    return f"{is_set} AND NOT EXISTS (SELECT 1 FROM {parent} AS parent WHERE {matches})"

@@ -50,9 +50,9 @@ def apply(  # noqa: PLR0913 — one for each option
     DATABASE is a path or a sqlite:/// URL. New database files get mode 0600. For several databases or a quoted
     pattern, prints one line each; if one fails, the others still run.
 
-    --redo is for a database of your own that ran a migration that was changed, renamed or deleted since. It takes one
-    DATABASE. It first rolls back that migration and all after it, with the rollbacks that the database keeps. If that
-    deletes data, it asks, as `rollback` does.
+    --redo updates a database of your own if a migration was changed, renamed or deleted after the database ran it. It
+    first rolls back that migration and all later ones, with the rollbacks stored in the database. If that deletes data,
+    it asks first, like `rollback`. It takes one DATABASE.
 
     \b
     Example:

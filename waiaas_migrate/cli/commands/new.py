@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def new(project: Project, name: str, *, python: bool, as_json: bool) -> None:
     """Write an empty migration to complete by hand.
 
-    It gets the next number, and depends on the last migration. A migration in SQL gets a rollback file, too. Complete
-    it, then run `record`.
+    The new migration gets the next number, and depends on the last migration. An SQL migration gets a rollback file,
+    too. Complete the files, then run `record`.
 
     \b
     Example:

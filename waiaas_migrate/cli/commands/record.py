@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def record(project: Project, released: tuple[str, ...], *, as_json: bool) -> None:
     """Record migrations written, edited or deleted by hand.
 
-    Replays the migrations in memory, then writes manifest.json. An edited or deleted migration must not be released. It
-    is released if the main branch has it.
+    Replays the migrations in memory, then writes manifest.json. An edited or deleted migration must not be released. A
+    migration is released if the main branch has it.
 
     \b
     Example:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def squash(project: Project, to: str | None, *, as_json: bool) -> None:
     """Replace the first migrations with a single equivalent one.
 
-    It builds the same schema and inserts the same rows. The old files are deleted. A database that has run all of them
-    continues as before. A database that has run only some of them must first apply the others, from a checkout of the
-    code before the squash.
+    The new migration builds the same schema and inserts the same rows. The old files are deleted. A database that has
+    run all old migrations continues as before. A database that has run only some of them must first apply the others,
+    from a checkout of the code before the squash.
 
     \b
     Example:

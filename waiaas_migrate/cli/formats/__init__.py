@@ -1,1 +1,1 @@
-"""Print findings in the formats of ``--format``; each format for programs has its own module."""
+"""Print findings and errors in the formats of ``--format``."""

@@ -42,7 +42,7 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
 
     Args:
         folder: the folder of the project; it may contain other files.
-        database: a database to take the schema from; its first migration is written, and recorded there as applied.
+        database: a database to take the schema from. The first migration is written and recorded in it, too.
         models: SQLAlchemy models to take the schema from, such as ``app.tables:Base``.
 
     Raises:

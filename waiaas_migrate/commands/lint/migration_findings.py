@@ -34,7 +34,7 @@ _WAIVE = "If that is meant, write `-- lint ignore {}: REASON` into the migration
 
 
 class _Statement(NamedTuple):
-    """A statement of a migration: its tokens without comments, and its first line; None in a Python migration."""
+    """A statement: its tokens without comments, and the number of its first line; None in a Python migration."""
 
     tokens: Sequence[Token]
     line: int | None
@@ -47,8 +47,8 @@ class _Statement(NamedTuple):
 def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> Iterator[Finding]:
     """Yield the findings in the migrations that the commit ``since`` doesn't have, except waived ones.
 
-    The hazards of a generated migration are those that its comments announce. A hand-written migration also has the
-    hazards that ``generate`` would report for its changes to the schema, and ``rules`` look at its statements.
+    A generated migration has the hazards that its comments announce. A hand-written migration also has the hazards that
+    ``generate`` would report for its changes to the schema, and the findings of ``rules`` in its statements.
 
     Raises:
         UsageError: git doesn't know ``since``.

@@ -1,8 +1,8 @@
 """Define and run the rules of ``lint``. Each rule is a function in a module of the package ``rules``.
 
-To add a rule, add a function with the decorator :func:`rule`. The function yields what it finds in a schema or in a
-statement. Its name in upper case is the code of the rule. Its docstring becomes a page of the documentation: the first
-sentence says what is wrong, the next paragraph why, and the last one what to do.
+To add a rule, add a function with the decorator :func:`rule`. The function yields the weaknesses that it finds in a
+schema or in a statement. The function's name in upper case is the code of the rule. The docstring becomes a page of the
+documentation: the first sentence names the weakness, the next paragraph explains its effect, and the last one the fix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from waiaas_migrate.files.schema_file.locate import KeyPath
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.model import Column, ForeignKey, Schema, Table
 from waiaas_migrate.sqlite.reading.grammar import Token
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Linted:
 
     schema: Schema = field(default_factory=Schema)
     pragmas: Mapping[str, str | int] | None = None
-    strings: Strings = field(default_factory=dict)
+    strings: QuotedStrings = field(default_factory=dict)
     statement: Sequence[Token] = ()
     names: Collection[str] = ()
 
@@ -134,7 +134,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, KeyPath]]:
-    """Yield each finding of ``rules`` in ``linted``, with the keys of schema.yaml that lead to it."""
+    """Run ``rules`` on ``linted``, and yield each finding with the keys of schema.yaml that lead to it."""
     for one in rules:
         for path, what, fix in one.find(linted):
             where = ".".join(path[1::2]) or path[0]
@@ -158,5 +158,5 @@ def unknown_code(code: str) -> tuple[str, str] | None:
 
 
 def path_to(table: str, *columns: str) -> KeyPath:
-    """Return the keys of schema.yaml that lead to the column; to the table if ``columns`` has none or several."""
+    """Return the keys in schema.yaml of a column, or of its table if ``columns`` doesn't have exactly one name."""
     return ("tables", table, "columns", *columns) if len(columns) == 1 else ("tables", table)

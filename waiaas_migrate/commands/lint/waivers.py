@@ -29,7 +29,7 @@ class Waiver(NamedTuple):
 
 
 def schema_waivers(path: Path, *, root: Path) -> tuple[Waiver, ...]:
-    """Return the waivers in the schema.yaml ``path``: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
+    """Return the waivers in schema.yaml: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
 
     Raises:
         SchemaFileError: a code is unknown.

@@ -19,14 +19,11 @@ _IRREGULAR = {
     **{word: word for word in "series species news".split()},
 }
 #: Endings of plurals and of their singulars; the first that matches counts. So "statuses" loses "es", "databases" "s".
-_ENDINGS = tuple(
-    (re.compile(pattern), end)
-    for pattern, end in (
-        (r"(?<=..)ies$", "y"),
-        (r"(?<=ss|sh|ch|us)es$", ""),
-        (r"(?<=x)es$", ""),
-        (r"(?<=[^siu])s$", ""),
-    )
+_ENDINGS = (
+    (r"(?<=..)ies$", "y"),
+    (r"(?<=ss|sh|ch|us)es$", ""),
+    (r"(?<=x)es$", ""),
+    (r"(?<=[^siu])s$", ""),
 )
 
 #: Attributes that SQLAlchemy defines in every class (https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html).
@@ -48,8 +45,8 @@ def singular(word: str) -> str:
     if lower in _IRREGULAR:
         return word[:1] + _IRREGULAR[lower][1:]
     for pattern, end in _ENDINGS:
-        if pattern.search(lower):
-            return pattern.sub(end, word)
+        if re.search(pattern, lower):
+            return re.sub(pattern, end, word)
     return word
 
 
@@ -67,7 +64,7 @@ def attribute_name(name: str, taken: Container[str]) -> str:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return ``name`` with as many trailing underscores as it needs not to be ``taken``."""
+    """Return ``name``, with trailing underscores if it is ``taken``."""
     while name in taken:
         name += "_"
     return name

@@ -10,7 +10,7 @@ from waiaas_migrate.commands.typed_tables.python_text import Call, Code, Options
 from waiaas_migrate.schema.model import ForeignKey, Index, IndexPart, PrimaryKey, Table, Unique
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_name, unquote
-from waiaas_migrate.sqlite.reading.ddl import is_bare
+from waiaas_migrate.sqlite.reading.ddl import may_omit_parentheses
 
 
 class TableCode:
@@ -187,9 +187,9 @@ def sql_text(sql: str) -> Text:
 
 def server_default(sql: str) -> Code:
     """Return the code of a DEFAULT."""
-    if sql[0] in "[`":  # SQLite reads this quoted name as text; in parentheses it would be a name
+    if sql[0] in "[`":  # a quoted name, which SQLite reads as text unless it is in parentheses
         sql = '"' + unquote(sql).replace('"', '""') + '"'
-    return call("sa.text", sql_text(sql if is_bare(sql) else f"({sql})"))
+    return call("sa.text", sql_text(sql if may_omit_parentheses(sql) else f"({sql})"))
 
 
 def _initial(attribute: Attribute) -> dict[str, Code]:

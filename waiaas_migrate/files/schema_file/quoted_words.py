@@ -11,7 +11,7 @@ from waiaas_migrate.files.schema_file.locate import KeyPath, text_values
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted_words
 
 _SECTIONS = {"tables": "table", "views": "view", "triggers": "trigger"}
 #: The keys of a table, and of a column, that hold expressions.
@@ -35,7 +35,7 @@ def quoted_word_problems(
     """
     report = Report()
     for keys, origin, text in text_values(path, root=root):
-        for word in sorted(set(double_quoted(text)) & strings.get(_owner(keys), frozenset())):
+        for word in sorted(set(double_quoted_words(text)) & strings.get(_owner(keys), frozenset())):
             literal = quote_literal(word)
             what = f'"{word}" in double quotes names nothing here, so SQLite would read it as the text {literal}.'
             report.add(origin, what, f"{_fix(word, schema, keys)} If you mean text, write {literal} in single quotes.")

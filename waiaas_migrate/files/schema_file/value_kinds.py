@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.planning.unknown_names import default_error
 from waiaas_migrate.sqlite.quoting import quote_literal
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import SqlError
-from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted
+from waiaas_migrate.sqlite.reading.quoted_strings import double_quoted_words
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
         return None
     # A word in double quotes is text in a default. As the whole default, that is clear; in an expression, it looks
     # like a column.
-    for word in () if ddl.is_bare(sql) else double_quoted(sql):
+    for word in () if ddl.may_omit_parentheses(sql) else double_quoted_words(sql):
         text = quote_literal(word)
         what = f'"{word}" in double quotes would be the text {text}: a default can\'t name a column.'
         value.problem(what, f"Write {text} in single quotes.")

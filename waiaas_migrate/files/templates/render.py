@@ -25,7 +25,7 @@ from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
 from waiaas_migrate.sqlite.planning.layout import layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal
-from waiaas_migrate.sqlite.reading.ddl import is_bare
+from waiaas_migrate.sqlite.reading.ddl import may_omit_parentheses
 from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 #: The Jinja options that affect how templates are compiled.
@@ -91,7 +91,7 @@ class Renderer:
             one_line=lambda text: " ".join(text.split()),
             quoted=_quoted,
         )
-        self._environment.tests["bare"] = is_bare
+        self._environment.tests["bare"] = may_omit_parentheses
 
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its actions.

@@ -1,1 +1,1 @@
-"""Read and write the tables that record which migrations have run: yoyo's, and one of the runner's."""
+"""Read and write the tables that record applied migrations: yoyo's tables, and one of the runner's."""

@@ -1,6 +1,7 @@
-"""Read from yoyo's tables which migrations a database has run. This module neither writes nor imports yoyo.
+"""Read the migrations that a database has applied, from yoyo's tables. This module writes nothing.
 
-Queries name the schema ``main``, since a connection may have attached databases with yoyo's tables.
+It doesn't import yoyo either, because opening a database that is up to date must be fast. Queries name the schema
+``main``, since a connection may have attached other databases with yoyo's tables.
 """
 
 from __future__ import annotations
@@ -19,40 +20,40 @@ from waiaas_migrate.sqlite.database.connection import database_name, result_code
 if TYPE_CHECKING:
     from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 
-#: Returns the key under which yoyo records a migration with a given id.
+#: Returns the hash under which yoyo records a migration, given the migration's id.
 cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 
-#: The table that the runner adds to yoyo's tables (``identity.py``).
-TEXTS = "_yoyo_migration_text"
+#: The runner's table, beside yoyo's tables. ``identity.py`` creates and writes it.
+TEXT_TABLE = "_yoyo_migration_text"
 
-#: The hashes of the applied migrations, as one value. Python releases its lock for each row, so many rows would take
-#: longer. INDEXED BY makes SQLite refuse a view of this name, which may be endless: only a table has the index of a
-#: primary key.
+#: The hashes of the applied migrations, as one value, because Python takes longer to fetch many rows. INDEXED BY makes
+#: SQLite refuse a view named _yoyo_migration, which may never end: only a table has the index of a primary key.
 _HASHES = """group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
-#: The valid rows of the runner's table: those that were written together with yoyo's current record.
-VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXTS} AS i INDEXED BY sqlite_autoindex_{TEXTS}_1
+#: The valid rows of the runner's table: those written together with the current row in yoyo's table.
+VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXT_TABLE} AS i INDEXED BY sqlite_autoindex_{TEXT_TABLE}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
 _ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {VALID_TEXTS}"
 _RECORDS = f"""SELECT
 (SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1), ({_ALL_TEXTS}), {_HASHES}"""
-#: The manifest's hash recorded with one migration, and the hashes of all.
+#: The manifest's hash that was recorded with one migration, and the hashes of all applied migrations.
 _HEAD = f"SELECT (SELECT i.manifest_hash {VALID_TEXTS} WHERE i.migration_hash = ?), {_HASHES}"
-#: yoyo separates date and time by a T, but its `mark` command uses a space.
+#: The hash and id of each applied migration, in the order in which they were applied. yoyo writes a T between date and
+#: time, but its `mark` command writes a space.
 _ROWS = """SELECT migration_hash, migration_id FROM main._yoyo_migration
 ORDER BY replace(applied_at_utc, 'T', ' '), rowid"""
-#: The query for the table of yoyo versions before 6 (yoyo/internalmigrations/v1.py).
+#: The ids of the applied migrations, in the table of yoyo versions before 6 (yoyo/internalmigrations/v1.py).
 _OLD_ROWS = "SELECT id FROM main._yoyo_migration ORDER BY ctime, rowid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """The records of migrations in a database.
+    """The records of applied migrations in a database.
 
     Args:
         applied: the hashes under which yoyo records the applied migrations.
-        version: the version of yoyo's tables; 0 if it is unknown.
-        texts: the text hash of each migration that the runner applied or adopted, by yoyo's hash.
+        version: the version of yoyo's tables; 0 if the version is unknown.
+        texts: for each migration that the runner applied or adopted, the hash of the migration's text; by yoyo's hash.
     """
 
     applied: frozenset[str]
@@ -61,50 +62,50 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """The record of one applied migration. yoyo identifies it by the hash; the id is for people."""
+class AppliedMigration:
+    """The record of an applied migration. yoyo identifies the migration by ``hash``, and people by ``id``."""
 
     hash: str
     id: str
 
 
-def read_applied(connection: sqlite3.Connection) -> tuple[Applied, ...] | None:
-    """Return the applied migrations in the order they were applied; None if yoyo's table doesn't exist.
+def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...] | None:
+    """Return the applied migrations, the first first; None if yoyo's table doesn't exist.
 
     Raises:
-        DatabaseRefused: an object with the name of one of yoyo's tables is something else.
+        DatabaseRefused: another object has the name of one of yoyo's tables.
     """
     from waiaas_migrate.sqlite.database.catalog import read_facts  # opening a database at head doesn't need it
 
     refuse_impostors(connection, read_facts(connection))
-    # Look for the table first: another connection may make it meanwhile, with the columns that this one looks for.
+    # Look for the table first. Otherwise, if a query failed, another connection might create the table only afterwards.
     exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
     if connection.execute(exists).fetchone() is None:
         return None
-    for query in (_ROWS, _OLD_ROWS, _ROWS):  # another connection may upgrade the table meanwhile
+    for query in (_ROWS, _OLD_ROWS, _ROWS):  # another connection may upgrade the table between two queries
         try:
             rows = _read_bytes(connection, query)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
         else:
-            return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), is_old=len(row) == 1) for row in rows)
-    raise impostor(connection, "_yoyo_migration")
+            return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), has_hash=len(row) > 1) for row in rows)
+    raise _impostor_error(connection, "_yoyo_migration")
 
 
 def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
-    """Refuse a database in which another object has the name of a table that records migrations.
+    """Check that each table that records migrations is a table, not another object of the same name.
 
     Raises:
-        DatabaseRefused: names the object.
+        DatabaseRefused: another object has the name of such a table.
     """
     if facts.impostor is not None:
-        raise impostor(connection, facts.impostor)
+        raise _impostor_error(connection, facts.impostor)
 
 
-def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
-    """Return the error about an object ``name`` that replaces a table that records migrations."""
-    maker = "waiaas-migrate" if name.lower() == TEXTS else "yoyo"
+def _impostor_error(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
+    """Return the error about an object that has the name of a table that records migrations."""
+    maker = "waiaas-migrate" if name.lower() == TEXT_TABLE else "yoyo"
     return DatabaseRefused(
         f"{database_name(connection)}: its {name} is not the table that {maker} makes, so nobody knows which "
         f"migrations have run. Nothing was changed. Restore a backup, use another file, or rename the object with "
@@ -113,7 +114,7 @@ def impostor(connection: sqlite3.Connection, name: str) -> DatabaseRefused:
 
 
 def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
-    """Return the rows of ``query`` with texts as bytes, since they may not be UTF-8."""
+    """Return the rows of ``query``, with text as bytes, because it may not be UTF-8."""
     before, connection.text_factory = connection.text_factory, bytes
     try:
         return connection.execute(query).fetchall()
@@ -122,22 +123,22 @@ def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object
 
 
 def _text(value: object) -> str:
-    """Return ``value`` as text. yoyo writes only text, but other tools may have written anything."""
+    """Return ``value`` as text. yoyo writes only text, but other tools may have written other values."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _applied(key: str, name: str, *, is_old: bool) -> Applied:
-    return Applied(hash=migration_hash(name) if is_old else key, id=name)
+def _applied(key: str, name: str, *, has_hash: bool) -> AppliedMigration:
+    return AppliedMigration(hash=key if has_hash else migration_hash(name), id=name)
 
 
 def read_records(connection: sqlite3.Connection) -> Records:
-    """Return the records of the database, if possible as of one moment.
+    """Return the records of applied migrations; read them with one statement if possible.
 
-    Several statements are needed if a table is missing (as after plain yoyo) or old, or if the connection has a text
-    factory. Another process may write between these statements.
+    If a table is missing (as after plain yoyo) or old, or if the connection has a text factory, use several statements.
+    Another process may write between them.
 
     Raises:
-        DatabaseRefused: an object with the name of a table that records migrations is something else.
+        DatabaseRefused: another object has the name of a table that records migrations.
     """
     version, texts, hashes = _read_row(connection, _RECORDS) or (None, None, None)
     if isinstance(hashes, str) and isinstance(texts, str | None):
@@ -148,22 +149,23 @@ def read_records(connection: sqlite3.Connection) -> Records:
 
 
 def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
-    """Return the hashes of the applied migrations, and the manifest's hash recorded with the migration ``last``.
+    """Return the hashes of the applied migrations, and the manifest's hash that was recorded with one of them.
 
-    The hashes are None if they can't be read quickly. The manifest's hash is None if only yoyo recorded the migration.
+    ``last`` is yoyo's hash of that migration. The hashes are None if they can't be read with one statement. The
+    manifest's hash is None if the runner's table doesn't have the migration, as after plain yoyo.
     """
     row = _read_row(connection, _HEAD, last) or (None, *(_read_row(connection, f"SELECT {_HASHES}") or (None,)))
     return _hashes(row[1]) if isinstance(row[1], str) else None, row[0]
 
 
 def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple[object, ...] | None:
-    """Return the only row of ``query``; None if a table is missing or has other columns."""
+    """Return the only row of ``query``; None if a table is missing, or has other columns or text that isn't UTF-8."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
         row: tuple[object, ...] = cursor.execute(query, values).fetchone()
     except sqlite3.OperationalError as error:
-        # For text that is not UTF-8, Python itself raises this error, without a code.
+        # The code is 0 if Python itself raised the error, because a text is not UTF-8.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
@@ -171,7 +173,7 @@ def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple
 
 
 def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of ``query``, which reads ``VALID_TEXTS``; none if the runner's table or yoyo's is missing.
+    """Return the rows of ``query``, which selects from ``VALID_TEXTS``; none if a table is missing.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.
@@ -183,13 +185,13 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
     except sqlite3.OperationalError as error:
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
-        exists = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXTS}' COLLATE NOCASE"
+        exists = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
         if connection.execute(exists).fetchone() is None or read_applied(connection) is None:
             return []
-        raise impostor(connection, TEXTS) from error
+        raise _impostor_error(connection, TEXT_TABLE) from error
 
 
-# Cached, since most databases of a fleet have the same records.
+# The following functions are cached, because most databases of a fleet have the same records.
 
 
 @functools.lru_cache(maxsize=16)
@@ -210,13 +212,16 @@ def _texts(text: str) -> Mapping[str, str]:
 def pending(
     connection: sqlite3.Connection, known: Sequence[str], squashed: frozenset[str] = frozenset()
 ) -> tuple[str, ...]:
-    """Return the ids in ``known`` that the database has not run, in the order of ``known``.
+    """Return the pending migrations of a database, in the order of ``known``.
 
-    ``squashed`` are hashes of other migrations that the database may have recorded.
+    Args:
+        connection: a connection to the database.
+        known: the ids of the migrations in the folder.
+        squashed: yoyo's hashes of squashed migrations, which the database may have applied.
 
     Raises:
-        UnknownMigrationsError: the database has run migrations that are not known.
-        DatabaseRefused: an object with the name of one of yoyo's tables is something else.
+        UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
+        DatabaseRefused: another object has the name of one of yoyo's tables.
     """
     return not_applied(connection, read_records(connection).applied, known, squashed)
 
@@ -227,12 +232,10 @@ def not_applied(
     known: Sequence[str],
     squashed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Return the ids in ``known`` whose hashes are not in ``applied``, in the order of ``known``.
-
-    ``squashed`` are hashes of other migrations that ``applied`` may contain.
+    """Return the pending migrations, as :func:`pending` does, given the hashes of the applied migrations.
 
     Raises:
-        UnknownMigrationsError: the database has run migrations that are not known.
+        UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
     """
     names, are_all_known = _compared(applied, tuple(known))
     if not are_all_known:
@@ -246,6 +249,6 @@ def not_applied(
 
 @functools.lru_cache(maxsize=16)
 def _compared(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """Return the known ids that are not applied, and whether all applied migrations are known."""
+    """Return the ids in ``known`` that are not applied, and whether ``known`` has all applied migrations."""
     keys = {cached_hash(name): name for name in known}
     return tuple(name for key, name in keys.items() if key not in applied), applied <= keys.keys()

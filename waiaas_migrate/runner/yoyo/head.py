@@ -1,4 +1,7 @@
-"""Recognize a database without pending migrations by its records and the manifest; don't read the migrations."""
+"""Recognize a database without pending migrations quickly: compare its records with manifest.json.
+
+The other files of the migrations folder are not read.
+"""
 
 from __future__ import annotations
 
@@ -7,83 +10,83 @@ import os
 import sqlite3
 import time
 from dataclasses import dataclass
-from hashlib import sha256
 
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, read_summary
+from waiaas_migrate.files.migration_dir.migration_files import migration_hash
 from waiaas_migrate.runner.yoyo.applied import read_head_records
 from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
-#: If a file was written this recently, another write may leave its time unchanged, since file times are not exact.
+#: Nanoseconds in which a file may be written twice and keep its time, since file times are not exact.
 _SETTLED_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The records of a database without pending migrations, and its PRAGMAs.
+    """The facts in a manifest that a database without pending migrations matches.
 
     Args:
         hashes: the hashes under which yoyo records the migrations.
-        last: the hash under which yoyo records the last migration.
-        link: the manifest's hash of the last migration, which covers all of them.
-        fingerprint: the fingerprint of the catalog.
+        last: the hash under which yoyo records the last migration; empty without migrations.
+        manifest_hash: the manifest's hash of the last migration, which covers all migrations before it, too.
+        fingerprint: the fingerprint of the catalog after the last migration.
         pragmas: the PRAGMAs to set on every connection.
+        timeout: the seconds to wait for locks of other connections.
     """
 
     hashes: frozenset[str]
     last: str
-    link: str | None
+    manifest_hash: str | None
     fingerprint: str | None
     pragmas: tuple[Pragma, ...]
-    #: Seconds to wait for other connections.
     timeout: float
 
 
 def read_head(folder: str) -> Head | None:
-    """Return the head in ``folder``'s manifest, cached until the file changes.
+    """Return the head of a migrations folder, cached until its manifest changes; None without a manifest.
 
     Raises:
         MigrationsError: the file is not a manifest that ``generate`` wrote.
     """
     path = os.path.join(os.path.abspath(folder), MANIFEST)  # noqa: PTH100, PTH118 — called whenever a database is opened
     try:
-        found = os.stat(path)  # noqa: PTH116 — likewise
+        status = os.stat(path)  # noqa: PTH116 — likewise
     except OSError:
         return _read(path)
-    if time.time_ns() - found.st_ctime_ns < _SETTLED_NS:
+    if time.time_ns() - status.st_ctime_ns < _SETTLED_NS:
         return _read(path)
-    return _read_once(path, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+    return _read_cached(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @functools.lru_cache(maxsize=64)
-def _read_once(path: str, _state: tuple[int, ...]) -> Head | None:
+def _read_cached(path: str, _status: tuple[int, ...]) -> Head | None:
     return _read(path)
 
 
 def _read(path: str) -> Head | None:
-    found = read_summary(path)
-    if found is None:
+    summary = read_summary(path)
+    if summary is None:
         return None
-    hashes = [sha256(name).hexdigest() for name in map(str.encode, found.ids)]  # as migration_hash does
+    hashes = [migration_hash(name) for name in summary.ids]
     return Head(
         hashes=frozenset(hashes),
         last=hashes[-1] if hashes else "",
-        link=found.last_hash,
-        fingerprint=found.fingerprint,
-        pragmas=found.pragmas,
-        timeout=wait_timeout(found.pragmas),
+        manifest_hash=summary.last_hash,
+        fingerprint=summary.fingerprint,
+        pragmas=summary.pragmas,
+        timeout=wait_timeout(summary.pragmas),
     )
 
 
 def is_at_head(connection: sqlite3.Connection, head: Head) -> bool:
-    """Return whether the database has certainly run the migrations of ``head``, and no others.
+    """Return whether the database has certainly applied exactly the migrations of ``head``.
 
-    If only yoyo recorded the last migration, the catalog must be the one that the migrations build.
+    If only yoyo recorded the last migration, compare the catalog with the one that the migrations build.
     """
-    hashes, link = read_head_records(connection, head.last)
+    hashes, manifest_hash = read_head_records(connection, head.last)
     if hashes != head.hashes:
         return False
-    if link is not None:
-        return link == head.link
+    if manifest_hash is not None:
+        return manifest_hash == head.manifest_hash
     from waiaas_migrate.sqlite.database.catalog import read_facts
 
     return read_facts(connection).fingerprint == head.fingerprint

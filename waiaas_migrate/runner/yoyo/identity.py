@@ -1,7 +1,8 @@
-"""Record the text of each migration, to recognize databases that ran other migrations under the same names.
+"""Record the text of each applied migration, to recognize databases that ran another text under the same name.
 
-yoyo identifies a migration by its name. The runner's table holds a hash of the text that ran. A row is valid only while
-yoyo's record of that time exists, since plain yoyo may roll the migration back and apply it with another text.
+yoyo identifies a migration only by its name, so the runner's table stores a hash of the text that ran. A row is valid
+only as long as yoyo's record of the same time exists, because plain yoyo may roll the migration back and apply another
+text.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import TEXTS, VALID_TEXTS, cached_hash, rows_of_texts
+from waiaas_migrate.runner.yoyo.applied import TEXT_TABLE, VALID_TEXTS, cached_hash, rows_of_texts
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
 
-#: The number of migrations at the end of a folder whose rollbacks are kept in the database.
+#: The database keeps the rollbacks of this many migrations, the last ones of the folder.
 _KEPT_ROLLBACKS = 10
 
-_CREATE = f"""CREATE TABLE main.{TEXTS} (
+_CREATE = f"""CREATE TABLE main.{TEXT_TABLE} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
   content_hash TEXT NOT NULL,
@@ -26,26 +27,26 @@ _CREATE = f"""CREATE TABLE main.{TEXTS} (
   was_adopted INTEGER NOT NULL,
   rollback TEXT
 )"""
-_WRITE = f"""INSERT OR REPLACE INTO main.{TEXTS}
+_WRITE = f"""INSERT OR REPLACE INTO main.{TEXT_TABLE}
 SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
-_UPDATE_HASH = f"UPDATE main.{TEXTS} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
-_DROP_ROLLBACKS = f"""UPDATE main.{TEXTS} SET rollback = NULL
+_UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXTS}' COLLATE NOCASE"
+_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
 _READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The text that was applied under a migration's name.
+    """The record of the text that was applied under a migration's name.
 
     Args:
-        hash: yoyo's key, a hash of the name.
-        content_hash: a hash of the migration's own text, without its rollback.
+        hash: yoyo's hash of the migration's name.
+        content_hash: a hash of the migration's text, without its rollback.
         manifest_hash: the manifest's hash of this migration and all before it; None without a manifest.
-        was_adopted: whether the migration never ran here, but was marked as applied by ``adopt`` or plain yoyo.
-        rollback: the text of its rollback file, kept for the last migrations only.
+        was_adopted: whether ``adopt`` or plain yoyo marked the migration as applied without running it.
+        rollback: the text of the rollback file; None if the migration has none, or isn't one of the last.
     """
 
     hash: str
@@ -56,14 +57,14 @@ class Identity:
 
 
 def identity_of(migration: MigrationFile, folder: MigrationFolder, *, was_adopted: bool = False) -> Identity:
-    """Return the identity to record when ``migration`` of ``folder`` is applied or adopted."""
-    is_late = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
+    """Return the record to write when a migration of ``folder`` is applied or adopted."""
+    keeps_rollback = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
     return Identity(
         hash=cached_hash(migration.id),
         content_hash=migration.text_hash,
         manifest_hash=folder.manifest_hash(migration),
         was_adopted=was_adopted,
-        rollback=migration.rollback if is_late else None,
+        rollback=migration.rollback if keeps_rollback else None,
     )
 
 
@@ -84,7 +85,7 @@ def record(
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
-    """Write a row for a migration that yoyo's table already records; create the table if needed."""
+    """Write a row for a migration that yoyo's table already records; create the runner's table if it is missing."""
     row = {name: getattr(identity, name) for name in identity.__slots__}
     try:
         connection.execute(_WRITE, row)
@@ -96,10 +97,10 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
 
 
 def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
-    """Drop the rollbacks of all but the last migrations; record the manifest's current hash of the last one.
+    """Delete rollbacks that are no longer kept, and update the manifest's hash of the last migration.
 
     The recorded hash is outdated if a merge has put other migrations before the last one. If the hash is current,
-    opening a database need not read the folder. ``batch`` are the migrations that this run has just recorded.
+    opening the database doesn't read the folder. ``batch`` are the migrations that this run has just recorded.
     """
     last = folder.migrations[-1]
     if last not in batch:
@@ -109,18 +110,18 @@ def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, bat
 
 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:
-    """Delete the row of the migration ``name``, if there is one."""
+    """Delete the row of the migration ``name`` if it exists."""
     if connection.execute(_EXISTS).fetchone() is not None:
-        connection.execute(f"DELETE FROM main.{TEXTS} WHERE migration_hash = ?", (cached_hash(name),))
+        connection.execute(f"DELETE FROM main.{TEXT_TABLE} WHERE migration_hash = ?", (cached_hash(name),))
 
 
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
-    """Return the identities of applied migrations, by yoyo's hashes of their names; plain yoyo records none.
+    """Return the valid rows of the runner's table, by yoyo's hash. Plain yoyo writes no such rows.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.
     """
     return {
-        key: Identity(hash=key, content_hash=content, manifest_hash=link, was_adopted=bool(adopted), rollback=rollback)
-        for key, content, link, adopted, rollback in rows_of_texts(connection, _READ)
+        key: Identity(hash=key, content_hash=text, manifest_hash=manifest, was_adopted=bool(adopted), rollback=rollback)
+        for key, text, manifest, adopted, rollback in rows_of_texts(connection, _READ)
     }

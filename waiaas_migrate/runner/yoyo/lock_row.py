@@ -1,4 +1,4 @@
-"""Respect the lock row of plain yoyo, and remove it if its process was killed."""
+"""Wait for plain yoyo: respect the row in its lock table, and remove the row if its process was killed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from waiaas_migrate.runner.yoyo.records import look_up_names
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, result_code
 
+#: The seconds between two looks at the lock row.
 _PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockState:
-    """The state under the write lock: the catalog's facts, and whether yoyo was killed.
+    """The state of a database when the write lock was taken.
 
-    ``yoyo_was_killed`` is true if there was a lock row and its process no longer works on the database.
+    Args:
+        facts: the facts of the catalog.
+        yoyo_was_killed: whether a lock row was removed, because its process no longer works on the database.
     """
 
     facts: CatalogFacts
@@ -31,15 +34,15 @@ class LockState:
 
 
 class sole_transaction(write_transaction):  # noqa: N801 — as write_transaction is
-    """A write transaction that waits until plain yoyo is done; removes an abandoned lock row.
+    """A write transaction that first waits until plain yoyo is done, and removes an abandoned lock row.
 
-    Plain yoyo commits a migration and its record separately, and no run must see the state between the two. So while
-    yoyo's process is running, wait up to the busy timeout, as for a lock of SQLite.
+    Plain yoyo commits a migration and its record separately, and a run must not see the state between the two commits.
+    So while yoyo's process is running, wait up to the busy timeout, as for a lock of SQLite.
 
     Raises:
-        DatabaseBusy: another connection writes, or plain yoyo is at work.
-        DatabaseFileError: the database cannot be written.
-        DatabaseRefused: an object with the name of a table that records migrations is something else.
+        DatabaseBusy: another connection is writing, or plain yoyo is running.
+        DatabaseFileError: the database can't be written.
+        DatabaseRefused: another object has the name of a table that records migrations.
     """
 
     def __init__(self, connection: sqlite3.Connection, notices: list[str]) -> None:
@@ -56,7 +59,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
         return state
 
     def _begin(self) -> LockState | None:
-        """Begin the transaction; return None, without one, if plain yoyo is at work."""
+        """Begin the transaction; if plain yoyo is running, end it and return None."""
         super().__enter__()
         try:
             facts = read_facts(self._connection)
@@ -66,8 +69,8 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
                 return LockState(facts=facts)
             if not _is_held(*lock):
                 self._connection.execute("DELETE FROM main.yoyo_lock")
-                whose = "this process" if lock[0] == os.getpid() else f"process {lock[0]}, which is gone"
-                self._notices.append(f"plain yoyo had left a lock row of {whose}; it was removed.")
+                owner = "this process" if lock[0] == os.getpid() else f"process {lock[0]}, which is gone"
+                self._notices.append(f"plain yoyo had left a lock row of {owner}; it was removed.")
                 return LockState(facts=facts, yoyo_was_killed=True)
         except BaseException as error:
             self.__exit__(type(error), error, None)
@@ -85,9 +88,9 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
 
 
 def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | None:
-    """Return the number of the process that wrote the lock row, and when (in Unix seconds); None without a row.
+    """Return the process ID in the lock row, and the Unix time of the row; None without a row.
 
-    If the number is unreadable, return 0; if the time is, None. yoyo/backends/base.py writes the row.
+    Return 0 for an unreadable process ID, and None for an unreadable time. yoyo/backends/base.py writes the row.
     """
     try:
         row = connection.execute("SELECT pid, ctime FROM main.yoyo_lock").fetchone()
@@ -101,15 +104,16 @@ def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | Non
 
 
 def _is_held(pid: int, since: float | None) -> bool:
-    """Return whether the process that wrote the row may still be at work.
+    """Return whether the process that wrote the lock row may still be running yoyo.
 
-    Return False if the process is gone, or if it is this one, which isn't running yoyo now. Also return False if it
-    started after the row was written: then another process has taken its number.
+    Return False for this process, which isn't running yoyo now, and if the process is gone. Also return False if the
+    process started after the row was written: then it is another process with the same ID.
     """
     return pid != os.getpid() and may_be_running(pid, since)
 
 
 def _seconds(written: object) -> float | None:
+    """Return the Unix time of a timestamp that yoyo wrote; None if it is unreadable."""
     try:
         return datetime.fromisoformat(str(written)).replace(tzinfo=UTC).timestamp()
     except ValueError:

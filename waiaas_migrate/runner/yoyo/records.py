@@ -1,4 +1,4 @@
-"""Write to yoyo's tables, with yoyo's own statements."""
+"""Write records of migrations to yoyo's tables, with yoyo's own SQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 @functools.lru_cache(maxsize=1)
 def _statements() -> tuple[str, str, str]:
-    """Return yoyo's SQL that writes to its log, records a migration as applied, and removes that record."""
+    """Return yoyo's SQL to write to its log, to record a migration as applied, and to delete that record."""
     from yoyo.backends.core.sqlite3 import SQLiteBackend
     from yoyo.connections import parse_uri
     from yoyo.migrations import default_migration_table
@@ -34,7 +34,7 @@ def _statements() -> tuple[str, str, str]:
 
 @functools.lru_cache(maxsize=1)
 def records_version() -> int:
-    """Return the version of yoyo's tables that the installed yoyo makes."""
+    """Return the version of the tables that the installed yoyo creates."""
     from yoyo import internalmigrations
 
     return int(max(internalmigrations.schema_versions))
@@ -49,7 +49,7 @@ def write_record(connection: sqlite3.Connection, name: str, operation: Operation
 
 
 def write_log(connection: sqlite3.Connection, name: str, operation: Operation = "apply") -> str:
-    """Log an operation on the migration ``name``, and return its time."""
+    """Log an operation on the migration ``name``; return the logged time."""
     row = log_row(name, operation)
     connection.execute(_statements()[0], row)
     return row["created_at_utc"]
@@ -70,17 +70,16 @@ def log_row(name: str, operation: str) -> dict[str, str]:
 
 @functools.cache
 def username() -> str:
-    """Return the name of the current user, or the user ID if the system knows no name for it."""
+    """Return the name of the current user, or the user ID if the user has no name."""
     try:
         return _storable(getpass.getuser())
-    except (KeyError, OSError):
-        # A container may run as a user without a name.
+    except (KeyError, OSError):  # as in a container
         return str(os.getuid())
 
 
 @functools.cache
 def hostname() -> str:
-    """Return the full name of this host, which may take seconds to look up."""
+    """Return the full name of this host. Looking it up may take seconds."""
     try:
         return _storable(socket.getfqdn())
     except UnicodeError:  # raised for a name that DNS can't have, such as "a..b"
@@ -88,11 +87,11 @@ def hostname() -> str:
 
 
 def look_up_names() -> None:
-    """Look up user and host now, so that writing a record under the write lock doesn't wait for a resolver."""
+    """Look up and cache user and host, so that no run waits for a name server while it has the write lock."""
     username()
     hostname()
 
 
 def _storable(name: str) -> str:
-    """Return ``name`` as text that SQLite can store; USER may hold any bytes."""
+    """Return ``name`` as text that SQLite can store. The environment variable USER may contain any bytes."""
     return name.encode(errors="backslashreplace").decode()

@@ -1,1 +1,1 @@
-"""Databases: where one is, how it is opened, and what its catalog says."""
+"""Find and open databases, set their PRAGMAs and read their catalogs."""

@@ -1,21 +1,21 @@
-"""Run ALTER TABLE on a connection that lacks collations of the application."""
+"""Run ALTER TABLE on a connection that lacks the application's collations."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
 
-#: SQLite's error for a missing collation. ALTER TABLE compiles every index of the database, not only the table's.
+#: SQLite's error if ALTER TABLE compiles an index with a missing collation.
 _ABSENT = re.compile(r"error in index .*: no such collation sequence: (?P<name>.+)", re.DOTALL)
 
 
 def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """Run one statement, if necessary with a stand-in for a missing collation.
+    """Run one statement; if a collation is missing, define a stand-in while the statement runs.
 
-    ALTER TABLE compiles the indexes of all tables. It needs their collations only if it also compares values.
+    ALTER TABLE compiles the indexes of all tables, but it needs their collations only if it also compares values.
 
     Raises:
-        sqlite3.Error: SQLite rejects the statement for another reason, or it compares values by a missing collation.
+        sqlite3.Error: the statement fails for another reason, or compares values by a missing collation.
     """
     try:
         return connection.execute(statement)
@@ -29,7 +29,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 def _execute_with_stand_in(
     connection: sqlite3.Connection, statement: str, collation: str, refusal: sqlite3.OperationalError
 ) -> sqlite3.Cursor:
-    """Run ``statement`` with a stand-in for ``collation``; undo it if the stand-in compared values."""
+    """Run ``statement`` with a stand-in for ``collation``; undo it and raise ``refusal`` if it compared values."""
     compared: list[str] = []
 
     def compare(left: str, _: str) -> int:
@@ -38,16 +38,16 @@ def _execute_with_stand_in(
 
     connection.create_collation(collation, compare)
     connection.execute("SAVEPOINT stand_in")
-    is_done = False
+    has_succeeded = False
     try:
-        cursor = execute(connection, statement)
-        is_done = not compared
+        cursor = execute(connection, statement)  # another collation may be missing, too
+        has_succeeded = not compared
     finally:
         if connection.in_transaction:
-            if not is_done:
+            if not has_succeeded:
                 connection.execute("ROLLBACK TO stand_in")
             connection.execute("RELEASE stand_in")
         connection.create_collation(collation, None)
-    if not is_done:
+    if not has_succeeded:
         raise refusal
     return cursor

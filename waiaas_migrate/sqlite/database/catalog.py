@@ -1,4 +1,4 @@
-"""Read the catalog, ``sqlite_master``: the CREATE statements of a database (https://www.sqlite.org/schematab.html)."""
+"""Read a database's catalog: the CREATE statements in ``sqlite_master`` (https://www.sqlite.org/schematab.html)."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from dataclasses import dataclass
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.connection import database_name
 
-#: The tables that record what has run: yoyo's (yoyo/backends/base.py) and the runner's. yoyo also checks for
-#: transactional DDL with a table named yoyo_tmp_….
+#: The tables that record which migrations have run: yoyo's (yoyo/backends/base.py) and one of the runner's.
 _LOCK = "yoyo_lock"
 _BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_text"})
+#: The names of SQLite's own tables, and of the tables with which yoyo tests whether DDL is transactional.
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
 #: The option of a STRICT table (https://www.sqlite.org/stricttables.html).
 _STRICT = re.compile(r"\bSTRICT\b", re.IGNORECASE)
 
 _COLUMNS = "type, name, tbl_name, sql"
-#: The catalog as one value. Python releases its global lock for every row and column that it fetches, and must get it
-#: back: with many threads, that takes longer than the query.
+#: A query for the whole catalog as one JSON value. With many threads, fetching single rows takes longer than the query,
+#: because Python releases and reacquires its global lock for every row and column.
 _AS_TEXT = f"SELECT json_group_array(json_array({_COLUMNS})) FROM sqlite_master WHERE sql NOT NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogRow:
-    """One object of a database: a table, index, view or trigger, and its CREATE statement in the catalog."""
+    """A table, index, view or trigger of a database, with its CREATE statement ``sql``.
+
+    ``table`` is the table of an index or trigger; for a table or view, it is the object's own name.
+    """
 
     kind: str
     name: str
@@ -39,16 +42,22 @@ class CatalogRow:
 
     @property
     def is_virtual(self) -> bool:
-        """Whether this is a virtual table."""
+        """Whether the object is a virtual table."""
         return self.kind == "table" and self.sql[:14].upper() == "CREATE VIRTUAL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """The objects that users declared, with their fingerprint and folded names.
+    """The objects that users created in a database, and facts that decide what the runner must check.
 
-    ``has_lock_table``: plain yoyo's lock table exists. ``impostor`` is the name of a bookkeeping table, such as
-    ``yoyo_lock``, if a view, trigger or virtual table has that name.
+    Args:
+        rows: the objects, without those of SQLite, yoyo and the runner.
+        fingerprint: a hash of ``rows``.
+        names: the folded names of ``rows``.
+        may_have_foreign_keys: whether the text of a table contains REFERENCES.
+        may_have_strict_tables: whether the text of a table contains STRICT.
+        has_lock_table: whether plain yoyo's lock table exists.
+        impostor: the name of a bookkeeping table, such as ``yoyo_lock``, if another kind of object has this name.
     """
 
     rows: tuple[CatalogRow, ...]
@@ -61,16 +70,16 @@ class CatalogFacts:
 
 
 def is_internal(name: str) -> bool:
-    """Return whether ``name`` belongs to SQLite or to the record of migrations, and so not to the schema."""
+    """Return whether ``name`` belongs to a table of SQLite, yoyo or the runner, and not to the schema."""
     folded = name.lower()
     return folded in _BOOKKEEPING or folded.startswith(_INTERNAL_PREFIXES)
 
 
 def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
-    """Return every object that a user declared, in the catalog's order.
+    """Return every object that a user created, in the catalog's order.
 
-    SQLite's own objects and the record of migrations are left out, and so are the indexes of constraints, which have no
-    CREATE statement.
+    Objects of SQLite, yoyo and the runner are left out. So are the indexes of constraints, which have no CREATE
+    statement.
 
     Raises:
         DatabaseFileError: the catalog is damaged.
@@ -79,12 +88,16 @@ def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
 
 
 def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
-    """Return the facts of the catalog; raises as :func:`read_catalog` does."""
+    """Return the objects of :func:`read_catalog`, and facts about the catalog.
+
+    Raises:
+        DatabaseFileError: the catalog is damaged.
+    """
     return _facts(_read_text(connection))
 
 
 def _read_text(connection: sqlite3.Connection) -> str:
-    """Return the rows of the catalog that have a CREATE statement, as JSON."""
+    """Return the objects in the catalog that have a CREATE statement, as JSON."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
@@ -92,7 +105,7 @@ def _read_text(connection: sqlite3.Connection) -> str:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
             raise
-        # This SQLite was built without JSON, or there is a BLOB in the catalog.
+        # This SQLite was built without JSON functions, or the catalog contains a BLOB.
         rows = cursor.execute(f"SELECT {_COLUMNS} FROM sqlite_master WHERE sql NOT NULL").fetchall()
         if any(isinstance(value, bytes) for row in rows for value in row):
             what = "is damaged: its sqlite_master holds a BLOB where SQLite writes text. Restore a backup."
@@ -118,6 +131,6 @@ def _facts(text: str) -> CatalogFacts:
 
 
 def fingerprint(rows: Iterable[CatalogRow]) -> str:
-    """Return a hash of the CREATE statements of ``rows``, which ignores their order."""
+    """Return a hash of the CREATE statements of ``rows``, in any order."""
     texts = sorted([row.kind, row.name, row.table, row.sql] for row in rows)
     return "sha256:" + hashlib.sha256(json.dumps(texts).encode()).hexdigest()

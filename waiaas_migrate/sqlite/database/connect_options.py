@@ -1,4 +1,4 @@
-"""The arguments of :func:`sqlite3.connect` that an application may choose for its connection."""
+"""Define and check the arguments of :func:`sqlite3.connect` that an application may pass to this package."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class ConnectOptions(TypedDict, total=False):
     cached_statements: int
 
 
+#: The advice for arguments of :func:`sqlite3.connect` that this package sets itself.
 _ALTERNATIVES = {
     "timeout": "declare `busy_timeout` in the pragmas of schema.yaml.",
     "uri": "give a path that begins with `file:`.",
@@ -28,7 +29,7 @@ _ALTERNATIVES = {
 
 
 def check_options(options: dict[str, Any]) -> None:
-    """Reject names that aren't in :class:`ConnectOptions`.
+    """Check that ``options`` are those of :class:`ConnectOptions`.
 
     Raises:
         UsageError: an option is unknown, or requires a newer Python.

@@ -1,4 +1,8 @@
-"""Open a database, and explain SQLite's errors in plain words."""
+"""Open databases, and convert SQLite's errors about files, disks and locks to this package's errors.
+
+:func:`connect_file` opens a database for writing, and :func:`open_read_only` for reading. :class:`plain_errors`
+converts the errors in a ``with`` block.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +28,9 @@ from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, databa
 
 #: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
 OLDEST = (3, 37, 0)
-#: Seconds to wait for another connection's lock if no timeout is declared; the default of sqlite3.connect.
+#: The seconds to wait for locks of other connections if nothing else is declared, as by default in sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-#: SQLite instructions (a few milliseconds) between two chances for Python to handle a signal, such as Ctrl-C.
+#: How often Python may handle a signal such as Ctrl-C: after this many instructions of SQLite, a few milliseconds.
 INSTRUCTIONS = 50_000
 _CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
@@ -36,7 +40,7 @@ _CANNOT_CREATE_WAL = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
 )
-#: The problem with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
+#: What is wrong with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
 #: precedence over its primary code.
 _FAULTS = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.",
@@ -53,21 +57,22 @@ _FAULTS = {
     sqlite3.SQLITE_READONLY_CANTINIT: _CANNOT_CREATE_WAL,
     sqlite3.SQLITE_READONLY_ROLLBACK: "was left half-written by a killed process. Its owner must open it to undo that.",
 }
-#: Result codes of a full disk. The last two concern the index of a WAL.
+#: Result codes if the disk is full. The last two concern the index of a WAL.
 _DISK_FULL = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE}
     | {sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
 )
+#: The beginnings of messages that mean a damaged file.
 _SIGNS_OF_DAMAGE = ("unsupported file format", "Could not decode to UTF-8", "'utf-8' codec can't decode")
-#: Result codes if SQLite can't create the files of a WAL, for lack of permission or space.
+#: Result codes if SQLite can't create a WAL, because permission or space is missing.
 _WAL_NOT_CREATED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 def require_sqlite() -> None:
-    """Check that the SQLite in Python is new enough.
+    """Check that Python uses a version of SQLite that this package supports.
 
     Raises:
-        UnsupportedError: it is too old.
+        UnsupportedError: SQLite is too old.
     """
     if sqlite3.sqlite_version_info < OLDEST:
         raise UnsupportedError(
@@ -88,12 +93,12 @@ def connect_file(
     Args:
         path: a path, URI, URL or ``:memory:``.
         timeout: seconds to wait for locks of other connections.
-        probe: read the catalog, to find out whether the file is a database.
-        options: more arguments of :func:`sqlite3.connect`.
+        probe: whether to read the catalog, which fails if the file isn't a database.
+        options: further arguments of :func:`sqlite3.connect`.
 
     Raises:
         DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
-        DatabaseBusy: another connection kept it locked for longer than ``timeout``.
+        DatabaseBusy: another connection kept the database locked for longer than ``timeout``.
         UsageError: the path does not name a database.
     """
     require_sqlite()
@@ -112,13 +117,13 @@ def connect_file(
 
 
 def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 — as sqlite3.connect
-    """Connect to a database, and create a missing file; explain why a file can't be used."""
+    """Connect to a database, and create a missing file. If the file can't be used, raise an error that says why."""
     connect: Callable[..., sqlite3.Connection] = sqlite3.connect
     file = database.file
     if file is None:
         return connect(database.uri or MEMORY, uri=database.uri is not None, **options)
-    # An absolute path begins with a slash, so no file name is mistaken for ":memory:" or a URI.
-    absolute = os.path.abspath(file)  # noqa: PTH100 — a link stays a link
+    # Make the path absolute, so that SQLite doesn't take a file name for ":memory:" or a URI.
+    absolute = os.path.abspath(file)  # noqa: PTH100 — resolves no links
     address = (database.uri or f"file:{quote(os.fsencode(absolute))}").partition("#")[0]
     if not (os.path.isfile(file) and os.access(file, os.R_OK | os.W_OK)):  # noqa: PTH113 — faster than Path.is_file
         if not database.needs_file and not os.path.lexists(os.path.realpath(file)):
@@ -136,7 +141,7 @@ def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa:
 
 
 def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
-    """Raise UsageError if SQLite doesn't know what the URI requests, such as a VFS."""
+    """Raise UsageError if SQLite rejects the URI, for example because of an unknown VFS."""
     if database.uri is not None and result_code(error) == sqlite3.SQLITE_ERROR:
         raise UsageError(
             f"{database.uri}: is not a URI that SQLite can open: {error}. See https://www.sqlite.org/uri.html."
@@ -144,14 +149,14 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
 
 
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
-    """Open an existing database for reading; never change committed data.
+    """Open an existing database for reading.
 
-    If SQLite can't create the files of WAL mode, read the database as immutable
-    (https://www.sqlite.org/wal.html#readonly).
+    Committed data never changes. If the database is in WAL mode and SQLite can't create the WAL, open the file as
+    immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
-        DatabaseBusy: another connection kept it locked.
+        DatabaseBusy: another connection kept the database locked.
         UsageError: the path does not name a database file.
     """
     require_sqlite()
@@ -159,7 +164,7 @@ def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     if database.path is None:
         raise UsageError(f"{database.name}: a database in memory holds nothing to read. Give the path of a file.")
     require_file(database.name, database.path)
-    # A link stays a link, because SQLite itself finds the WAL beside the link's target.
+    # SQLite resolves links itself, and finds the WAL beside the target.
     absolute = os.path.abspath(database.path)  # noqa: PTH100 — resolves no links
     file = Path(os.path.realpath(absolute))
     uri = f"file:{quote(os.fsencode(absolute))}?{database.query}mode="
@@ -169,7 +174,7 @@ def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             _refuse_uri(database, error)
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
-                # A killed process left a write half done. A writable connection first rolls it back.
+                # A killed process left an unfinished transaction. Only a writable connection rolls it back.
                 return _open_uri(f"{uri}rw")
             if result_code(error) not in _WAL_NOT_CREATED or not is_whole(file):
                 raise
@@ -179,7 +184,7 @@ def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
 def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     set_up(connection)
-    # Without a callback Python handles Ctrl-C only after the query, which may never end.
+    # Without a callback, Python handles Ctrl-C only after the query, which may never end.
     connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
@@ -187,7 +192,7 @@ def _open_uri(uri: str) -> sqlite3.Connection:
 
 
 def _probe(connection: sqlite3.Connection) -> None:
-    """Read the catalog, which makes SQLite open the file; close the connection on failure."""
+    """Read the catalog, so that SQLite opens the file; close the connection if that fails."""
     try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except BaseException:
@@ -196,33 +201,36 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
-    """Return the primary result code (https://www.sqlite.org/rescode.html); 0 for errors of the Python module."""
-    return _extended(error) & 0xFF
+    """Return the primary result code (https://www.sqlite.org/rescode.html); 0 if Python raised the error itself."""
+    return _extended_code(error) & 0xFF
 
 
-def _extended(error: sqlite3.Error | UnicodeDecodeError) -> int:
+def _extended_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     return int(getattr(error, "sqlite_errorcode", 0))
 
 
 def plain_error(
     error: sqlite3.Error | UnicodeDecodeError, where: str | sqlite3.Connection, *, doing: str
 ) -> MigrateError | None:
-    """Return this package's error if the file, the disk or a lock is at fault; None if the SQL is at fault.
+    """Return this package's error if a file, disk, lock or authorizer caused ``error``; None if the SQL did.
 
-    ``where`` is the name of the database for messages, or a connection to it.
+    Args:
+        error: the error of SQLite.
+        where: the database's name for messages, or a connection to it.
+        doing: what failed, as in "opening it".
     """
     if isinstance(where, sqlite3.Connection):
-        if _extended(error) == sqlite3.SQLITE_READONLY:
+        if _extended_code(error) == sqlite3.SQLITE_READONLY:
             return _not_writable(where)
         where = database_name(where)
     code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=where, doing=doing)
-    if _extended(error) in _DISK_FULL:
+    if _extended_code(error) in _DISK_FULL:
         return DatabaseRefused(
             f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
-    if _extended(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+    if _extended_code(error) == sqlite3.SQLITE_READONLY_DBMOVED:
         return DatabaseRefused(
             f"{where}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
         )
@@ -232,12 +240,12 @@ def plain_error(
         )
     if str(error).startswith(_SIGNS_OF_DAMAGE):
         code = sqlite3.SQLITE_CORRUPT
-    fault = _FAULTS.get(_extended(error)) or _FAULTS.get(code)
+    fault = _FAULTS.get(_extended_code(error)) or _FAULTS.get(code)
     return None if fault is None else DatabaseFileError(f"{where}: {fault.format(error=error)}")
 
 
 def _not_writable(connection: sqlite3.Connection) -> MigrateError:
-    """Return an error that explains why SQLite treats a database as read-only."""
+    """Return an error that says why SQLite can't write to a database."""
     with suppress(sqlite3.Error):
         cursor = connection.cursor()
         cursor.row_factory = None
@@ -255,10 +263,10 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     return DatabaseFileError(f"{database_name(connection)}: {_CANNOT_BE_WRITTEN}")
 
 
-class plain_errors:  # noqa: N801 — every opening uses it; a generator takes three times as long
-    """Raise this package's error if the file, the disk or a lock is at fault; let other errors pass.
+class plain_errors:  # noqa: N801 — a context manager. Written with a generator, it would take three times as long
+    """Convert SQLite's errors in a ``with`` block to this package's, as :func:`plain_error` does.
 
-    ``database`` is a name for messages, or a connection to it.
+    Errors that the SQL caused pass unchanged. ``database`` is the database's name for messages, or a connection to it.
     """
 
     def __init__(self, database: str | sqlite3.Connection, *, doing: str) -> None:
@@ -278,7 +286,7 @@ def database_of(connection: sqlite3.Connection) -> Database:
     """Return the main database of ``connection``."""
     try:
         file = main_file(connection)
-    except sqlite3.Error:  # an authorizer may forbid even this
+    except sqlite3.Error:  # an authorizer may forbid even this query
         return Database(name="the database", file=None)
     return Database(name=file or MEMORY, file=file or None)
 
@@ -290,7 +298,7 @@ def database_name(connection: sqlite3.Connection) -> str:
 
 def main_file(connection: sqlite3.Connection) -> str:
     """Return the path of the main database as SQLite knows it; empty if it is in memory or temporary."""
-    before, connection.text_factory = connection.text_factory, bytes  # a name need not be UTF-8
+    before, connection.text_factory = connection.text_factory, bytes  # the path may not be UTF-8
     try:
         cursor = connection.cursor()
         cursor.row_factory = None

@@ -1,6 +1,7 @@
 """Create and check database files, and choose how to open them for reading.
 
-Only SQLite opens an existing file: closing a descriptor of a file drops all locks that the process has on it
+If SQLite has a file open, this module must not open and close it too: on POSIX systems, that drops all locks that the
+process has on the file
 (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
 """
 
@@ -15,36 +16,37 @@ from pathlib import Path
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.url import Database
 
-#: Bytes at the beginning of a database (https://www.sqlite.org/fileformat.html#the_database_header).
+#: The size in bytes of a database's header (https://www.sqlite.org/fileformat.html#the_database_header).
 _HEADER_SIZE = 100
 
 
 @contextmanager
 def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
-    """Create a temporary file beside the missing ``file``; SQLite copies its mode to the new database.
+    """Create a temporary file of mode 0600 beside the missing ``file``, and yield its path.
 
-    The URI parameter ``modeof`` names the temporary file (https://www.sqlite.org/uri.html).
+    If the URI parameter ``modeof`` names the temporary file, SQLite creates the database with the same mode
+    (https://www.sqlite.org/uri.html).
 
     Raises:
-        DatabaseFileError: the database existed before and is gone, or its folder can't be written.
+        DatabaseFileError: the database was deleted meanwhile, or its folder can't be written.
     """
     from tempfile import NamedTemporaryFile  # not needed for an existing file
 
     if database.existed_before:
         raise DatabaseFileError(
-            f"{database.name}: the file no longer exists, and was not made again. Name the file itself to make it."
+            f"{database.name}: the file no longer exists, and was not created again. To create it, pass its path."
         )
     try:
         with suppress(FileNotFoundError):
-            os.lstat(file)  # fails if the name is too long, which SQLite doesn't explain
+            os.lstat(file)  # explains why SQLite can't open the file, such as a name that is too long
         with NamedTemporaryFile(dir=Path(os.path.realpath(file)).parent, prefix=".waiaas-") as example:
             yield example.name
     except OSError as error:
-        raise DatabaseFileError(f"{database.name}: cannot be made: {_os_reason(Path(file), error)}") from error
+        raise DatabaseFileError(f"{database.name}: cannot be created: {_os_reason(Path(file), error)}") from error
 
 
 def require_file(name: str, path: Path) -> None:
-    """Reject anything but a regular file that this user may read; ``name`` is its name in messages.
+    """Check that ``path`` is a regular file that this user may read; messages call it ``name``.
 
     Raises:
         DatabaseFileError: the file is missing or unreadable, or isn't a regular file.
@@ -64,6 +66,7 @@ def require_file(name: str, path: Path) -> None:
 
 
 def _os_reason(path: Path, error: OSError) -> str:
+    """Return the reason for ``error``, and what to do."""
     # For a link, name the folder of its target.
     folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent  # noqa: PTH114 — never raises
     match error:
@@ -80,14 +83,14 @@ def _os_reason(path: Path, error: OSError) -> str:
 
 
 def reading_mode(file: Path) -> str:
-    """Return the query of a URI that opens ``file`` for reading and leaves nothing beside it.
+    """Return the value of the URI parameter ``mode``, and further parameters, to open ``file`` for reading.
 
-    In WAL mode, a reader creates the WAL and its index if they are missing, and owns these files. Only a writable
-    connection removes them when it closes. If it is killed, the files stay and may lock out the database's owner. So
-    only the owner and root create them; SQLite gives root's files to the owner. Without a WAL, no connection has the
-    database open, and the file contains everything.
+    The connection must leave no files beside the database. In WAL mode, a reader creates the WAL and its index if they
+    are missing, and owns these files. Only a writable connection removes them when it closes. If a reader is killed,
+    its files stay and may lock out the database's owner. So only the owner and root may create them; SQLite gives
+    root's files to the owner. If no WAL exists, no connection has the database open, and the file contains all data.
     """
-    user = os.geteuid() if hasattr(os, "geteuid") else 0  # on a system without users, everyone may do everything
+    user = os.geteuid() if hasattr(os, "geteuid") else 0  # without user IDs, treat every user as root
     is_owner = user in (0, file.stat().st_uid)
     if any(file.with_name(file.name + suffix).exists() for suffix in ("-wal", "-shm", "-journal")):
         return "ro" if is_owner else "ro&readonly_shm=1"
@@ -102,18 +105,18 @@ def is_wal(file: Path) -> bool:
 
 
 def _header(file: Path) -> bytes:
-    """Return the first bytes of a database, through an open descriptor if this process has one."""
-    wanted = file.stat()
-    with suppress(OSError):  # if the system doesn't list descriptors
+    """Return the header of a database. If this process has the file open, read through the open descriptor."""
+    status = file.stat()
+    with suppress(OSError):  # the system may not list descriptors
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
-            with suppress(OSError):  # closed by now, or not open for reading
-                if os.path.samestat(os.fstat(int(name)), wanted):
+            with suppress(OSError):  # the descriptor may be closed by now, or not open for reading
+                if os.path.samestat(os.fstat(int(name)), status):
                     return os.pread(int(name), _HEADER_SIZE, 0)
     with file.open("rb") as content:
         return content.read(_HEADER_SIZE)
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether the file contains everything: its WAL and journal are missing or empty."""
+    """Return whether the file contains all data: its WAL and journal are missing or empty."""
     beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
     return not any(file.exists() and file.stat().st_size for file in beside)

@@ -1,11 +1,11 @@
-"""Databases in memory, to build a schema or replay migrations when only the structure matters.
+"""Open and copy databases in memory, where this package builds schemas and replays migrations.
 
 A replay touches no file, even if a migration names one. SQLite refuses to attach a database to these connections, so
-ATTACH, VACUUM and VACUUM INTO are skipped. None of them changes the schema. Later statements that need a table of the
-missing database are skipped, too.
+ATTACH, VACUUM and VACUUM INTO are skipped. None of these statements changes the schema. Later statements that need a
+table of the missing database are skipped, too.
 
-An application may define its own collations and functions. In memory, stand-ins of the same name replace
-them, because they never sort or check a row there. A real database needs the real ones.
+An application may define its own collations and functions. In memory, stand-ins of the same name replace them, because
+only the structure matters there: they never sort or check an application's row.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from waiaas_migrate.sqlite.quoting import quote_name
 
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
-#: SQLite's error for ATTACH, and for VACUUM, which attaches the database that it writes to.
+#: The beginning of SQLite's error for ATTACH, and for VACUUM, which attaches the database that it writes to.
 NOT_ATTACHED = "too many attached databases"
+#: A regular expression for the spaces and comments before a statement.
 _COMMENTS = r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+"
 _VERB = re.compile(_COMMENTS + r"(\w*)", re.DOTALL)
 #: Verbs that never change the schema of the main database.
 _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
-#: SQLite's errors for a name that it can't find, and for a name in a database that is not attached.
+#: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
 _OF_THE_PROCESS = re.compile(
@@ -40,18 +41,18 @@ _OF_THE_PROCESS = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 
-#: Whether to stop statements in memory. SQLite calls it regularly, which lets Python handle signals in the main
-#: thread. Signals don't reach other threads, so each of them sets its own function.
+#: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
+#: Python handle signals. Signals reach only the main thread, so other threads set a function of their own.
 IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=lambda: False)
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that skips statements about other files, and that Ctrl-C interrupts."""
+    """A cursor that skips statements about files, and lets Ctrl-C interrupt the others."""
 
     connection: _Memory
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 — as the base class
-        """Run one statement; skip it if it is about another file or the whole process. Ctrl-C interrupts it."""
+        """Run one statement; skip it if it concerns a file or the whole process."""
         return self._run(super().execute, sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
@@ -67,43 +68,43 @@ class _Cursor(sqlite3.Cursor):
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 # Python drops a KeyboardInterrupt that a callback raises.
                 raise KeyboardInterrupt from error
-            if not self.connection.skips(sql, str(error)):
+            if not self.connection.must_skip(sql, str(error)):
                 raise
             return self
 
 
 class _Memory(sqlite3.Connection):
-    """A connection that attaches no file, and records its stand-ins (kind and name) for a copy."""
+    """A connection that attaches no file. ``stand_ins`` are the kinds and names of its stand-ins, for a copy."""
 
     stand_ins: frozenset[tuple[str, str]] = frozenset()
-    #: The number of ATTACH statements skipped, minus those that a DETACH ended.
+    #: The number of skipped ATTACH statements without a later DETACH.
     missing_databases = 0
 
     def cursor(self, factory: Any = _Cursor) -> Any:  # noqa: ANN401 — the base class is typed by overloads
-        """Return a :class:`_Cursor`, also if a Python migration asks for a cursor."""
+        """Return a :class:`_Cursor`, also to a migration in Python."""
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement on a new cursor of this module's kind."""
+        """Run one statement, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement repeatedly on a new cursor of this module's kind."""
+        """Run one statement repeatedly, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
-    def skips(self, statement: str, refusal: str) -> bool:
-        """Return whether ``statement``, which SQLite refused, is about a database that was not attached."""
+    def must_skip(self, statement: str, error: str) -> bool:
+        """Return whether ``statement`` failed only because no database can be attached; count the missing databases."""
         verb = _verb(statement)
-        if refusal.startswith(NOT_ATTACHED):
+        if error.startswith(NOT_ATTACHED):
             self.missing_databases += verb == "ATTACH"
             return True
         if not self.missing_databases:
             return False
         self.missing_databases -= verb == "DETACH"
         if verb in _ROWS_ONLY:
-            return _NAME_NOT_FOUND.match(refusal) is not None
-        return _IN_OTHER_DATABASE.match(refusal) is not None and (
-            verb != "CREATE" or refusal.startswith("unknown database ")
+            return _NAME_NOT_FOUND.match(error) is not None
+        return _IN_OTHER_DATABASE.match(error) is not None and (
+            verb != "CREATE" or error.startswith("unknown database ")
         )
 
 
@@ -114,17 +115,17 @@ def _verb(statement: str) -> str:
 
 
 def open_memory() -> sqlite3.Connection:
-    """Return a new database in memory, in autocommit mode, without enforced foreign keys.
+    """Open a new database in memory, in autocommit mode and with foreign keys off.
 
-    Its statements reach no file, and Ctrl-C interrupts them. A limit prevents ATTACH; unlike an authorizer, it costs no
-    measurable time (https://www.sqlite.org/c3ref/limit.html).
+    Statements touch no file, and Ctrl-C interrupts them.
     """
     require_sqlite()
     # Cache no statements: EXPLAIN of a cached statement would ignore later changes of the schema.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
     set_up(connection)
+    # Prevent ATTACH with a limit (https://www.sqlite.org/c3ref/limit.html). An authorizer would cost time.
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    # The real function uses its second argument as the address of code (https://www.sqlite.org/fts3.html#f3token).
+    # SQLite's own function takes a pointer to code as its second argument (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, lambda *_: None)
     connection.set_progress_handler(IS_STOPPED.get(), INSTRUCTIONS)
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -132,7 +133,7 @@ def open_memory() -> sqlite3.Connection:
 
 
 def has_skipped_attach(connection: sqlite3.Connection) -> bool:
-    """Return whether an ATTACH was skipped, so that statements may miss a database."""
+    """Return whether an ATTACH was skipped, so that a statement may fail without the database."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
 
@@ -140,7 +141,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
     """Run one statement; define a stand-in for each missing collation or function.
 
     Raises:
-        sqlite3.Error: SQLite refuses it for another reason.
+        sqlite3.Error: the statement fails for another reason.
     """
     defined: set[str] = set()
     is_alter = _verb(statement) == "ALTER"
@@ -174,7 +175,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Undo a failed statement: in a transaction, ADD COLUMN keeps its column even if a CHECK can't run."""
+    """Undo a failed ADD COLUMN: in a transaction, SQLite keeps the new column even if its CHECK can't run."""
     connection.execute("SAVEPOINT alter_table")
     try:
         yield
@@ -195,7 +196,7 @@ def _stand_in(connection: sqlite3.Connection, kind: str, name: str) -> None:
 
 
 def copy_database(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Return another database in memory with the same content."""
+    """Return a copy of a database, in memory."""
     other = open_memory()
     if isinstance(connection, _Memory):
         for kind, name in sorted(connection.stand_ins):
@@ -205,14 +206,15 @@ def copy_database(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) -> sqlite3.Connection:
-    """Return a database in memory with this ``catalog`` and no rows.
+    """Return a database in memory with the objects in ``catalog``, and no rows.
 
     Args:
-        catalog: its objects; virtual tables come before their shadow tables.
-        skip_refused: leave out what SQLite refuses, such as a shadow table that its virtual table has made.
+        catalog: the objects to create; virtual tables come before their shadow tables.
+        skip_refused: whether to leave out objects that SQLite refuses, such as a shadow table that already exists
+            because its virtual table created it.
 
     Raises:
-        sqlite3.Error: SQLite refuses a statement.
+        sqlite3.Error: SQLite refuses a statement, and ``skip_refused`` is False.
     """
     other = open_memory()
     order = ("table", "index", "view", "trigger")
@@ -223,14 +225,14 @@ def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) ->
 
 
 def drop_triggers(connection: sqlite3.Connection) -> None:
-    """Drop all triggers at once."""
+    """Drop all triggers with one DELETE from the catalog."""
     connection.execute("PRAGMA writable_schema = ON")
     connection.execute("DELETE FROM sqlite_master WHERE type = 'trigger'")
     connection.execute("PRAGMA writable_schema = RESET")
 
 
 def delete_rows(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Delete all rows of ``tables``. Drop the triggers first, so that none fires, and create them again."""
+    """Delete all rows of ``tables``; no trigger fires, because the triggers are dropped and created again."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)
     for table in tables:

@@ -1,4 +1,4 @@
-"""Try PRAGMAs on a scratch database, because SQLite ignores or changes many wrong names and values without an error."""
+"""Find wrong PRAGMAs by trying them, because SQLite ignores or changes many wrong names and values without an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from waiaas_migrate.sqlite.database.pragmas import LAYOUT, OF_THE_PROCESS, WORDS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PragmaFault:
-    """A PRAGMA that can't be set: what is wrong, the word at fault, and the words that it may have meant."""
+    """A PRAGMA that can't be set, and the reason.
+
+    Args:
+        pragma: the PRAGMA.
+        what: what is wrong, as a sentence.
+        word: the wrong word, for a suggestion; empty if no word is wrong.
+        known: the words that are right in place of ``word``.
+    """
 
     pragma: Pragma
     what: str
@@ -25,7 +32,7 @@ class PragmaFault:
 
 
 def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
-    """Set ``pragmas`` on a new database in a temporary folder; return those that don't keep their value.
+    """Return the PRAGMAs that SQLite doesn't know, or that don't keep their value on a new temporary database.
 
     PRAGMAs that apply to the whole process are not tried.
 

@@ -1,4 +1,4 @@
-"""Set the PRAGMAs of a schema on a connection, and compare them with what SQLite reports."""
+"""Check the PRAGMAs that a schema declares, set them on a connection, and read each one back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.database.file import is_wal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pragma:
-    """A PRAGMA for every connection, with its declared value: a word or a number."""
+    """A PRAGMA to set on every connection, and its value: a word or a whole number."""
 
     name: str
     value: str | int
@@ -29,15 +29,16 @@ _NUMBER = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 
 _BOOLEANS = {"on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0}
 #: The journal modes in which SQLite can roll back, and recover after a crash
-#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). SQLite also accepts abbreviations, such as
-#: ``m`` for MEMORY.
+#: (https://www.sqlite.org/pragma.html#pragma_journal_mode). Every other text is unsafe, because SQLite accepts
+#: abbreviations, such as ``m`` for MEMORY.
 SAFE_JOURNALS = frozenset({"wal", "delete", "truncate", "persist"})
 _FLAGS = """
     automatic_index cell_size_check checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync
     ignore_check_constraints legacy_alter_table query_only read_uncommitted recursive_triggers
     reverse_unordered_selects trusted_schema writable_schema
 """
-#: The PRAGMAs that take words. SQLite reports a flag as 0 or 1, and some other words as their index in the tuple.
+#: The words that a PRAGMA accepts, by name. SQLite reports ON and OFF as 1 and 0, and some other words as their index
+#: in the tuple.
 WORDS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_FLAGS.split(), ("ON", "OFF")),
     "auto_vacuum": ("NONE", "FULL", "INCREMENTAL"),
@@ -49,11 +50,12 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "temp_store": ("DEFAULT", "FILE", "MEMORY"),
 }
 
-#: PRAGMAs kept in the file. Setting one to its current value would needlessly write or lock the file.
-_KEPT_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
+#: PRAGMAs that are stored in the file. Setting one to its current value would needlessly write or lock the file.
+_STORED_IN_FILE = frozenset({"journal_mode", "auto_vacuum", "page_size", "encoding", "user_version", "application_id"})
 #: PRAGMAs that take effect only before a file's first table (https://www.sqlite.org/pragma.html#pragma_page_size).
 LAYOUT = frozenset({"auto_vacuum", "page_size", "encoding"})
-_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})  # without effect in memory
+#: PRAGMAs without effect on a database in memory.
+_FILE_ONLY = frozenset({"journal_mode", "mmap_size"})
 #: PRAGMAs that apply to the whole process.
 OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
 #: PRAGMAs that a schema can't set.
@@ -68,7 +70,7 @@ _SETS_JOURNAL = re.compile(
 
 
 def pragma_problem(name: str, value: str | int) -> str | None:
-    """Return what is wrong with setting the PRAGMA ``name`` to ``value`` on every connection, or None."""
+    """Return why a schema must not set the PRAGMA ``name`` to ``value``; None if it may."""
     if name.lower() == "journal_mode" and str(value).lower() not in SAFE_JOURNALS:
         return f"journal_mode must be WAL, DELETE, TRUNCATE or PERSIST, not {value}. {UNSAFE_JOURNAL}"
     if name.lower() in REFUSED:
@@ -79,16 +81,16 @@ def pragma_problem(name: str, value: str | int) -> str | None:
 
 
 def unsafe_journal(statement: str) -> str | None:
-    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe mode or no mode.
+    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe mode, or none.
 
-    ``statement`` starts with its verb, not with a comment.
+    ``statement`` must start with its first word, not with a comment.
     """
     found = _SETS_JOURNAL.match(statement)
     return None if found is None or found["mode"].lower() in SAFE_JOURNALS else found["mode"]
 
 
 def _check(pragma: Pragma) -> None:
-    """Raise UsageError unless the name is a plain name, and the value a word or a whole number."""
+    """Raise UsageError unless the name is a single word, and the value a word or a whole number."""
     value = str(pragma.value)
     if not _NAME.match(pragma.name) or not (PRAGMA_WORD.match(value) or _NUMBER.match(value)):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
@@ -96,18 +98,18 @@ def _check(pragma: Pragma) -> None:
 
 
 def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    """Return the current value of a PRAGMA; None if SQLite doesn't know it."""
-    return _only_value(cursor.execute(f"PRAGMA {name}").fetchall())
+    """Return the current value of a PRAGMA; None if SQLite reports none, as for an unknown PRAGMA."""
+    return _first_value(cursor.execute(f"PRAGMA {name}").fetchall())
 
 
-def _only_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
+def _first_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
     """Return the value in the result of a PRAGMA; None if the result is empty."""
     value = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
 
 
 def matches(pragma: Pragma, found: str | int | None) -> bool:
-    """Return whether ``found``, the value that SQLite reports, is the declared value of ``pragma``."""
+    """Return whether SQLite's value ``found`` means the declared value of ``pragma``."""
     if found is None or found == pragma.value:
         return found is not None
     name, wanted = pragma.name.lower(), str(pragma.value).lower()
@@ -117,25 +119,30 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
             return found == _BOOLEANS[wanted]
         return found == (words.index(wanted) if wanted in words else _NUMBER.match(wanted) and int(wanted))
     if name == "encoding":
-        # SQLite reports UTF-16 as UTF-16le or UTF-16be, depending on the machine; the hyphen is optional.
+        # SQLite reports UTF-16 as UTF-16le or UTF-16be, depending on the machine. The hyphen is optional.
         return str(found).lower().replace("-", "").startswith(wanted.replace("-", ""))
     return str(found).lower() == wanted
 
 
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in order and read it back; ``database`` is the database's name for messages.
+    """Set each PRAGMA in order, and read it back.
+
+    Args:
+        connection: the connection to set the PRAGMAs on.
+        pragmas: the PRAGMAs with their values.
+        database: the database's name for messages; by default, its path.
 
     Raises:
-        PragmaError: SQLite reports another value for a PRAGMA, or none.
-        DatabaseBusy: other connections kept the journal mode from being changed.
-        UsageError: a name or value isn't a plain word or number.
+        PragmaError: after a PRAGMA was set, SQLite reports another value, or none.
+        DatabaseBusy: other connections prevented a change of the journal mode.
+        UsageError: a name isn't a single word, or a value isn't a word or a whole number.
     """
     cursor = sqlite3.Cursor(connection)  # connection.cursor() may return the application's own class
     cursor.row_factory = None
     deadline = time.monotonic() + wait_timeout(pragmas)
     for pragma in pragmas:
         _check(pragma)
-        if pragma.name.lower() in _KEPT_IN_FILE and matches(pragma, read_pragma(cursor, pragma.name)):
+        if pragma.name.lower() in _STORED_IN_FILE and matches(pragma, read_pragma(cursor, pragma.name)):
             continue
         found = _set(cursor, pragma, database, deadline)
         if found is None or not matches(pragma, found):
@@ -146,9 +153,9 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
 
 
 def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
-    """Return whether ``pragma`` has no effect on this connection: in memory, or on an immutable file.
+    """Return whether SQLite ignores ``pragma`` on this connection, because the database is in memory or immutable.
 
-    An immutable file is read without its journal, so SQLite does not report that the file is in WAL mode.
+    SQLite reads an immutable file without its journal, so it does not report that the file is in WAL mode.
     """
     if pragma.name.lower() not in _FILE_ONLY:
         return False
@@ -159,22 +166,23 @@ def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
 def apply_layout_pragmas(
     connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
 ) -> None:
-    """Set the PRAGMAs that only take effect before the first table, if there is no table yet."""
+    """If the database has no table yet, set the PRAGMAs that only take effect before the first table."""
     layout = [pragma for pragma in pragmas if pragma.name.lower() in LAYOUT]
     if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, layout, database)
 
 
 def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Return the declared busy timeout in seconds. It applies even before PRAGMAs are set."""
+    """Return the busy timeout in seconds that ``pragmas`` declare; use it even before the PRAGMAs are set."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
-    """Set ``pragma``; return the new value if SQLite reports it. While the file is locked, try until ``deadline``.
+    """Set ``pragma``; return the new value if SQLite reports it. While the file is locked, retry until ``deadline``.
 
-    Switching to WAL doesn't wait for ``busy_timeout`` (https://www.sqlite.org/c3ref/busy_handler.html).
+    Without retries, a switch to WAL would fail at once, because SQLite doesn't apply ``busy_timeout`` there
+    (https://www.sqlite.org/c3ref/busy_handler.html).
     """
     pause = 0.001
     while True:
@@ -190,4 +198,4 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         else:
-            return _only_value(rows)
+            return _first_value(rows)

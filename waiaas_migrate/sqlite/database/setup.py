@@ -1,6 +1,7 @@
-"""Call the application's setup function, which adds collations, functions and extensions to a connection.
+"""Call the application's setup function, which adds its collations, functions and extensions to a connection.
 
-During a run, the function is called with every connection that the run opens, including those in memory.
+Users pass the function as ``setup=``. Every connection that a call opens gets it, including connections to databases in
+memory.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _SETUP: ContextVar[Setup | None] = ContextVar("_SETUP", default=None)
 
 @contextmanager
 def using_setup(setup: Setup | None) -> Iterator[None]:
-    """Call ``setup`` with every connection opened inside the ``with`` block; None changes nothing."""
+    """Use ``setup`` for every connection opened inside the ``with`` block; None keeps the current function."""
     token = _SETUP.set(_SETUP.get() if setup is None else setup)
     try:
         yield
@@ -28,9 +29,9 @@ def using_setup(setup: Setup | None) -> Iterator[None]:
 
 
 def set_up(connection: sqlite3.Connection) -> None:
-    """Call the setup function with ``connection``; close the connection if that fails.
+    """Call the setup function with ``connection``; close the connection if the function fails.
 
-    The row factory, text factory and isolation level are restored, because this package relies on the defaults.
+    Afterwards, restore the row factory, text factory and isolation level, because this package relies on the defaults.
 
     Raises:
         UsageError: the function left a transaction open.

@@ -1,6 +1,7 @@
-"""Names of databases: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
+"""Parse what users write to name a database: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
 
-:func:`database_path` parses user input once. A :class:`~pathlib.Path` always means the file of that name.
+:func:`database_path` returns a :class:`Database`, which the rest of the package uses. A :class:`~pathlib.Path` always
+names a file, even if it looks like a URL.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ class Database:
     """A database to open.
 
     Args:
-        name: its name in messages.
-        file: its path; None if it is in memory.
-        uri: the ``file:`` URI, if one was given.
-        existed_before: the file existed before, and must not be created again if it is missing.
+        name: the name of the database in messages.
+        file: the path of the database; None for a database in memory.
+        uri: the ``file:`` URI, if the user gave one.
+        existed_before: whether the file existed before. If it is missing now, it must not be created again.
     """
 
     name: str
@@ -44,25 +45,26 @@ class Database:
     @property
     def needs_file(self) -> bool:
         """Whether SQLite opens the URI only if the file exists."""
-        asked = parse_qs(urlsplit(self.uri or "").query)
-        is_immutable = any(value != "0" for value in asked.get("immutable", []))
-        return is_immutable or not {"ro", "rw"}.isdisjoint(asked.get("mode", []))
+        parameters = parse_qs(urlsplit(self.uri or "").query)
+        is_immutable = any(value != "0" for value in parameters.get("immutable", []))
+        return is_immutable or not {"ro", "rw"}.isdisjoint(parameters.get("mode", []))
 
     @property
     def query(self) -> str:
         """The URI's parameters except ``mode``, each followed by ``&``."""
-        asked = urlsplit(self.uri or "").query.split("&")
-        return "".join(f"{one}&" for one in asked if one and unquote(one.partition("=")[0]) != "mode")
+        parameters = urlsplit(self.uri or "").query.split("&")
+        return "".join(f"{text}&" for text in parameters if text and unquote(text.partition("=")[0]) != "mode")
 
 
 def database_path(text: StrPath) -> Database:
     """Parse a path, ``:memory:``, a ``file:`` URI, or a ``sqlite:`` URL.
 
-    For URIs, see https://www.sqlite.org/uri.html. A URL has three slashes before a relative path and four
-    before an absolute one, as with yoyo and SQLAlchemy. Percent escapes are decoded in both, but not in a plain path.
+    For URIs, see https://www.sqlite.org/uri.html. As in yoyo and SQLAlchemy, a URL has three slashes before a relative
+    path, and four before an absolute path. Percent escapes are decoded in URIs and URLs, but not in plain paths.
 
     Raises:
         UsageError: the text does not name a database.
+        DatabaseFileError: the text names a folder.
     """
     name = os.fsdecode(text)
     if not name or "\0" in name:
@@ -81,17 +83,17 @@ def database_path(text: StrPath) -> Database:
 
 
 def database_text(path: StrPath) -> str:
-    """Return the text that names the same database, for messages and for other processes.
+    """Return ``path`` as text that :func:`database_path` reads as the same database.
 
     A :class:`~pathlib.Path` that looks like a URL gets ``./`` before it.
     """
     name = os.fsdecode(path)
-    is_other = not isinstance(path, str) and (name == MEMORY or name.startswith(("file:", "sqlite:")))
-    return os.path.join(os.curdir, name) if is_other else name  # noqa: PTH118 — Path would drop the dot
+    is_ambiguous = not isinstance(path, str) and (name == MEMORY or name.startswith(("file:", "sqlite:")))
+    return os.path.join(os.curdir, name) if is_ambiguous else name  # noqa: PTH118 — Path would drop the dot
 
 
 def _file_path(text: str, name: str) -> str:
-    """Return ``text`` if it can name a file; a trailing slash, which a Path would drop, names a folder."""
+    """Return ``text`` if it can name a file; reject a trailing slash, which a Path would silently drop."""
     if "\0" in text:
         raise UsageError(f"{name} contains a character that no file name can have. Correct it.")
     if text[-1:] == os.sep:

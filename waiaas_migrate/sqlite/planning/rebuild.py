@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.planning.row_values import has_conflict_clause, keeps
 from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, written_name
 from waiaas_migrate.sqlite.planning.text_steps import text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges
-from waiaas_migrate.sqlite.reading.ddl import TERMS, names_in, without_table_prefix
+from waiaas_migrate.sqlite.reading.ddl import LITERAL_WORDS, names_in, without_table_prefix
 from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import sql_name, sql_value
 
@@ -140,6 +140,6 @@ def _placeholder_value(new: Table) -> a.Assignment:
 def _as_expression(default: SqlText) -> str:
     """Return a DEFAULT as an expression. A bare name becomes a string, because it would be a column there."""
     tokens = without_comments(tokenize(default.sql))
-    if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in TERMS | {"TRUE", "FALSE"}:
+    if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in LITERAL_WORDS | {"TRUE", "FALSE"}:
         return sql_value(tokens[0].name)
     return default.sql

@@ -76,7 +76,7 @@ def plan_table(table: TableChanges) -> TablePlan:
 def _reads_updated_rows(table: TableChanges, row_updates: Sequence[a.UpdateRows]) -> bool:
     """Return whether a backfill could read rows that its own UPDATE has changed before."""
     found = table.transition.reads.get(fold(table.new.name))
-    if found is None or not found.reads_itself:
+    if found is None or not found.reads_other_rows:
         return False
     return any(table.old.column(item.column) is not None for update in row_updates for item in update.assignments)
 

@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
 ObjectT = TypeVar("ObjectT", bound=Table | VirtualTable | Index | View | Trigger)
 
@@ -53,7 +53,7 @@ class Transition:
     texts: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, Dependencies] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    strings: Strings = field(default_factory=dict)
+    strings: QuotedStrings = field(default_factory=dict)
     known: Known = field(default_factory=dict)
     stale_indexes: frozenset[str] = frozenset()
     in_order: bool = False

@@ -1,4 +1,4 @@
-"""Recognize the list of allowed values in a CHECK, such as the one that an enum expands to."""
+"""Recognize CHECKs that list the allowed values of a column, such as those that ``generate`` writes for an enum."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import Any
 
 from waiaas_migrate.schema.model import AllowedValues, SqlText
 
-#: The tree of an expression or a statement, as JSON.
+#: The parsed JSON of :attr:`SqlText.key`: the syntax tree of an expression or a statement.
 Tree = Any
 
 
 def allowed_values(expression: SqlText) -> AllowedValues | None:
-    """Return the list of values that a CHECK allows in a column; None if the CHECK is anything else.
+    """Return the values that a CHECK allows in a column; None if it isn't a list of values.
 
-    ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'`` are lists.
+    Lists are ``a IN ('x', 'y')``, ``a IS NULL OR a IN ('x', 'y')`` and ``a = 'x' OR a = 'y'``.
     """
     if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
         return None
-    terms = list(_terms(tree_of(expression)))
-    tested = [column for term in terms if (column := _is_null(term)) is not None]
-    lists = [one for term in terms if (one := _list(term)) is not None]
-    columns = {*tested, *(one.column for one in lists)}
-    if not lists or len(lists) + len(tested) < len(terms) or len(columns) > 1:
+    terms = list(_or_terms(tree_of(expression)))
+    nullable_columns = [column for term in terms if (column := _column_tested_for_null(term)) is not None]
+    lists = [listed for term in terms if (listed := _listed_values(term)) is not None]
+    columns = {*nullable_columns, *(listed.column for listed in lists)}
+    if not lists or len(lists) + len(nullable_columns) < len(terms) or len(columns) > 1:
         return None
-    values = tuple(value for one in lists for value in one.values)
-    return AllowedValues(column=lists[0].column, values=values, nullable=bool(tested))
+    values = tuple(value for listed in lists for value in listed.values)
+    return AllowedValues(column=lists[0].column, values=values, nullable=bool(nullable_columns))
 
 
 def tree_of(text: SqlText) -> Tree:
-    """Return the tree of ``text``; None if it is too deep or can't be parsed."""
+    """Return the syntax tree of ``text``; None if the tree would be too deep, or the text couldn't be parsed."""
     try:
         return json.loads(text.key)
     except (ValueError, RecursionError):
         return None
 
 
-def _terms(tree: Tree) -> Iterator[Tree]:
-    """Yield the expressions that OR joins."""
+def _or_terms(tree: Tree) -> Iterator[Tree]:
+    """Yield the expressions that OR combines; only ``tree`` itself if it is not an OR."""
     waiting = [tree]
     while waiting:
         match waiting.pop():
@@ -48,8 +48,8 @@ def _terms(tree: Tree) -> Iterator[Tree]:
                 yield term
 
 
-def _list(tree: Tree) -> AllowedValues | None:
-    """Return the values that an IN or an equality allows; None if it is anything else."""
+def _listed_values(tree: Tree) -> AllowedValues | None:
+    """Return the column and the values of an IN list or an equality; None for any other expression."""
     match tree:
         case {
             "type": "InExpr",
@@ -62,13 +62,14 @@ def _list(tree: Tree) -> AllowedValues | None:
             tested, values = left, [literal_value(right)]
         case _:
             return None
-    column, known = _column(tested), tuple(value for value in values if value is not None)
-    if column is None or not values or len(known) < len(values):
+    column, literals = _column_name(tested), tuple(value for value in values if value is not None)
+    if column is None or not values or len(literals) < len(values):
         return None
-    return AllowedValues(column=column, values=known)
+    return AllowedValues(column=column, values=literals)
 
 
-def _column(tree: Tree) -> str | None:
+def _column_name(tree: Tree) -> str | None:
+    """Return the name of a column without a table before it; None for any other expression."""
     match tree:
         case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
             return column
@@ -76,17 +77,17 @@ def _column(tree: Tree) -> str | None:
             return None
 
 
-def _is_null(tree: Tree) -> str | None:
-    """Return the column that is compared with NULL; None if the expression says anything else."""
+def _column_tested_for_null(tree: Tree) -> str | None:
+    """Return the column in ``column IS NULL``; None for any other expression."""
     match tree:
         case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
-            return _column(left)
+            return _column_name(left)
         case _:
             return None
 
 
 def literal_value(tree: Tree) -> str | int | None:
-    """Return the value of a string or a decimal integer; None for anything else."""
+    """Return the value of a string or of a decimal integer, perhaps with a minus; None for any other expression."""
     match tree:
         case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:
             value = literal_value(operand)

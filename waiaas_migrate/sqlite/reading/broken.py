@@ -1,7 +1,7 @@
-"""Find views, triggers and virtual tables that don't work, with SQLite's error for each.
+"""Find views, triggers and virtual tables that don't work, and SQLite's error for each.
 
-ALTER TABLE … RENAME also fails if any view, trigger or index does not compile, and names the first one
-(https://www.sqlite.org/lang_altertable.html#compatibility_note).
+A broken object also affects other statements: ALTER TABLE … RENAME fails if any view, trigger or index of the database
+doesn't compile (https://www.sqlite.org/lang_altertable.html#compatibility_note).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenObject:
-    """An object that doesn't work.
+    """A view, virtual table or trigger that doesn't work.
 
-    ``fails``: using the object is an error. If False, the object is a trigger that never fires for one of its columns.
+    ``fails``: every use of the object is an error. False for a trigger that only never fires for one of its columns.
     """
 
     kind: str
@@ -39,11 +39,14 @@ def broken_objects(
 ) -> tuple[BrokenObject, ...]:
     """Return the views, virtual tables and triggers of ``database`` that don't work.
 
-    ``schema`` is the schema of the database. ``names`` are the folded names of the objects to look at; None for all.
+    Args:
+        database: a database in memory.
+        schema: the schema of ``database``.
+        names: the folded names of the objects to try; None for all.
     """
     queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
     for virtual in schema.virtual_tables:
-        # Its module looks for other tables only when this one is read.
+        # The module looks for the tables that it needs only when the virtual table is read.
         queries["virtual table", virtual.name] = f"SELECT 1 FROM {quote_name(virtual.name)} LIMIT 1"
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
     broken = [
@@ -66,9 +69,9 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
 def _broken_triggers(
     database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]
 ) -> Iterator[BrokenObject]:
-    """Compile each trigger without the others, so that each error belongs to its own trigger.
+    """Compile a statement that fires each trigger, since CREATE TRIGGER doesn't check the names in the trigger's body.
 
-    CREATE TRIGGER doesn't check the names in the trigger's statements; compiling a statement that fires it does.
+    Only one trigger exists at a time, so that each error belongs to one trigger.
     """
     tables = schema.by_name()
     with closing(copy_database(database)) as scratch:
@@ -77,15 +80,15 @@ def _broken_triggers(
         for trigger in triggers:
             columns = _columns(scratch, trigger.table)
             if not columns:
-                continue  # the trigger is on a view that doesn't work either
+                continue  # the trigger is on a view that doesn't work
             table = tables.get(fold(trigger.table))
             if table is not None and not table.without_rowid:
                 columns = dict.fromkeys(ROWID_NAMES, True) | columns
-            yield from _faults(scratch, trigger, columns)
+            yield from _check_trigger(scratch, trigger, columns)
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Return the columns of a table or view by folded name; True if UPDATE may set the column."""
+    """Return the folded columns of a table or view, each with whether UPDATE may set it."""
     query = "SELECT name, hidden FROM pragma_table_xinfo(?)"
     try:
         return {fold(name): hidden == 0 for name, hidden in database.execute(query, (table,))}
@@ -93,13 +96,16 @@ def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
         return {}
 
 
-def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]) -> Iterator[BrokenObject]:
+def _check_trigger(
+    scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]
+) -> Iterator[BrokenObject]:
+    """Yield what is wrong with ``trigger``, which doesn't exist in ``scratch`` yet."""
     for column in trigger.columns:
         if not columns.get(fold(column)):
-            why = "is generated" if fold(column) in columns else "does not exist"
-            text = f"it never fires for UPDATE OF {column}, since {trigger.table}.{column} {why}"
+            reason = "is generated" if fold(column) in columns else "does not exist"
+            text = f"it never fires for UPDATE OF {column}, since {trigger.table}.{column} {reason}"
             yield BrokenObject(kind="trigger", name=trigger.name, error=text, fails=False)
-    statement = _firing(trigger, [name for name, can_be_set in columns.items() if can_be_set])
+    statement = _firing_statement(trigger, [name for name, may_be_set in columns.items() if may_be_set])
     if statement is None:
         return
     execute(scratch, trigger.statement.sql)
@@ -110,8 +116,8 @@ def _faults(scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str,
         yield BrokenObject(kind="trigger", name=trigger.name, error=text)
 
 
-def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
-    """Return a statement that fires ``trigger``, given the columns that UPDATE may set; None if no statement does."""
+def _firing_statement(trigger: Trigger, settable: Collection[str]) -> str | None:
+    """Return a statement that fires ``trigger``; None if UPDATE may set none of the trigger's columns."""
     table = quote_name(trigger.table)
     match trigger.event:
         case "INSERT":
@@ -119,14 +125,14 @@ def _firing(trigger: Trigger, columns: Collection[str]) -> str | None:
         case "DELETE":
             return f"DELETE FROM {table}"
         case _:
-            listed = {fold(column) for column in trigger.columns} or columns
-            column = next((name for name in columns if name in listed), None)
+            watched = {fold(column) for column in trigger.columns} or settable
+            column = next((name for name in settable if name in watched), None)
             return None if column is None else f"UPDATE {table} SET {quote_name(column)} = NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Culprit:
-    """An object at which ALTER TABLE fails, its CREATE statement, and SQLite's error."""
+    """An object that makes ALTER TABLE fail, its CREATE statement, and SQLite's error."""
 
     kind: str
     name: str
@@ -135,19 +141,19 @@ class Culprit:
 
 
 def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> Culprit | None:
-    """Return the object at which ALTER TABLE failed, according to ``error``."""
+    """Return the object that made ALTER TABLE fail with ``error``; None if another cause did."""
     for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL"):
-        # Compare whole names, because a name may contain text that looks like the rest of the message.
+        # Compare whole names, because a name may contain text that looks like the next part of the message.
         if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
             return Culprit(kind=kind, name=name, sql=sql, error=str(error))
     return None
 
 
 def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Culprit]:
-    """Run ``rename`` until it succeeds; each time, drop and yield the object at which it failed.
+    """Run the statement ``rename`` until it succeeds; drop and yield each object that makes it fail.
 
     Raises:
-        sqlite3.OperationalError: it failed for another reason.
+        sqlite3.OperationalError: the statement failed for another reason.
     """
     execute(connection, "CREATE TABLE _waiaas_probe (a)")
     while True:
@@ -164,7 +170,7 @@ def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Cu
 
 
 def names_that_block_renames(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the folded names of the views and triggers at which every ALTER TABLE … RENAME fails."""
+    """Return the folded names of the views and triggers that make every ALTER TABLE … RENAME fail."""
     connection.execute("SAVEPOINT probe")
     try:
         return frozenset(fold(culprit.name) for culprit in dropped_culprits(connection, RENAME_TABLE))

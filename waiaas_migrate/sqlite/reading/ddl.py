@@ -1,8 +1,8 @@
-"""Read CREATE statements and expressions into the model, with SQLite's own grammar.
+"""Read expressions and CREATE statements, except CREATE TABLE, into the model.
 
-Only ``sqlite_master`` has CHECKs, collations, conflict clauses, generated expressions, constraint names and
-deferrability: no PRAGMA reports them (https://www.sqlite.org/schematab.html). For CREATE TABLE, see
-:mod:`waiaas_migrate.sqlite.reading.ddl_table`.
+The statements come from schema.yaml or from a database's ``sqlite_master``. Only the text there shows CHECKs,
+collations, conflict clauses, generated expressions, constraint names and deferrability, which no PRAGMA reports
+(https://www.sqlite.org/schematab.html). :mod:`waiaas_migrate.sqlite.reading.ddl_table` reads CREATE TABLE.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
 from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
-#: Words that are literals to SQLite's grammar, not names.
-TERMS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+#: Words that SQLite's grammar reads as literals, not as names.
+LITERAL_WORDS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 
 
-def known_names(names: Iterable[str]) -> frozenset[str]:
-    """Return the names that a word in double quotes can refer to inside an expression over ``names``."""
+def names_in_scope(names: Iterable[str]) -> frozenset[str]:
+    """Return the folded names that a word in double quotes can refer to, if ``names`` are tables and columns."""
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
 def read_expression(sql: str, columns: Iterable[str] = (), owner: str = "") -> SqlText:
-    """Read an expression that a user wrote over ``columns`` of the table ``owner`` (see :func:`read_index`).
+    """Read an expression from schema.yaml, over ``columns`` of the table ``owner``.
+
+    ``owner.column`` means the same as ``column``.
 
     Raises:
-        SqlError: it is not exactly one expression.
+        SqlError: ``sql`` is not exactly one expression.
     """
     # The meaning of a word in double quotes depends on whether a column has that name.
-    names = known_names(columns) if '"' in sql else frozenset[str]()
-    is_named = '"' in owner or fold(owner) in fold(sql)
-    return _expression(sql, names, owner if is_named else "")
+    names = names_in_scope(columns) if '"' in sql else frozenset[str]()
+    may_name_owner = '"' in owner or fold(owner) in fold(sql)
+    return _expression(sql, names, owner if may_name_owner else "")
 
 
 @lru_cache(maxsize=8192)
@@ -51,14 +53,19 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
 
 
 def read_stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
-    """Read an expression in a statement that SQLite has accepted; keep it as written if it doesn't parse here.
+    """Read an expression in a CREATE statement that SQLite has accepted.
 
-    ``owner`` is the table that the expression belongs to. ``owner.column`` means the same as ``column``.
+    If syntaqlite rejects the expression, compare it by its words instead of its meaning.
+
+    Args:
+        tokens: the tokens of the expression.
+        names: the names in scope (:func:`names_in_scope`).
+        owner: the table that the expression belongs to. ``owner.column`` means the same as ``column``.
     """
     try:
         return _sql_text(tokens, names, owner)
     except SqlError:
-        return SqlText(sql=spell(tokens), key=_as_written(_without_owner(tokens, owner)))
+        return SqlText(sql=spell(tokens), key=_words_key(_without_owner(tokens, owner)))
 
 
 def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> SqlText:
@@ -67,7 +74,7 @@ def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> Sql
 
 
 def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
-    """Return the tokens of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    """Replace ``owner.column`` by ``column`` in the tokens of an expression, and drop comments."""
     tokens = without_comments(tokens)
     found, at = list[Token](), 0
     while at < len(tokens):
@@ -82,18 +89,19 @@ def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
 
 
 def without_table_prefix(sql: str, owner: str) -> str:
-    """Return the text of an expression over the columns of ``owner``, with ``owner.column`` as ``column``."""
+    """Replace ``owner.column`` by ``column`` in an expression; return ``sql`` unchanged if there is none."""
     tokens = without_comments(tokenize(sql))
-    bare = _without_owner(tokens, owner)
-    return sql if len(bare) == len(tokens) else spell(bare)
+    shortened = _without_owner(tokens, owner)
+    return sql if len(shortened) == len(tokens) else spell(shortened)
 
 
-def _as_written(tokens: Sequence[Token]) -> str:
+def _words_key(tokens: Sequence[Token]) -> str:
+    """Return a key by which texts are equal if they differ only in spacing, comments and the case of words."""
     return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in without_comments(tokens))
 
 
 def read_index(sql: str, columns: Iterable[str]) -> Index:
-    """Read a CREATE INDEX that SQLite has accepted, on a table with ``columns``."""
+    """Read a CREATE INDEX that SQLite has accepted; ``columns`` are the columns of its table."""
     reader = TokenReader(without_comments(tokenize(sql)))
     reader.expect("CREATE")
     unique = reader.accept("UNIQUE")
@@ -101,25 +109,32 @@ def read_index(sql: str, columns: Iterable[str]) -> Index:
     name = _object_name(reader)
     reader.expect("ON")
     known = {fold(column): column for column in columns}
-    names = known_names([*known, reader.read_name()])
+    names = names_in_scope([*known, reader.read_name()])
     parts = tuple(read_index_part(part, known, names) for part in split_commas(reader.read_parentheses()))
     where = read_stored_expression(reader.read_rest(), names) if reader.accept("WHERE") else None
     return Index(name=name, parts=parts, unique=unique, where=where)
 
 
 def read_index_term(sql: str, columns: Iterable[str]) -> IndexPart:
-    """Read one term of an index that a user wrote, as :func:`read_index` would read it back."""
+    """Read a term of an index from schema.yaml, as :func:`read_index` reads it from a database."""
     known = {fold(column): column for column in columns}
-    return read_index_part(without_comments(tokenize(sql)), known, known_names(known))
+    return read_index_part(without_comments(tokenize(sql)), known, names_in_scope(known))
 
 
 def read_index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
-    """Read one term of an index: a column if it names one, else an expression."""
+    """Read a term of an index: a column or an expression.
+
+    Args:
+        tokens: the tokens of the term.
+        columns: the columns of the table, by folded name.
+        names: the names in scope (:func:`names_in_scope`).
+    """
     order = tokens[-1].word if len(tokens) > 1 else ""
     descending, ascending = order == "DESC", order == "ASC"
     if descending or ascending:
         tokens = tokens[:-1]
     bare, collation = _without_collation(tokens)
+    # Remove parentheses around the whole term, as in ((a) COLLATE NOCASE).
     while bare[0].word == "(" and 0 < len(inside := TokenReader(bare).read_parentheses()) == len(bare) - 2:
         bare, inner = _without_collation(inside)
         collation = collation or inner
@@ -138,8 +153,10 @@ def _without_collation(tokens: Sequence[Token]) -> tuple[Sequence[Token], str | 
 def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
     """Read a view from its CREATE VIEW, or from only its SELECT.
 
+    ``names`` are the names that the view can refer to; without them, words in double quotes are read as names.
+
     Raises:
-        SqlError: it is neither, or creates a view of another name.
+        SqlError: ``sql`` is neither, or creates a view of another name.
     """
     tokens = tokenize(sql)
     if without_comments(tokens)[:1] and without_comments(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
@@ -150,7 +167,7 @@ def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
 
 
 def select_of(sql: str) -> str | None:
-    """Return the SELECT of a CREATE VIEW; None if it has anything else besides its name, such as a list of columns."""
+    """Return the SELECT of a CREATE VIEW; None if the view has a list of columns or is not in its simplest form."""
     tokens = tokenize(sql)
     reader = TokenReader(tokens)
     if not reader.accept("CREATE", "VIEW"):
@@ -162,10 +179,10 @@ def select_of(sql: str) -> str | None:
 
 
 def read_trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
-    """Read a trigger from its CREATE TRIGGER.
+    """Read a trigger from its CREATE TRIGGER; for ``names``, see :func:`read_view`.
 
     Raises:
-        SqlError: it is not one, or has another name.
+        SqlError: ``sql`` is not a CREATE TRIGGER, or creates a trigger of another name.
     """
     tokens = tokenize(sql)
     reader = TokenReader(without_comments(tokens))
@@ -181,10 +198,10 @@ def read_trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
 
 
 def read_virtual_table(name: str, sql: str) -> VirtualTable:
-    """Read a virtual table from its CREATE VIRTUAL TABLE; its module may be missing.
+    """Read a virtual table from its CREATE VIRTUAL TABLE; its module need not be loaded.
 
     Raises:
-        SqlError: it is not one, or has another name.
+        SqlError: ``sql`` is not a CREATE VIRTUAL TABLE, or creates a table of another name.
     """
     reader = TokenReader(without_comments(tokenize(sql)))
     reader.expect("CREATE", "VIRTUAL", "TABLE")
@@ -192,24 +209,24 @@ def read_virtual_table(name: str, sql: str) -> VirtualTable:
     reader.expect("USING")
     module = reader.read_name()
     arguments = reader.read_parentheses() if reader.peek() == "(" else ()
-    key = f"{fold(name)} {fold(module)} {_as_written(arguments)}"
+    key = f"{fold(name)} {fold(module)} {_words_key(arguments)}"
     statement = SqlText(sql=sql.strip().rstrip(";").rstrip(), key=key)
     return VirtualTable(name=name, module=module, statement=statement, holds_data=holds_rows(sql))
 
 
 class OtherNameError(SqlError):
-    """A statement creates an object of another name than expected; ``found`` is that name."""
+    """A statement creates an object named ``found``, not ``name``."""
 
     def __init__(self, found: str, name: str) -> None:
         self.found = found
         super().__init__(f"the statement creates {found!r}, not {name!r}")
 
 
-def _expect_create(reader: TokenReader, what: str, name: str) -> None:
+def _expect_create(reader: TokenReader, kind: str, name: str) -> None:
     reader.expect("CREATE")
     if reader.peek() in ("TEMP", "TEMPORARY"):
-        raise SqlError(f"a temporary {what.lower()} belongs to one connection, not to the schema")
-    reader.expect(what)
+        raise SqlError(f"a temporary {kind.lower()} belongs to one connection, not to the schema")
+    reader.expect(kind)
     _expect_name(reader, name)
 
 
@@ -220,7 +237,7 @@ def _expect_name(reader: TokenReader, name: str) -> None:
 
 
 def _object_name(reader: TokenReader) -> str:
-    """Read the name of an object, with or without its database before it."""
+    """Read ``IF NOT EXISTS`` if it comes next, and a name; skip the name of a database before it."""
     reader.accept("IF", "NOT", "EXISTS")
     name = reader.read_name()
     return reader.read_name() if reader.accept(".") else name
@@ -229,50 +246,52 @@ def _object_name(reader: TokenReader) -> str:
 def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
     while tokens and (tokens[-1].word == ";" or tokens[-1].kind is Kind.COMMENT):
         tokens = tokens[:-1]
-    key = meaning(tokens, statement=True, names=known_names(names) if names else frozenset())
+    key = meaning(tokens, statement=True, names=names_in_scope(names) if names else frozenset())
     return SqlText(sql=spell_statement(tokens), key=key)
 
 
 def read_default(sql: str) -> SqlText:
-    """Read a DEFAULT that a user wrote; read a literal or a name as SQLite does without parentheses.
+    """Read a DEFAULT from schema.yaml. A name without parentheses is a string, as in SQLite.
 
     Raises:
-        SqlError: it is not exactly one expression.
+        SqlError: ``sql`` is not exactly one expression.
     """
     found = read_expression(sql)
-    return replace(found, key=read_bare_default(without_comments(tokenize(sql))).key) if is_bare(sql) else found
+    if not may_omit_parentheses(sql):
+        return found
+    return replace(found, key=read_bare_default(without_comments(tokenize(sql))).key)
 
 
 def read_bare_default(tokens: Sequence[Token]) -> SqlText:
     """Read a DEFAULT without parentheses: a literal or a name, perhaps with a sign."""
     found, token = read_stored_expression(tokens, frozenset()), tokens[-1]
-    if not token.is_name or token.word in {*TERMS, "TRUE", "FALSE"}:
+    if not token.is_name or token.word in {*LITERAL_WORDS, "TRUE", "FALSE"}:
         return found
-    # Here, a bare word or a word in double quotes can't be a column. It is a string, and its case matters.
-    meant = Token(Kind.STRING, quote_literal(token.name))
-    return replace(found, key=read_stored_expression([meant], frozenset()).key)
+    # A DEFAULT can't name a column. SQLite reads the name as a string, so its case matters.
+    string = Token(Kind.STRING, quote_literal(token.name))
+    return replace(found, key=read_stored_expression([string], frozenset()).key)
 
 
-def is_bare(sql: str) -> bool:
-    """Return whether a DEFAULT can be written without parentheses: it is a literal or a name, perhaps with a sign.
+def may_omit_parentheses(sql: str) -> bool:
+    """Return whether a DEFAULT is a literal or a name, which needs no parentheses.
 
-    See https://www.sqlite.org/lang_createtable.html#the_default_clause.
+    A number may have a sign. See https://www.sqlite.org/lang_createtable.html#the_default_clause.
     """
     tokens = without_comments(tokenize(sql))
     if len(tokens) == 2 and tokens[0].word in ("+", "-"):
         # TRUE and FALSE are names to SQLite's grammar, and a name can't have a sign.
-        return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in TERMS
+        return tokens[1].kind in (Kind.VALUE, Kind.STRING) or tokens[1].word in LITERAL_WORDS
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 
 def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
-    """Return whether existing rows read the DEFAULT of a new column exactly as an INSERT stores it.
+    """Return whether ADD COLUMN accepts a DEFAULT, and existing rows get the value that an INSERT would store.
 
-    ADD COLUMN refuses expressions, CURRENT_TIMESTAMP and the like. Existing rows read other defaults from the table's
-    text, and SQLite doesn't always convert these: TRUE stays a number in a TEXT column, 1e3 keeps its spelling, and 1.0
-    is an integer in a column without affinity.
+    ADD COLUMN rejects expressions, CURRENT_TIMESTAMP and the like. Existing rows read any other DEFAULT from the
+    table's text, and SQLite doesn't always convert it to the column's affinity ``kind``: TRUE stays a number in a TEXT
+    column, 1e3 keeps its spelling, and 1.0 is an integer in a column without affinity.
     """
-    if not is_bare(sql):
+    if not may_omit_parentheses(sql):
         return False
     token = without_comments(tokenize(sql))[-1]
     if token.word in ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"):
@@ -284,7 +303,7 @@ def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
 
 
 def has_carriage_return(sql: str) -> bool:
-    """Return whether a string or quoted name in ``sql`` has a carriage return; between words it has no meaning."""
+    """Return whether a string or quoted name in ``sql`` contains a carriage return."""
     if "\r" not in sql:
         return False
     try:
@@ -294,5 +313,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """Return the folded words, names and strings of ``sql``, which include every column that it names."""
+    """Return the folded words, names and strings in ``sql``, among them every column that ``sql`` may name."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

@@ -1,4 +1,4 @@
-"""Find the external content of a full-text table: the table or view whose rows it indexes.
+"""Find the external content of a full-text table: another table or view, whose rows the full-text table indexes.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
@@ -15,9 +15,12 @@ from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA, module_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalContent:
-    """A table or view, its column of row numbers, and the indexed columns; all folded.
+    """The external content of a full-text table; all names are folded.
 
-    An FTS4 table that names no columns indexes all columns.
+    Args:
+        table: the table or view with the content.
+        rowid: the column of ``table`` that identifies a row.
+        columns: the indexed columns; none if an FTS4 table doesn't name them, and so indexes all.
     """
 
     table: str
@@ -26,7 +29,7 @@ class ExternalContent:
 
 
 def external_content(sql: str) -> ExternalContent | None:
-    """Return the external content of a virtual table; None for any other table."""
+    """Return the external content that a CREATE VIRTUAL TABLE declares; None without external content."""
     if module_of(sql) not in ("fts4", "fts5"):
         return None
     arguments = _arguments(sql)
@@ -40,7 +43,7 @@ def external_content(sql: str) -> ExternalContent | None:
 
 
 def _arguments(sql: str) -> Sequence[Sequence[str]]:
-    """Return the folded words of each argument of a virtual table's module."""
+    """Return the arguments of a virtual table's module, each as folded words and symbols."""
     found: list[list[str]] = [[]]
     depth = 0
     for word in significant_tokens(sql):
@@ -53,5 +56,5 @@ def _arguments(sql: str) -> Sequence[Sequence[str]]:
 
 
 def holds_rows(sql: str) -> bool:
-    """Return whether a virtual table stores its own rows, not rows of another table or of its module."""
+    """Return whether a virtual table stores rows itself, instead of reading them from another table or elsewhere."""
     return module_of(sql) not in WITHOUT_DATA and external_content(sql) is None

@@ -1,13 +1,13 @@
-"""SQLite's own tokenizer and parser, from the syntaqlite package. Only this module imports it.
+"""Split SQL into tokens and compute its meaning, with SQLite's own grammar from the syntaqlite package.
 
-Tokens keep the author's text; trees keep the meaning. A parsed tree has no positions in the text, so ``ddl.py`` reads
-the structure of CREATE statements from tokens, and trees only show whether two expressions mean the same.
+Only this module imports syntaqlite. Its tokens keep the author's text; its trees keep only the meaning, without
+positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show whether two expressions
+or statements mean the same.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -17,19 +17,20 @@ from typing import Any, NamedTuple
 import syntaqlite
 
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.quoting import is_reserved, unquote
+from waiaas_migrate.sqlite.quoting import quote_name, unquote
 
-#: The parser is recursive without a limit: a tree much deeper than SQLite allows (SQLITE_MAX_EXPR_DEPTH is 1000,
-#: https://www.sqlite.org/limits.html#max_expr_depth) crashes the process. This limit is lower, because Python's JSON
-#: reader is recursive too, and the caller may already be deep in calls.
-_DEEPEST_TREE = 400
-#: The levels of a tree that a parenthesis may add: a subquery, its columns, their list, a column …
+#: The depth of the deepest tree that is parsed. The parser is recursive without a limit: a tree much deeper than
+#: SQLite allows (1000 levels, https://www.sqlite.org/limits.html#max_expr_depth) crashes the process. This limit is
+#: lower, because Python's JSON reader is recursive too, and the caller may already be deep in calls.
+_MAX_DEPTH = 400
+#: The most levels that a parenthesis adds to a tree: a subquery, its columns, their list, a column …
 _LEVELS_OF_PARENTHESIS = 6
+#: The most levels that a CASE adds to a tree.
 _LEVELS_OF_CASE = 3
 
 
 class SqlError(ValueError):
-    """SQLite's grammar does not accept the text; the message says why."""
+    """SQLite's grammar rejects a text; the message says why."""
 
 
 class Kind(Enum):
@@ -44,10 +45,14 @@ class Kind(Enum):
 
 
 class Token(NamedTuple):
-    """A token of a statement.
+    """A word, name, literal, symbol or comment of a statement.
 
-    ``start`` is its position, and ``before`` the white space before it. ``spaced``: white space or a comment comes
-    before it.
+    Args:
+        kind: the kind of the token.
+        text: the token as the author wrote it.
+        spaced: whether white space or a comment comes before the token.
+        before: the white space before the token.
+        start: the position of the token's first character in the statement.
     """
 
     kind: Kind
@@ -65,21 +70,21 @@ class Token(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name that this token spells, without its quotes."""
+        """The text of this token without quotes."""
         return unquote(self.text)
 
     @property
     def is_name(self) -> bool:
-        """Whether this may be a name: a word, or a name in quotes."""
+        """Whether this token may be a name: a word, or a name in quotes."""
         return self.kind in (Kind.WORD, Kind.NAME)
 
     @property
     def end(self) -> int:
-        """The position after its last character."""
+        """The position after this token's last character in the statement."""
         return self.start + len(self.text)
 
 
-#: The parser can't be used by several threads at once.
+#: Threads take turns with the parser, which only one thread at a time may use.
 _PARSER_LOCK = threading.Lock()
 
 
@@ -100,10 +105,10 @@ def _raw_tokens(sql: str) -> list[dict[str, Any]]:
 
 
 def tokenize(sql: str) -> tuple[Token, ...]:
-    """Return the tokens of ``sql``, with its comments but without white space.
+    """Return the tokens of ``sql``, including comments. Each token records the white space before it.
 
     Raises:
-        SqlError: some text is not a token, such as an unterminated string.
+        SqlError: a part of ``sql`` is not a token, such as an unterminated string.
     """
     found: list[Token] = []
     position, before, after_comment = 0, "", False
@@ -121,7 +126,7 @@ def tokenize(sql: str) -> tuple[Token, ...]:
     return tuple(found)
 
 
-#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL have no category.
+#: The kinds of tokens by syntaqlite's categories. COLUMN, ISNULL and NOTNULL are words in none of these categories.
 _KINDS = {
     "comment": Kind.COMMENT,
     "string": Kind.STRING,
@@ -144,36 +149,40 @@ def without_comments(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
-    """Return the meaning of an expression or a statement as text: equal text, equal meaning.
+    """Return the meaning of an expression or a statement as canonical text: equal texts mean the same.
 
-    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't count. ``names`` are
-    the folded names that a name in double quotes can refer to. Any other name in double quotes may be a string, so it
-    keeps its case (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't change the result.
+
+    Args:
+        tokens: the tokens of the expression or statement.
+        statement: whether ``tokens`` are a statement.
+        names: the folded names that a word in double quotes can refer to. Any other word in double quotes may be a
+            string, so its case matters
+            (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
     Raises:
-        SqlError: it is not an expression, or not a single statement.
+        SqlError: ``tokens`` are not one expression, or not one statement.
     """
-    plain = " ".join(_plain(token, names) for token in tokens if token.kind is not Kind.COMMENT)
-    return _meaning(plain, statement)
+    normalized = " ".join(_normalized(token, names) for token in without_comments(tokens))
+    return _meaning(normalized, statement)
 
 
-def _plain(token: Token, names: frozenset[str]) -> str:
+def _normalized(token: Token, names: frozenset[str]) -> str:
+    """Return a token as text for the parser; equal names give equal text, however they are quoted."""
     if token.kind is not Kind.NAME:
         return token.text
     if token.text == '""':
-        return "''"  # nothing has the empty name
+        return "''"  # no column has an empty name, so this is a string
     folded = fold(token.name)
     if token.text[0] == '"' and names and folded not in names and folded != token.name:
         return f'"string {token.name.encode().hex()}"'
-    if not is_reserved(folded) and re.fullmatch(r"[a-z_][a-z0-9_]*", folded):
-        return folded
-    return '"' + folded.replace('"', '""') + '"'
+    return quote_name(folded)
 
 
 @lru_cache(maxsize=8192)
-def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001  positional, so that one call has one key in the cache
+def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001 — positional, so that equal calls share a cache entry
     tokens = _raw_tokens(sql)
-    if _depth(tokens) > _DEEPEST_TREE:
+    if _max_depth(tokens) > _MAX_DEPTH:
         texts = [raw["text"] for raw in tokens if raw["category"] != "other"]
         return " ".join(text if text[:1] in "'\"" else fold(text) for text in texts)
     try:
@@ -186,14 +195,16 @@ def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001  positional, so 
     return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
 
 
-#: Categories that never make a tree deeper. White space is in the category "other", as are ISNULL and NOTNULL.
+#: syntaqlite's categories of tokens that don't make a tree deeper. The category "other" has white space, but also
+#: ISNULL and NOTNULL, which are operators.
 _LEAVES = frozenset({"identifier", "number", "string", "comment", "punctuation", "parameter", "function", "type"})
-#: After these words, a comma makes the tree deeper as an operator does.
+#: Words after which each comma makes the tree one level deeper, as an operator does.
 _DEEPENS_COMMAS = frozenset({"FROM", "UNION", "INTERSECT", "EXCEPT"})
 
 
-def _depth(tokens: Sequence[dict[str, Any]]) -> int:
+def _max_depth(tokens: Sequence[dict[str, Any]]) -> int:
     """Return an upper bound for the depth of the tree of ``tokens``."""
+    # For each open parenthesis: the level at which its content starts, and whether commas deepen the tree there.
     bases, level, deepest, joins = [0], 0, 0, [False]
     for raw in tokens:
         word = raw["text"].upper()
@@ -215,10 +226,10 @@ def _depth(tokens: Sequence[dict[str, Any]]) -> int:
 
 
 def _only_expression(tree: dict[str, Any]) -> object:
-    """Return the expression of ``SELECT (expression)``."""
+    """Return the expression in the tree of ``SELECT (expression)``; reject any other SELECT."""
     columns = (tree.get("columns") or {}).get("children") or []
-    rest = [key for key, value in tree.items() if value and key not in ("type", "columns")]
-    if tree.get("type") != "SelectStmt" or rest or len(columns) != 1 or columns[0]["alias"] is not None:
+    other_clauses = [key for key, value in tree.items() if value and key not in ("type", "columns")]
+    if tree.get("type") != "SelectStmt" or other_clauses or len(columns) != 1 or columns[0]["alias"] is not None:
         raise SqlError("it is not one expression")
     inner = columns[0]["expr"]
     if inner.get("type") == "RowValue":
@@ -226,25 +237,25 @@ def _only_expression(tree: dict[str, Any]) -> object:
     return inner
 
 
+#: The keys of tree nodes whose values are names.
 _NAMES = frozenset(
     {"column", "table", "schema", "func_name", "collation", "collation_name", "table_name", "index_name", "name"}
     | {"view_name", "trigger_name", "module_name", "ref_table", "window_name", "base_window_name", "cte_name"}
     | {"ref_window_name", "over_name", "target_name", "match_name"}
 )
+#: The keys of tree nodes that record only how the author wrote something.
 _SPELLING = frozenset({"bare_source", "default_has_parens", "if_not_exists"})
 
 
 class _Text(str):
-    """A finished piece of the JSON text."""
+    """A piece of JSON text that is ready for output."""
 
     __slots__ = ()
 
 
 def _canonical_text(tree: object) -> str:
-    """Return ``tree`` as JSON, without redundant parentheses and with folded names and keywords.
-
-    It uses its own stack instead of recursion, because the caller may already be deep in calls.
-    """
+    """Return ``tree`` as JSON, without redundant parentheses and with folded names and keywords."""
+    # Use a stack instead of recursion, because the caller may already be deep in calls.
     pieces: list[str] = []
     stack: list[object] = [tree]
     while stack:
@@ -270,7 +281,7 @@ def _joined(opening: str, parts: Iterable[tuple[object, ...]], closing: str) -> 
 
 
 def _without_spelling(node: dict[str, Any], key: str) -> object:
-    """Return a value of a node without the case and quotes of names."""
+    """Return the value of ``key`` in a tree node, with names folded and without quotes."""
     value = node[key]
     if not isinstance(value, str):
         return value

@@ -1,8 +1,8 @@
-"""Read the schema of a database into the model.
+"""Read the schema of a database into the model: :func:`introspect`.
 
-The text in ``sqlite_master`` is read with SQLite's own grammar, and then compared with ``PRAGMA table_xinfo`` of each
-table. If the two differ, reading fails and names the table. Only the catalog is read, so the connection needs none of
-the collations, functions and modules that the schema uses.
+The CREATE statements in ``sqlite_master`` are parsed with SQLite's own grammar. Then the columns of each table are
+compared with ``PRAGMA table_xinfo``; a difference is an error that names the table. Only the catalog is read, so the
+connection needs none of the collations, functions and modules that the schema uses.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.reading import ddl, ddl_table
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-from waiaas_migrate.sqlite.reading.quoted_strings import Strings, in_single_quotes
-from waiaas_migrate.sqlite.reading.virtual_tables import module_of, shadow_names, undecided
+from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings, requote_strings
+from waiaas_migrate.sqlite.reading.virtual_tables import module_of, possible_shadow_tables, shadow_names
 
-#: The table (without its indexes) or index of each CREATE statement that was read before.
+#: Tables (without their indexes) and indexes that were read before, by CREATE statement.
 Known = Mapping[str, Table | Index]
 
 _Object = TypeVar("_Object")
@@ -37,12 +37,13 @@ _read_index = lru_cache(maxsize=16384)(ddl.read_index)
 def introspect(
     connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
 ) -> Schema:
-    """Return the schema of the database that ``connection`` is open on, in the order of its catalog.
+    """Return the schema of a database, in the order of its catalog.
 
     Args:
-        connection: the database.
-        known: the tables and indexes of CREATE statements that were read before.
-        other_tools: their tables are left out; None reads everything, as in a database built in memory.
+        connection: a connection to the database.
+        known: tables and indexes that were read before, which need not be parsed again.
+        other_tools: decides which tables belong to other tools and are left out. None leaves out nothing, as for a
+            database built in memory.
 
     Raises:
         UnsupportedError: an object can't be read exactly; the message names it.
@@ -53,17 +54,17 @@ def introspect(
 
 def introspect_with_strings(
     connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
-) -> tuple[Schema, Strings]:
-    """Return the schema, and its strings in double quotes; for the arguments, see :func:`introspect`."""
+) -> tuple[Schema, QuotedStrings]:
+    """Return the schema of a database, and the strings that it has in double quotes; see :func:`introspect`."""
     rows = read_catalog(connection) if other_tools is None else read_project_catalog(connection, other_tools)
     schema = _read(connection, rows, known or {})
-    plain, strings = in_single_quotes(rows, schema)
-    return (schema if plain == rows else _read(connection, plain, known or {})), strings
+    requoted, strings = requote_strings(rows, schema)
+    return (schema if requoted == rows else _read(connection, requoted, known or {})), strings
 
 
 def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Known) -> Schema:
-    """Return the schema in ``rows``, compared with what SQLite reports."""
-    virtual = tuple(_exactly(row, ddl.read_virtual_table, row.name, row.sql) for row in rows if row.is_virtual)
+    """Parse ``rows`` into a schema; verify its columns on ``connection``."""
+    virtual = tuple(_parse(row, ddl.read_virtual_table, row.name, row.sql) for row in rows if row.is_virtual)
     shadows = shadow_names(connection, rows)
     indexes: dict[str, list[CatalogRow]] = defaultdict(list)
     for row in rows:
@@ -71,13 +72,13 @@ def _read(connection: sqlite3.Connection, rows: Sequence[CatalogRow], known: Kno
             indexes[fold(row.table)].append(row)
     ordinary = [row for row in rows if row.kind == "table" and not row.is_virtual and fold(row.name) not in shadows]
     tables = tuple(_table(row, indexes[fold(row.name)], known) for row in ordinary)
-    _confirm(connection, tables, ordinary)
-    names = _names(tables, virtual, rows)
+    _verify_columns(connection, tables, ordinary)
+    names = _names_for_views_and_triggers(tables, virtual, rows)
     return Schema(
         tables=tables,
-        views=tuple(_exactly(row, ddl.read_view, row.name, row.sql, names) for row in rows if row.kind == "view"),
+        views=tuple(_parse(row, ddl.read_view, row.name, row.sql, names) for row in rows if row.kind == "view"),
         triggers=tuple(
-            _exactly(row, ddl.read_trigger, row.name, row.sql, names)
+            _parse(row, ddl.read_trigger, row.name, row.sql, names)
             for row in rows
             if row.kind == "trigger" and fold(row.table) not in shadows
         ),
@@ -89,26 +90,26 @@ def read_project_catalog(connection: sqlite3.Connection, other_tools: OtherTools
     """Return the catalog of a live database without the objects of other tools.
 
     Raises:
-        UnsupportedError: tables may be ordinary tables or part of a virtual table; the message names them.
+        UnsupportedError: a table may be an ordinary table or the storage of a virtual table; the message names both.
     """
     rows = read_catalog(connection)
-    ours = other_tools.exclude_from(rows)
-    names = {fold(row.name) for row in ours} - other_tools.declared
-    doubtful = {name: virtual for name, virtual in undecided(connection, rows).items() if name in names}
-    if doubtful:
-        virtual = next(iter(doubtful.values()))
-        tables = [name for name, other in doubtful.items() if other is virtual]
+    project_rows = other_tools.exclude_from(rows)
+    undeclared = {fold(row.name) for row in project_rows} - other_tools.declared
+    unclear = {name: owner for name, owner in possible_shadow_tables(connection, rows).items() if name in undeclared}
+    if unclear:
+        virtual = next(iter(unclear.values()))
+        tables = [name for name, owner in unclear.items() if owner is virtual]
         ignored = ", ".join(f'"{name}"' for name in (virtual.name, *tables))
         raise UnsupportedError(
             f"table {', '.join(tables)}: may belong to virtual table {virtual.name}, whose module "
             f"{module_of(virtual.sql)} is not loaded here. To leave these tables alone, set "
             f"`ignore = [{ignored}]` in [tool.waiaas-migrate]. Rename those that are ordinary tables."
         )
-    return ours
+    return project_rows
 
 
-def _exactly(row: CatalogRow, reader: Callable[..., _Object], *args: object) -> _Object:
-    """Call ``reader`` with ``args``; name ``row`` in the error if its text can't be read."""
+def _parse(row: CatalogRow, reader: Callable[..., _Object], *args: object) -> _Object:
+    """Call ``reader`` with ``args`` to parse the text of ``row``; if that fails, name the object in the error."""
     try:
         return reader(*args)
     except SqlError as error:
@@ -120,7 +121,7 @@ def _exactly(row: CatalogRow, reader: Callable[..., _Object], *args: object) -> 
 
 def _table(row: CatalogRow, index_rows: Iterable[CatalogRow], known: Known) -> Table:
     found = known.get(row.sql)
-    table = found if isinstance(found, Table) else _exactly(row, _read_table, row.sql)
+    table = found if isinstance(found, Table) else _parse(row, _read_table, row.sql)
     indexes = tuple([_index(other, table, known) for other in index_rows])
     if table.name == row.name and table.indexes == indexes:
         return table
@@ -130,12 +131,14 @@ def _table(row: CatalogRow, index_rows: Iterable[CatalogRow], known: Known) -> T
 def _index(row: CatalogRow, table: Table, known: Known) -> Index:
     index = known.get(row.sql)
     if not isinstance(index, Index):
-        index = _exactly(row, _read_index, row.sql, tuple([column.name for column in table.columns]))
+        index = _parse(row, _read_index, row.sql, tuple([column.name for column in table.columns]))
     return index if index.name == row.name else replace(index, name=row.name)
 
 
-def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return every name that a view or a trigger can refer to; none if there is no view or trigger."""
+def _names_for_views_and_triggers(
+    tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]
+) -> frozenset[str]:
+    """Return every name that a view or a trigger can refer to; none if ``rows`` have no view or trigger."""
     if not any(row.kind in ("view", "trigger") for row in rows):
         return frozenset()
     names = {fold(row.name) for row in rows}
@@ -145,38 +148,39 @@ def _names(tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Seque
     return frozenset(names)
 
 
-#: The columns of each CREATE TABLE that SQLite confirmed. SQLite reports the same columns in every database.
-_CONFIRMED: dict[str, tuple[Column, ...]] = {}
-_MAX_CONFIRMED = 16384
+#: The columns of CREATE TABLE statements that were verified before, by statement. SQLite reports the same columns for a
+#: statement in every database.
+_VERIFIED: dict[str, tuple[Column, ...]] = {}
+_MAX_VERIFIED = 16384
 
 
-def _confirm(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Compare the columns of ``tables``, which ``rows`` declare, with the columns that SQLite reports.
+def _verify_columns(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
+    """Compare the columns of ``tables`` with the columns that SQLite reports; ``rows`` are the tables' catalog rows.
 
     Raises:
         UnsupportedError: the columns of a table differ; the message names the table.
     """
     texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
-    waiting = [table for table in tables if _CONFIRMED.get(texts[table.name]) != table.columns]
+    unverified = [table for table in tables if _VERIFIED.get(texts[table.name]) != table.columns]
     reported: dict[str, list[tuple[object, ...]]] = defaultdict(list)
-    if waiting:
-        names = [table.name for table in waiting]
+    if unverified:
+        names = [table.name for table in unverified]
         query = f"""SELECT m.name, x.name, x."notnull" OR x.pk, x.dflt_value NOT NULL, x.hidden > 1
             FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x
             WHERE m.type = 'table' AND m.name IN ({", ".join("?" * len(names))})"""
-        for name, *facts in connection.execute(query, names):
-            reported[name].append(tuple(facts))
-    if len(_CONFIRMED) > _MAX_CONFIRMED:
-        _CONFIRMED.clear()
-    for table in waiting:
+        for name, *column in connection.execute(query, names):
+            reported[name].append(tuple(column))
+    if len(_VERIFIED) > _MAX_VERIFIED:
+        _VERIFIED.clear()
+    for table in unverified:
         keys = set(map(fold, table.primary_key.columns)) if table.primary_key else set()
-        read = [
+        parsed = [
             (c.name, c.not_null is not None or fold(c.name) in keys, c.default is not None, c.generated is not None)
             for c in table.columns
         ]
-        if read != reported[table.name]:
+        if parsed != reported[table.name]:
             raise UnsupportedError(
-                f"table {table.name}: its text was read as {read}, but SQLite reports {reported[table.name]}. "
+                f"table {table.name}: its text was read as {parsed}, but SQLite reports {reported[table.name]}. "
                 f"Please report it with the table's text in sqlite_master."
             )
-        _CONFIRMED[texts[table.name]] = table.columns
+        _VERIFIED[texts[table.name]] = table.columns

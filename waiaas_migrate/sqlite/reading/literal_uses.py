@@ -1,7 +1,11 @@
-"""Find the literals in an expression or a statement, and the columns that each is compared with or written to."""
+"""Find the literals in SQL, each with the columns that it is compared with or written to: :func:`literal_uses`.
+
+With these, ``generate`` finds the views, triggers and CHECKs that still use a value that an enum loses.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,11 +22,13 @@ _CHOOSING = frozenset({"coalesce", "ifnull", "nullif", "iif", "min", "max"})
 Scope = Mapping[str, str | None]
 
 
-class Counterpart(NamedTuple):
+class RelatedColumn(NamedTuple):
     """A column that a literal is compared with, or written to.
 
-    ``table`` is folded; None if the column belongs to a view or a subquery. ``is_direct``: the literal meets the
-    column's own value, not a value computed from it.
+    Args:
+        table: the folded name of the column's table; None for a column of a view or a subquery.
+        column: the folded name of the column.
+        is_direct: whether the literal is compared with the column's value itself, not with a value computed from it.
     """
 
     table: str | None
@@ -31,41 +37,47 @@ class Counterpart(NamedTuple):
 
 
 class LiteralUse(NamedTuple):
-    """A string or whole number, and the columns that it is compared with, or written to."""
+    """A string or whole number, and the columns that it is compared with, or written to if ``is_written``."""
 
     value: str | int
-    columns: tuple[Counterpart, ...]
+    columns: tuple[RelatedColumn, ...]
     is_written: bool = False
 
 
-class _Leaf(NamedTuple):
-    """A literal or a column whose value an expression may have; its name is looked up in ``scopes``."""
+class _ScopedTree(NamedTuple):
+    """An expression or a part of one, with the scopes in which its columns are looked up, the innermost first.
+
+    ``is_direct``: the whole expression may have the value of this part, not only a value computed from it.
+    """
 
     tree: Tree
     scopes: tuple[Scope, ...]
     is_direct: bool
 
 
-def literal_uses(tree: Tree, tables: Mapping[str, Table], own: str) -> Iterator[LiteralUse]:
+def literal_uses(tree: Tree, tables: Mapping[str, Table], owner: str) -> Iterator[LiteralUse]:
     """Yield each use of a literal in ``tree``.
 
     Args:
-        tree: the tree of an expression or a statement.
-        tables: the tables by folded name.
-        own: the table that an expression belongs to, or that a trigger is on; empty for a view.
+        tree: the tree of an expression, a CREATE VIEW or a CREATE TRIGGER.
+        tables: the tables of the schema, by folded name.
+        owner: the table of the expression or trigger; empty for a view.
     """
-    yield from _Uses(tables, own, _cte_names(tree)).below(tree)
+    yield from _LiteralFinder(tables, owner, _cte_names(tree)).find(tree)
 
 
 @dataclass(frozen=True, slots=True)
-class _Uses:
+class _LiteralFinder:
+    """Finds the uses of literals; ``ctes`` are the folded names of common table expressions."""
+
     tables: Mapping[str, Table]
-    own: str
+    owner: str
     ctes: Collection[str]
 
-    def below(self, tree: Tree) -> Iterator[LiteralUse]:
+    def find(self, tree: Tree) -> Iterator[LiteralUse]:
+        """Yield the uses of literals in all nodes of ``tree``."""
         is_statement = isinstance(tree, dict) and str(tree.get("type")).startswith("Create")
-        scopes: tuple[Scope, ...] = () if is_statement else ({fold(self.own): fold(self.own)},)
+        scopes: tuple[Scope, ...] = () if is_statement else ({fold(self.owner): fold(self.owner)},)
         waiting: list[tuple[Tree, tuple[Scope, ...]]] = [(tree, scopes)]
         while waiting:
             node, scopes = waiting.pop()
@@ -74,32 +86,33 @@ class _Uses:
             if not isinstance(node, dict):
                 continue
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
-                scopes = (self._scope(node), *scopes)
+                scopes = (self._sources(node), *scopes)
             for operands in _operands(node):
-                yield from self._uses(operands, scopes, is_direct=_keeps_values(node))
-            for column, value in self._written(node):
+                yield from self._pair(operands, scopes, is_direct=_keeps_values(node))
+            for column, value in self._written_values(node):
                 table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
                 target = {"type": "ColumnRef", "column": column, "table": table}
-                yield from self._uses((target, value), scopes, is_written=True)
+                yield from self._pair((target, value), scopes, is_written=True)
             waiting += [(child, scopes) for child in reversed(node.values())]
 
-    def _uses(
+    def _pair(
         self, operands: Sequence[Tree], scopes: tuple[Scope, ...], *, is_direct: bool = True, is_written: bool = False
     ) -> Iterator[LiteralUse]:
-        """Yield the literals among ``operands``, each with the columns among the others."""
-        leaves = [tuple(self._leaves(operand, scopes)) for operand in operands]
-        for at, own in enumerate(leaves):
-            others = [leaf for place, found in enumerate(leaves) if place != at for leaf in found]
+        """Yield the literals among ``operands``, each with the columns among the other operands."""
+        sources = [tuple(self._value_sources(operand, scopes)) for operand in operands]
+        for at, own_sources in enumerate(sources):
             columns = tuple(
-                column for leaf in others if (column := self._column(leaf, is_direct=is_direct)) is not None
+                column
+                for source in itertools.chain(*sources[:at], *sources[at + 1 :])
+                if (column := self._related_column(source, is_direct=is_direct)) is not None
             )
-            for leaf in own:
-                value = literal_value(leaf.tree)
-                if value is not None and leaf.is_direct and columns:
+            for source in own_sources:
+                value = literal_value(source.tree)
+                if value is not None and source.is_direct and columns:
                     yield LiteralUse(value, columns, is_written)
 
-    def _written(self, node: Tree) -> Iterator[tuple[str, Tree]]:
-        """Yield the columns that an INSERT or UPDATE writes, each with a value."""
+    def _written_values(self, node: Tree) -> Iterator[tuple[str, Tree]]:
+        """Yield the columns that an INSERT or UPDATE writes, each with the value that it gets."""
         match node:
             case {"type": "UpdateStmt", "setlist": setlist}:
                 yield from _set_values(setlist)
@@ -115,62 +128,59 @@ class _Uses:
             case _:
                 return
 
-    def _leaves(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_Leaf]:
-        """Yield the literals and columns that ``tree`` may return, or may compute its value from."""
-        waiting = [_Leaf(tree, scopes, is_direct=True)]
+    def _value_sources(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_ScopedTree]:
+        """Yield the literals and columns that an expression may return, or may compute its value from."""
+        waiting = [_ScopedTree(tree, scopes, is_direct=True)]
         while waiting:
-            leaf = waiting.pop()
-            match leaf.tree:
+            part = waiting.pop()
+            match part.tree:
                 case {"type": "ColumnRef" | "Literal"} | {"type": "UnaryExpr", "op": "MINUS"}:
-                    yield leaf
+                    yield part
                 case {"type": "CollateExpr" | "CastExpr", "expr": expr} | {"type": "UnaryExpr", "operand": expr}:
-                    waiting.append(leaf._replace(tree=expr))
+                    waiting.append(part._replace(tree=expr))
                 case {"type": "CaseExpr", "whens": whens, "else_expr": otherwise}:
                     results = [when["then_expr"] for when in _children(whens)]
-                    waiting += [leaf._replace(tree=result) for result in (*results, otherwise)]
+                    waiting += [part._replace(tree=result) for result in (*results, otherwise)]
                 case {"type": "FunctionCall", "func_name": name, "args": args}:
-                    is_chosen = leaf.is_direct and name in _CHOOSING
-                    waiting += [_Leaf(item, leaf.scopes, is_chosen) for item in _children(args)]
+                    is_chosen = part.is_direct and name in _CHOOSING
+                    waiting += [_ScopedTree(item, part.scopes, is_chosen) for item in _children(args)]
                 case {"type": "SubqueryExpr", "select": select}:
-                    waiting += self._results(leaf._replace(tree=select))
+                    waiting += self._selected(part._replace(tree=select))
                 case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if (
                     op not in _COMPARISONS and op not in ("AND", "OR")
                 ):
-                    waiting += [_Leaf(side, leaf.scopes, is_direct=False) for side in (left, right)]
+                    waiting += [_ScopedTree(side, part.scopes, is_direct=False) for side in (left, right)]
                 case _:
                     continue
 
-    def _results(self, query: _Leaf) -> Iterator[_Leaf]:
-        """Yield the expressions that a query selects."""
-        for part in _parts(query.tree):
-            scopes = (self._scope(part), *query.scopes)
-            yield from (_Leaf(item, scopes, query.is_direct) for row in _rows(part) for item in row)
+    def _selected(self, query: _ScopedTree) -> Iterator[_ScopedTree]:
+        """Yield the expressions in the rows that a query returns."""
+        for part in _single_queries(query.tree):
+            scopes = (self._sources(part), *query.scopes)
+            yield from (_ScopedTree(item, scopes, query.is_direct) for row in _rows(part) for item in row)
 
-    def _column(self, leaf: _Leaf, *, is_direct: bool) -> Counterpart | None:
-        if leaf.tree["type"] != "ColumnRef":
+    def _related_column(self, part: _ScopedTree, *, is_direct: bool) -> RelatedColumn | None:
+        if part.tree["type"] != "ColumnRef":
             return None
-        column = leaf.tree["column"]
-        found = self._table_of(column, leaf.tree["table"], leaf.scopes)
-        return None if found is None else Counterpart(found or None, fold(column), is_direct and leaf.is_direct)
+        column = part.tree["column"]
+        found = self._find_table(column, part.tree["table"], part.scopes)
+        return None if found is None else RelatedColumn(found or None, fold(column), is_direct and part.is_direct)
 
-    def _table_of(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
-        """Return the table of a column; empty for a view or a subquery, None if no source has the column."""
+    def _find_table(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
+        """Return the folded table of a column; empty for a view or a subquery, None if no source has the column."""
         for scope in scopes:
             if qualifier is not None and fold(qualifier) in scope:
                 return scope[fold(qualifier)] or ""
             if qualifier is None:
-                owner = next((name for name in scope.values() if name and self._has(name, column)), None)
+                owner = next((name for name in scope.values() if name and self.tables[name].column(column)), None)
                 if owner is not None or None in scope.values():
                     return owner or ""
         if qualifier is not None and fold(qualifier) in ("new", "old", "excluded"):
-            return fold(self.own) if fold(self.own) in self.tables and fold(qualifier) != "excluded" else ""
+            return fold(self.owner) if fold(self.owner) in self.tables and fold(qualifier) != "excluded" else ""
         return None
 
-    def _has(self, table: str, column: str) -> bool:
-        return any(fold(one.name) == fold(column) for one in self.tables[table].columns)
-
-    def _scope(self, statement: Tree) -> Scope:
-        """Return the sources of a SELECT, or the table of another statement."""
+    def _sources(self, statement: Tree) -> Scope:
+        """Return the sources in the FROM clause of a SELECT, or the table of another statement."""
         found: dict[str, str | None] = {}
         waiting = [statement.get("from_clause"), statement.get("table")]
         while waiting:
@@ -190,6 +200,7 @@ class _Uses:
 
 
 def _alias(tree: Tree) -> str:
+    """Return the folded name of an alias; empty if there is none."""
     return fold(tree["source"]) if isinstance(tree, dict) else ""
 
 
@@ -198,19 +209,19 @@ def _children(tree: Tree) -> list[Tree]:
 
 
 def _keeps_values(node: Tree) -> bool:
-    """Return whether ``node`` compares or returns its operands unchanged; False for most functions."""
+    """Return whether ``node`` compares or returns its operands themselves; False for most functions."""
     return node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
 
 
 def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield the expressions that ``node`` compares with each other."""
+    """Yield groups of expressions that ``node`` compares with each other, or passes to the same function."""
     match node:
         case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if op in _COMPARISONS:
             yield from _by_position([left, right])
         case {"type": "IsExpr", "left": left, "right": right}:
             yield from _by_position([left, right])
         case {"type": "InExpr", "operand": operand, "source": source}:
-            yield from _by_position([operand, *_listed(source)])
+            yield from _by_position([operand, *_listed_values(source)])
         case {"type": "LikeExpr", "operand": operand, "pattern": pattern}:
             yield [operand, pattern]
         case {"type": "BetweenExpr", "operand": operand, "low": low, "high": high}:
@@ -223,7 +234,7 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
             return
 
 
-def _listed(source: Tree) -> Sequence[Tree]:
+def _listed_values(source: Tree) -> Sequence[Tree]:
     """Return the expressions on the right of IN."""
     match source:
         case {"type": "ExprList"}:
@@ -243,6 +254,7 @@ def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
 
 
 def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
+    """Yield the columns that a SET clause writes, each with its new value."""
     for clause in _children(setlist):
         match clause:
             case {"column": str(column), "value": value} if column:
@@ -254,8 +266,8 @@ def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
 
 
 def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield the rows that a query returns, as expressions."""
-    for part in _parts(source):
+    """Yield the rows that a query returns, each as a list of expressions."""
+    for part in _single_queries(source):
         match part:
             case {"type": "ValuesClause", "rows": rows}:
                 yield from (_children(row) for row in _children(rows))
@@ -265,7 +277,7 @@ def _rows(source: Tree) -> Iterator[Sequence[Tree]]:
                 continue
 
 
-def _parts(query: Tree) -> Iterator[Tree]:
+def _single_queries(query: Tree) -> Iterator[Tree]:
     """Yield the queries that ``query`` combines, for example with UNION."""
     waiting = [query]
     while waiting:
@@ -278,7 +290,7 @@ def _parts(query: Tree) -> Iterator[Tree]:
                 continue
 
 
-def _nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
+def _all_nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -290,42 +302,42 @@ def _nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
 
 
 def _cte_names(tree: Tree) -> frozenset[str]:
-    return frozenset(fold(node["cte_name"]) for node in _nodes(tree) if node.get("type") == "CteDefinition")
+    return frozenset(fold(node["cte_name"]) for node in _all_nodes(tree) if node.get("type") == "CteDefinition")
 
 
 def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
-    """Return ``columns``, which are folded, and the names under which the queries in ``trees`` may return them."""
+    """Return ``columns`` and all names under which the queries in ``trees`` may return them; names are folded."""
     names = set(columns)
     size = 0
     while len(names) > size:
         size = len(names)
         for tree in trees:
-            for node in _nodes(tree):
-                names |= _renamed(node, names)
+            for node in _all_nodes(tree):
+                names |= _new_names(node, names)
     return frozenset(names)
 
 
-def _renamed(node: dict[str, Tree], names: Collection[str]) -> set[str]:
-    """Return the new names that ``node`` gives to any of ``names``.
+def _new_names(node: dict[str, Tree], names: Collection[str]) -> set[str]:
+    """Return the new names that ``node`` gives to columns in ``names``.
 
-    A result column may have an alias. A view or a CTE may have a list of column names.
+    A column in a result may get an alias. A view or a common table expression may list new names for its columns.
     """
     match node:
-        case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _names_one(expr, names):
+        case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _mentions_any(expr, names):
             return {fold(alias)}
         case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select}:
-            return _renamed_by_position(listed, select, names)
+            return _names_by_position(listed, select, names)
         case {"type": "CteDefinition", "columns": {"children": listed}, "select": select}:
-            return _renamed_by_position(listed, select, names)
+            return _names_by_position(listed, select, names)
         case _:
             return set()
 
 
-def _renamed_by_position(listed: Sequence[Tree], select: Tree, names: Collection[str]) -> set[str]:
-    results = next((_children(node["columns"]) for node in _nodes(select) if node.get("type") == "SelectStmt"), [])
+def _names_by_position(listed: Sequence[Tree], select: Tree, names: Collection[str]) -> set[str]:
+    results = next((_children(node["columns"]) for node in _all_nodes(select) if node.get("type") == "SelectStmt"), [])
     pairs = zip(listed, results, strict=False)
-    return {fold(name["column"]) for name, result in pairs if _names_one(result.get("expr"), names)}
+    return {fold(name["column"]) for name, result in pairs if _mentions_any(result.get("expr"), names)}
 
 
-def _names_one(tree: Tree, names: Collection[str]) -> bool:
-    return any(node.get("type") == "ColumnRef" and fold(str(node.get("column"))) in names for node in _nodes(tree))
+def _mentions_any(tree: Tree, names: Collection[str]) -> bool:
+    return any(node.get("type") == "ColumnRef" and fold(str(node.get("column"))) in names for node in _all_nodes(tree))

@@ -1,8 +1,8 @@
-"""Decide which objects of a database belong to other tools, not to the schema.
+"""Decide which objects of a database belong to other tools, such as replication and migration tools.
 
-Replication and migration tools keep their own tables in the file. Objects that migrations or schema.yaml declare
-belong to the project, regardless of their names. Other tables are ignored if a known tool makes them, or if the project
-lists them in ``ignore``. :mod:`waiaas_migrate.sqlite.database.catalog` already leaves out SQLite's and yoyo's tables.
+Tables and views that migrations or schema.yaml declare belong to the project, whatever their names. Other tables are
+ignored if a tool in ``KNOWN_TABLES`` makes them, or if the project lists them in ``ignore``. SQLite's and yoyo's own
+tables never get here, because :mod:`waiaas_migrate.sqlite.database.catalog` leaves them out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.database.catalog import CatalogFacts, CatalogRow, fin
 from waiaas_migrate.sqlite.quoting import unquote
 from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names, significant_tokens
 
-#: The tables of other tools. Each name is one that the tool always uses, or that no application would choose.
+#: The tables that other tools make, as names or globs. An application wouldn't choose such a name for its own table.
 KNOWN_TABLES = (
     # Replication and hosting
     "_litestream_*",  # Litestream
@@ -63,29 +63,30 @@ KNOWN_TABLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherTools:
-    """The tables and views that belong to other tools.
+    """The rules that decide which tables and views belong to other tools.
 
-    ``patterns`` are the names or globs of the project's ``ignore``, in addition to the known ones. ``declared``
-    are the folded names of the project's tables and views. They belong to the project even if a pattern matches them.
+    Args:
+        patterns: the names and globs in the project's ``ignore``, in addition to ``KNOWN_TABLES``.
+        declared: the folded names of the project's tables and views, which patterns don't match.
     """
 
     patterns: tuple[str, ...] = ()
     declared: frozenset[str] = frozenset()
 
     def except_for(self, names: Iterable[str]) -> OtherTools:
-        """Return a copy with ``names`` added to ``declared``."""
+        """Return a copy that also has ``names`` as tables and views of the project."""
         return replace(self, declared=self.declared | {fold(name) for name in names})
 
     def owns(self, name: str) -> bool:
-        """Return whether a table or view of this name belongs to another tool."""
+        """Return whether the table or view ``name`` belongs to another tool."""
         folded = fold(name)
         return folded not in self.declared and _pattern(self.patterns).match(folded) is not None
 
     def exclude_from(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
         """Return ``rows`` without the objects of other tools.
 
-        An index or a trigger belongs to its table, and a shadow table to its virtual table. A view belongs to other
-        tools if all tables that it reads do.
+        An index or a trigger belongs to the tool that its table belongs to, and a shadow table to that of its virtual
+        table. A view belongs to other tools if all tables that it reads do.
         """
         owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.owns(row.name)}
         if not owned:
@@ -99,20 +100,20 @@ class OtherTools:
         return tuple(row for row in rows if fold(row.table) not in owned)
 
     def fingerprints(self, facts: CatalogFacts) -> tuple[str, ...]:
-        """Return the fingerprint of a catalog, and another one without the objects of other tools, if it has any."""
-        ours = self.exclude_from(facts.rows)
-        return (facts.fingerprint,) if len(ours) == len(facts.rows) else (facts.fingerprint, fingerprint(ours))
+        """Return the fingerprint of a catalog; if it has objects of other tools, also the one without them."""
+        rows = self.exclude_from(facts.rows)
+        return (facts.fingerprint,) if len(rows) == len(facts.rows) else (facts.fingerprint, fingerprint(rows))
 
 
 @lru_cache(maxsize=64)
 def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return one pattern for the known tables and those of the project."""
-    return re.compile("|".join(fnmatch.translate(fold(one)) for one in (*KNOWN_TABLES, *patterns)))
+    """Return a regular expression for ``KNOWN_TABLES`` and the project's ``patterns``."""
+    return re.compile("|".join(fnmatch.translate(fold(pattern)) for pattern in (*KNOWN_TABLES, *patterns)))
 
 
 @lru_cache(maxsize=1024)
 def _tables_read(sql: str) -> frozenset[str]:
-    """Return the folded names after FROM and JOIN in the text of a view."""
+    """Return the folded names after FROM and JOIN in a CREATE VIEW."""
     words = [word for word in significant_tokens(sql) if word != "("]
     read: set[str] = set()
     for at, word in enumerate(words):

@@ -1,8 +1,9 @@
-"""Find strings in double quotes: SQLite reads such a word as a string if nothing has that name.
+"""Find strings in double quotes, and rewrite them in single quotes.
 
-See https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted. Whether a word names something
-depends on scopes, aliases and joins, so SQLite decides: ALTER TABLE … RENAME COLUMN puts every such string of a
-database in single quotes. The rename runs in memory, on a copy of the affected objects without rows.
+SQLite reads a word in double quotes as a string if nothing has that name
+(https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted). This depends on scopes, aliases and
+joins, so SQLite itself must decide: ALTER TABLE … RENAME COLUMN rewrites every such string of a database in single
+quotes. :func:`requote_strings` runs this statement in memory, on a copy of the affected objects without rows.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ from waiaas_migrate.sqlite.reading.ddl import names_in
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import spell
 
-#: The strings in double quotes, by the kind and folded name of the table (also for its indexes), view or trigger.
-Strings = Mapping[tuple[str, str], frozenset[str]]
+#: Strings in double quotes, by the kind and folded name of the object. The strings of an index are listed under its
+#: table.
+QuotedStrings = Mapping[tuple[str, str], frozenset[str]]
 
 _MISSING = re.compile(r"no such column: (?P<name>.+)", re.DOTALL)
-_NOTHING = Token(Kind.SYMBOL, "")
-#: The end of an index term that was only a string before :func:`in_single_quotes` made it an expression.
-_AS_EXPRESSION = " || '')"
+_NO_TOKEN = Token(Kind.SYMBOL, "")
+#: The end of an index term that :func:`requote_strings` rewrote as an expression, because it was only a string.
+_END_OF_EXPRESSION = " || '')"
 
 
-def double_quoted(sql: str) -> tuple[str, ...]:
-    """Return the words of ``sql`` in double quotes that may be strings or names, without their quotes.
+def double_quoted_words(sql: str) -> tuple[str, ...]:
+    """Return the words in double quotes that may be strings or names, without quotes.
 
-    The empty word is left out, since it is always a string.
+    Leave out the empty word, which is always a string. Return nothing if ``sql`` has a part that is not a token.
     """
     if '"' not in sql:
         return ()
@@ -56,12 +58,12 @@ def double_quoted(sql: str) -> tuple[str, ...]:
 
 
 def is_string_term(sql: str) -> bool:
-    """Return whether an index term may be a string that :func:`in_single_quotes` made an expression."""
-    return _AS_EXPRESSION in sql
+    """Return whether an index term may have been a string before :func:`requote_strings` rewrote it."""
+    return _END_OF_EXPRESSION in sql
 
 
 def quote_as_names(sql: str) -> str:
-    """Return ``sql`` with backticks in place of double quotes, so that each quoted word can only be a name."""
+    """Replace double quotes in ``sql`` by backticks, so that each quoted word can only be a name."""
     return spell(
         [
             token._replace(text="`" + token.name.replace("`", "``") + "`") if _is_double_quoted(token) else token
@@ -70,10 +72,14 @@ def quote_as_names(sql: str) -> str:
     )
 
 
-def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], Strings]:
-    """Return ``rows`` with single quotes around each string in double quotes, and these strings.
+def requote_strings(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], QuotedStrings]:
+    """Rewrite the strings in double quotes with single quotes; return the new rows, and these strings.
 
-    ``schema`` is the model of the rows. An object that doesn't compile stays unchanged.
+    An object that doesn't compile stays unchanged.
+
+    Args:
+        rows: the catalog of a database.
+        schema: the schema that was read from ``rows``.
     """
     suspects = frozenset(_suspects(schema))
     old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
@@ -83,17 +89,18 @@ def in_single_quotes(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tupl
         if words := frozenset(Counter(_words(before.sql)) - Counter(_words(after.sql))):
             kind, name = ("table", before.table) if before.kind == "index" else (before.kind, before.name)
             strings[kind, fold(name)] |= words
-    fixed = {(row.kind, row.name): row for row in new}
-    return tuple(fixed.get((row.kind, row.name), row) for row in rows), dict(strings)
+    requoted = {(row.kind, row.name): row for row in new}
+    return tuple(requoted.get((row.kind, row.name), row) for row in rows), dict(strings)
 
 
 def _with_neighbors(sql: str) -> Iterator[tuple[Token, Token, Token]]:
-    """Return each token of ``sql`` between the ones before and after it."""
+    """Yield the previous token, the token and the next token, for each token of ``sql``."""
     tokens = without_comments(tokenize(sql))
-    return zip((_NOTHING, *tokens[:-1]), tokens, (*tokens[1:], _NOTHING), strict=True)
+    return zip((_NO_TOKEN, *tokens[:-1]), tokens, (*tokens[1:], _NO_TOKEN), strict=True)
 
 
 def _words(sql: str) -> Iterator[str]:
+    """Yield every word in double quotes, without quotes."""
     return (token.name for token in tokenize(sql) if _is_double_quoted(token))
 
 
@@ -102,7 +109,7 @@ def _is_double_quoted(token: Token) -> bool:
 
 
 def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
-    """Return the kinds and folded names of the objects that may have a string in double quotes."""
+    """Yield the kind and folded name of each object that may have a string in double quotes."""
     for table in schema.tables:
         names = {fold(column.name) for column in table.columns}
         names |= set() if table.without_rowid else {*ROWID_NAMES}
@@ -114,17 +121,17 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
         for index in table.indexes:
             if _has_other_word([*(part.expression for part in index.parts), index.where], names):
                 yield "index", fold(index.name)
-    yield from (("view", fold(view.name)) for view in schema.views if double_quoted(view.statement.sql))
-    yield from (("trigger", fold(trigger.name)) for trigger in schema.triggers if double_quoted(trigger.statement.sql))
+    yield from (("view", fold(item.name)) for item in schema.views if double_quoted_words(item.statement.sql))
+    yield from (("trigger", fold(item.name)) for item in schema.triggers if double_quoted_words(item.statement.sql))
 
 
 def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> bool:
-    return any(fold(word) not in names for text in texts if text is not None for word in double_quoted(text.sql))
+    return any(fold(word) not in names for text in texts if text is not None for word in double_quoted_words(text.sql))
 
 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects``, and the tables and views that they may read, because their texts mention them."""
-    others = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
+    """Return ``suspects``, and the tables and views that their texts mention, directly or through other views."""
+    readable = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
     needed: set[CatalogRow] = set()
     waiting = list(suspects)
     while waiting:
@@ -132,13 +139,13 @@ def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple
         if row not in needed:
             needed.add(row)
             mentioned = [fold(row.table)] if row.kind in ("table", "index") else names_in(row.sql)
-            waiting += [others[name] for name in mentioned if name in others]
+            waiting += [readable[name] for name in mentioned if name in readable]
     return tuple(row for row in rows if row in needed)
 
 
 @lru_cache(maxsize=64)
 def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects`` as SQLite spells them after a rename, in a database with the objects that they need."""
+    """Return ``suspects`` as SQLite writes them after a rename, in a database with the ``needed`` objects."""
     with closing(schema_copy(needed, skip_refused=True)) as scratch:
         with suppress(sqlite3.OperationalError):
             for culprit in dropped_culprits(scratch, RENAME_COLUMN):
@@ -146,21 +153,21 @@ def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) 
                 if culprit.kind == "index" and missing is not None:
                     respelled = _string_as_expression(culprit.sql, missing["name"])
                     if is_string_term(respelled):
-                        with suppress(sqlite3.Error):  # it may not compile for another reason
+                        with suppress(sqlite3.Error):  # the index may fail for another reason
                             execute(scratch, respelled)
         texts = dict(scratch.execute("SELECT type || ' ' || lower(name), sql FROM sqlite_master").fetchall())
     return tuple(replace(row, sql=texts.get(f"{row.kind} {fold(row.name)}") or row.sql) for row in suspects)
 
 
 def _string_as_expression(sql: str, word: str) -> str:
-    """Return the text of an index; turn each term that is only ``word`` into an expression of the same value.
+    """Rewrite each term of an index that is only the string ``word`` as an expression with the same value.
 
-    In an index, SQLite would read even ``'word'`` as a column.
+    As a whole term, SQLite would read even ``'word'`` as a column.
     """
     ends = {"(", ")", ",", "COLLATE", "ASC", "DESC"}
     return spell(
         [
-            token._replace(text=f"({token.text}{_AS_EXPRESSION}")
+            token._replace(text=f"({token.text}{_END_OF_EXPRESSION}")
             if _is_double_quoted(token) and token.name == word and {previous.word, following.word} <= ends
             else token
             for previous, token, following in _with_neighbors(sql)

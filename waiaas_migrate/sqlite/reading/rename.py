@@ -1,4 +1,4 @@
-"""Read ``ALTER TABLE … RENAME``."""
+"""Read ALTER TABLE … RENAME statements."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 class Rename(NamedTuple):
-    """A rename of a table, or of its column ``column``; all names are folded, and ``column`` is empty for a table."""
+    """A rename to ``new``: of a column, or of a table if ``column`` is empty. All names are folded."""
 
     table: str
     column: str
@@ -18,7 +18,7 @@ class Rename(NamedTuple):
 
 
 def rename_in(statement: str) -> Rename | None:
-    """Return the rename that a statement makes; None for any other statement."""
+    """Return the rename in ``statement``; None if the statement renames nothing."""
     try:
         reader = TokenReader(without_comments(tokenize(statement)))
         if not reader.accept("ALTER", "TABLE"):

@@ -1,8 +1,9 @@
-r"""Write the author's SQL text so that yoyo's splitter reads it as SQLite does.
+r"""Write SQL text that yoyo's statement splitter reads as SQLite does.
 
-yoyo splits a file with sqlparse, which knows procedural languages and backslash escapes that SQLite doesn't have. A
-column named ``loop`` without quotes, or the string ``'\'``, hides the end of a statement from it. Only such tokens are
-changed here. The proof of a migration finds any other text that sqlparse misreads.
+yoyo splits a migration into statements with sqlparse. Unlike SQLite, sqlparse knows backslash escapes and the blocks of
+procedural languages. So a column named ``loop`` without quotes, or the string ``'\'``, hides the end of a statement.
+This module changes only such tokens. ``generate`` checks that yoyo reads each migration as SQLite does, which finds any
+other text that sqlparse misreads.
 """
 
 from __future__ import annotations
@@ -14,24 +15,27 @@ from itertools import product
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without_comments
 
-#: Words that open or close a block for sqlparse, and are never keywords inside an expression or the body of a trigger.
+#: Words that open or close a block for sqlparse. In SQLite, they are never keywords inside an expression or the body of
+#: a trigger.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
-#: Words after which an operand follows, so that END can't close a CASE there.
+#: Words before an operand. After these words, END is a name, because it can't close a CASE.
 _BEFORE_OPERANDS = frozenset("AND BETWEEN CASE ELSE IN IS LIKE GLOB NOT OR THEN WHEN".split())
-_TAB = 4
+#: The spaces between two tab stops.
+_TAB_SIZE = 4
 
 
 def spell(tokens: Sequence[Token]) -> str:
-    """Return ``tokens`` on one line, with single spaces for white space and comments."""
+    """Return ``tokens`` as text on one line, with a single space for white space and comments."""
     tokens = without_comments(tokens)
     texts = _spelled(tokens)
     return "".join(f" {text}" if token.spaced else text for token, text in zip(tokens, texts, strict=True)).lstrip(" ")
 
 
 def spell_statement(tokens: Sequence[Token]) -> str:
-    """Return the text of a whole statement with its lines and comments; only misread tokens are spelled differently."""
+    """Return a statement as written, except for tokens that sqlparse misreads."""
     body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
     is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
+    # sqlparse knows the blocks of CREATE TRIGGER, so the keywords before and around the trigger's body stay as written.
     keywords = frozenset(
         at
         for at, token in enumerate(tokens)
@@ -42,16 +46,16 @@ def spell_statement(tokens: Sequence[Token]) -> str:
 
 
 def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) -> Iterator[str]:
-    """Yield the text of each token; sqlparse reads the tokens numbered in ``keywords`` correctly."""
-    cases = 0
+    """Yield the text for each token; quote words that sqlparse misreads, except those at the indexes ``keywords``."""
+    open_cases = 0
     previous: Token | None = None
     for at, token in enumerate(tokens):
         if token.kind is Kind.COMMENT:
             yield token.text
             continue
-        closes = token.word == "END" and cases > 0 and _is_operand(previous)
-        cases += (token.word == "CASE") - closes
-        is_misread = token.word in _BLOCK_WORDS or (token.word == "END" and not closes)
+        closes_case = token.word == "END" and open_cases > 0 and _ends_operand(previous)
+        open_cases += (token.word == "CASE") - closes_case
+        is_misread = token.word in _BLOCK_WORDS or (token.word == "END" and not closes_case)
         if is_misread and at not in keywords:
             yield f'"{token.text}"'
         else:
@@ -60,51 +64,52 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
 
 
 def tidy_whitespace(sql: str) -> str:
-    """Return a statement without tabs, and without spaces at the ends of lines, except inside its tokens.
+    """Replace tabs and remove spaces at the ends of lines in a statement, except inside its tokens.
 
     Raises:
-        SqlError: it has text that is not a token.
+        SqlError: a part of ``sql`` is not a token.
     """
     pieces: list[str] = []
     for token in tokenize(sql):
-        pieces.append(_plain_space(token.before.replace("\r", "" if "\n" in token.before else "\n")))
+        pieces.append(_tidy_lines(token.before.replace("\r", "" if "\n" in token.before else "\n")))
         # Only a newline ends a comment, so a carriage return in a comment must not become one.
         is_comment = token.kind is Kind.COMMENT
-        pieces.append(_plain_space(token.text.replace("\r", " ") + "\n")[:-1] if is_comment else token.text)
+        pieces.append(_tidy_lines(token.text.replace("\r", " ") + "\n")[:-1] if is_comment else token.text)
     return "".join(pieces)
 
 
-def _plain_space(text: str) -> str:
-    """Return ``text`` without tabs, and without spaces at the ends of its lines except the last."""
-    lines = text.replace("\f", " ").expandtabs(_TAB).split("\n")
+def _tidy_lines(text: str) -> str:
+    """Replace the tabs in ``text``, and remove spaces at the ends of all lines but the last."""
+    lines = text.replace("\f", " ").expandtabs(_TAB_SIZE).split("\n")
     return "\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]])
 
 
-def _is_operand(token: Token | None) -> bool:
-    """Return whether an expression may end in ``token``, so that END after it closes a CASE."""
+def _ends_operand(token: Token | None) -> bool:
+    """Return whether an operand may end in ``token``. Only after such a token, END can close a CASE."""
     if token is None or token.kind is Kind.WORD:
         return token is not None and token.word not in _BEFORE_OPERANDS
     return token.kind is not Kind.SYMBOL or token.text == ")"
 
 
-#: Comments with quotes that close a string that sqlparse believes to be open; SQLite ignores them.
+#: Comments to try after a string. If sqlparse believes that the string is still open, a quote in the comment closes it.
 _CLOSING_COMMENTS = (
     "",
     *(f"{space}/*{''.join(quotes)}*/" for n in range(1, 5) for quotes in product("'\"", repeat=n) for space in " \n"),
 )
+#: Tokens that sqlparse misreads after a string that it believes to be still open.
 _PROBE = (";", " ", "'a'", " ", '"b"', " ", ";")
 
 
 def with_closing_comment(text: str) -> str:
-    """Return a string or quoted name, followed by a comment if sqlparse would read its last quote as escaped."""
+    """Return a quoted ``text``; append a comment if sqlparse would read its closing quote as escaped."""
     if "\\" not in text:
         return text
-    return next((text + comment for comment in _CLOSING_COMMENTS if _is_read_whole(text + comment)), text)
+    return next((text + comment for comment in _CLOSING_COMMENTS if _is_closed(text + comment)), text)
 
 
 @lru_cache(maxsize=1024)
-def _is_read_whole(text: str) -> bool:
-    """Return whether sqlparse correctly reads the tokens after ``text``."""
+def _is_closed(text: str) -> bool:
+    """Return whether sqlparse finds the closing quote in ``text``."""
     from sqlparse.lexer import tokenize
 
     tokens = [value for _, value in tokenize(text + "".join(_PROBE))]

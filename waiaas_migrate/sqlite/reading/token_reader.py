@@ -1,4 +1,4 @@
-"""Walk along the tokens of one statement."""
+"""Read the tokens of a statement one after another, as the parsers of this package do."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token
 
 
 class TokenReader:
-    """A position among tokens, which moves as tokens are read.
+    """A reader of tokens from left to right; ``position`` is the index of the next token.
 
-    A comment counts as a token, but never matches a word.
+    Words are compared in upper case. A comment is a token too, but matches no word.
     """
 
     def __init__(self, tokens: Sequence[Token]) -> None:
@@ -18,41 +18,41 @@ class TokenReader:
         self.position = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the upper-case word or symbol, ``ahead`` tokens from here; empty for other tokens and at the end."""
+        """Return the word or symbol ``ahead`` tokens after the next one; empty for other tokens and after the end."""
         at = self.position + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 
     @property
     def is_at_end(self) -> bool:
-        """Whether all tokens were read."""
+        """Whether all tokens have been read."""
         return self.position >= len(self._tokens)
 
     def next(self) -> Token:
-        """Read one token."""
+        """Read and return the next token."""
         if self.is_at_end:
             raise SqlError("the statement ends too early")
         self.position += 1
         return self._tokens[self.position - 1]
 
     def accept(self, *words: str) -> bool:
-        """Read ``words`` if they are next; return whether they were."""
+        """Read ``words`` if they come next; return whether they did."""
         if any(self.peek(ahead) != word for ahead, word in enumerate(words)):
             return False
         self.position += len(words)
         return True
 
     def expect(self, *words: str) -> None:
-        """Read ``words``, which must be next."""
+        """Read ``words``; raise SqlError if anything else comes next."""
         if not self.accept(*words):
             found = "the end" if self.is_at_end else repr(self._tokens[self.position].text)
             raise SqlError(f"expected {' '.join(words)}, found {found}")
 
     def accept_any(self, *words: str) -> str | None:
-        """Read the next token if it is one of ``words``."""
+        """Read and return the next word if it is one of ``words``; otherwise read nothing."""
         return self.next().word if self.peek() in words else None
 
     def read_name(self) -> str:
-        """Read a name: bare, quoted, or a string that SQLite accepts as a name."""
+        """Read a name: with or without quotes, or a string, which SQLite accepts as a name."""
         token = self.next()
         if token.kind in (Kind.SYMBOL, Kind.VALUE):
             raise SqlError(f"expected a name, found {token.text!r}")
@@ -68,17 +68,17 @@ class TokenReader:
         return tuple(self._tokens[start : self.position - 1])
 
     def read_names(self) -> tuple[str, ...]:
-        """Read ``( name, name … )``."""
+        """Read ``( name, name … )``; return the names."""
         return tuple(TokenReader(part).read_name() for part in split_commas(self.read_parentheses()))
 
     def read_rest(self) -> tuple[Token, ...]:
-        """Read all tokens that are left."""
+        """Read and return all remaining tokens."""
         start, self.position = self.position, len(self._tokens)
         return tuple(self._tokens[start:])
 
 
 def split_commas(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
-    """Split ``tokens`` at the commas outside parentheses; an empty part is an error."""
+    """Split ``tokens`` at the commas outside parentheses; raise SqlError if a part is empty."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:

@@ -1,9 +1,10 @@
-"""Find shadow tables: the ordinary tables in which virtual tables keep their data.
+"""Recognize shadow tables: the ordinary tables in which virtual tables keep their data.
 
-SQLite decides by name only: it calls ``notes_content`` a shadow table of the FTS5 table ``notes`` even if ``notes`` has
-external content and the user made ``notes_content`` (https://www.sqlite.org/vtab.html#xshadowname). If users may choose
-such a name, the CREATE TABLE must also be one that the module writes. Nothing here needs SQLite's grammar, because the
-runner works without it.
+SQLite decides by name only (https://www.sqlite.org/vtab.html#xshadowname). It calls ``notes_content`` a shadow table of
+the FTS5 table ``notes`` even if ``notes`` has external content and a user made ``notes_content``. So for names that a
+user may choose, this module also compares the CREATE TABLE with those that the full-text modules write.
+
+The runner uses this module and works without syntaqlite, so this module reads statements with regular expressions.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.quoting import unquote
 
-#: A quoted text, a comment, spaces, a word, or one other character.
+#: A string or quoted name, a comment, white space, a word, or any other character.
 TOKEN = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | `(?:[^`]|``)*` | \[[^\]]*\]
     | --[^\n]* | /\*.*?(?:\*/|\Z) | \s+ | [\w$]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
 
-#: The suffixes that each module appends to the virtual table's name, as a pattern. Some depend on its arguments.
+#: By module: a pattern for the suffixes that shadow tables have after the virtual table's name.
 _SUFFIXES: Mapping[str, str] = {
     "fts3": "content|segments|segdir|stat",
     "fts4": "content|segments|segdir|docsize|stat",
@@ -36,14 +37,14 @@ _SUFFIXES: Mapping[str, str] = {
     "vss0": "data|index",
 }
 
-#: The text after the name in CREATE TABLE, for the shadow tables that only some full-text tables have.
+#: By suffix: a pattern for the CREATE TABLE of a shadow table that only some full-text tables have.
 _TEXTS: Mapping[str, str] = {
     "content": r"['\"]\((?:id INTEGER PRIMARY KEY, [cl]\d|docid INTEGER PRIMARY KEY, 'c\d)",
     "docsize": r"['\"]\((?:id INTEGER PRIMARY KEY, sz BLOB|docid INTEGER PRIMARY KEY, size BLOB)",
     "stat": r"['\"]\(id INTEGER PRIMARY KEY, value BLOB\)",
 }
 
-#: SQLite's modules that keep no data.
+#: Modules of SQLite whose virtual tables keep no data.
 WITHOUT_DATA = frozenset(
     "approximate_match closure csv dbstat fts3tokenize fts4aux fts5vocab fuzzer swarmvtab transitive_closure unionvtab "
     "zipfile".split()
@@ -51,19 +52,19 @@ WITHOUT_DATA = frozenset(
 
 
 def significant_tokens(sql: str) -> Iterator[str]:
-    """Split ``sql`` into words, quoted texts and single characters, without spaces and comments."""
+    """Yield the words, quoted texts and symbols of ``sql``, without white space and comments."""
     return (token for token in TOKEN.findall(sql) if not token.isspace() and not token.startswith(("--", "/*")))
 
 
 @lru_cache(maxsize=1024)
 def module_of(sql: str) -> str:
-    """Return the folded name of the module in the CREATE statement of a virtual table."""
+    """Return the folded name of the module in a CREATE VIRTUAL TABLE."""
     tokens = [*significant_tokens(sql), "("]
     return fold(unquote(tokens[tokens.index("(") - 1]))
 
 
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the folded names of the tables in ``rows`` that belong to virtual tables of known modules."""
+    """Return the folded names of the shadow tables in ``rows``, for modules that this package knows."""
     tables = {fold(row.name): row for row in rows if row.kind == "table" and not row.is_virtual}
     return frozenset(
         name
@@ -82,31 +83,32 @@ def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
 
 
 def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the known shadow names, and those that SQLite reports for other modules in ``connection``."""
+    """Return the folded names of all shadow tables in ``rows``; for modules unknown to this package, ask SQLite."""
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
     query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'"
-    found = [fold(name) for (name,) in connection.execute(query)]
-    return known_shadow_names(rows) | {name for name in found if any(name.startswith(f"{one}_") for one in virtual)}
+    reported = [fold(name) for (name,) in connection.execute(query)]
+    return known_shadow_names(rows) | {name for name in reported if any(name.startswith(f"{v}_") for v in virtual)}
 
 
-def undecided(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dict[str, CatalogRow]:
-    """Map the folded names of tables that may or may not be shadow tables to their virtual table.
+def possible_shadow_tables(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dict[str, CatalogRow]:
+    """Return tables that may be shadow tables: their folded names, each with the virtual table.
 
-    Their names begin with that of a virtual table whose module is neither known here nor loaded into ``connection``.
+    The name of such a table begins with the name of a virtual table whose module is neither known to this package nor
+    loaded into ``connection``, so nobody can decide.
     """
     virtual = _of_unknown_modules(rows)
     if not virtual:
         return {}
     loaded = {fold(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
-    certain = {fold(row.name) for row in rows if row.is_virtual} | known_shadow_names(rows)
+    decided = {fold(row.name) for row in rows if row.is_virtual} | known_shadow_names(rows)
     return {
-        fold(row.name): one
-        for one in virtual
-        if module_of(one.sql) not in loaded
+        fold(row.name): owner
+        for owner in virtual
+        if module_of(owner.sql) not in loaded
         for row in rows
-        if row.kind == "table" and fold(row.name) not in certain and fold(row.name).startswith(f"{fold(one.name)}_")
+        if row.kind == "table" and fold(row.name) not in decided and fold(row.name).startswith(f"{fold(owner.name)}_")
     }
 
 
