@@ -112,7 +112,7 @@ def finding_format(command: Command) -> Command:
 
 
 def reports_interruption(command: Command) -> Command:
-    """Make ``command`` report, if Ctrl-C interrupts it, which of its changes to databases remain."""
+    """Make ``command`` report which of its changes remain if Ctrl-C interrupts it."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
@@ -132,11 +132,11 @@ def reports_interruption(command: Command) -> Command:
 
 
 def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
-    """Add ``--schema``, ``--migrations`` and ``--templates``, and pass ``command`` the project as first argument.
+    """Pass the project to ``command``; add options for its paths.
 
-    The project is the one that the current folder belongs to, with the paths that the options name. The command doesn't
-    use the options in ``hidden``, and its help doesn't list them. It accepts them so that scripts can pass the same
-    options to all commands.
+    The project is the one that the current folder belongs to, with the paths that ``--schema``, ``--migrations`` and
+    ``--templates`` name. The command doesn't use the options in ``hidden``, and its help doesn't list them. It accepts
+    them so that scripts can pass the same options to all commands.
     """
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")

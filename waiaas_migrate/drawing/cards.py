@@ -1,4 +1,4 @@
-"""Turn a schema into a picture: a card for each table and view, with a row for each column, and their relations.
+"""Turn a schema into a picture: cards for tables and views, and their relations.
 
 Every format of ``diagram`` draws this picture. Names that only identify something are folded, that is, in lower case,
 because SQLite ignores their case.
@@ -26,7 +26,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A column. ``values`` are the values that its CHECK allows. ``unique`` is true if the column alone is unique."""
+    """A column. A CHECK allows only ``values``. ``unique`` is true if the column alone is unique."""
 
     name: str
     type: str = ""

@@ -68,7 +68,7 @@ def as_json(data: dict[str, Any]) -> str:
 
 
 def _card(key: str, pictures: Iterable[Picture], layout: Layout, faces: dict[Card, int]) -> dict[str, Any]:
-    """Return the box of a card and its faces in ``pictures``; add new ones to ``faces``, which maps them to indexes."""
+    """Return the box of a card and its faces in ``pictures``; number new ones in ``faces``."""
     shown = ([picture.cards[key]] if key in picture.cards else [] for picture in pictures)
     spans = [{"during": span, "face": faces.setdefault(card, len(faces))} for span, card in _spans(shown)]
     return {"box": layout.boxes[key], "faces": spans}
@@ -104,7 +104,7 @@ def _line(relation: Relation, path: str, numbers: dict[str, int]) -> dict[str, A
 
 
 def _face(card: Card) -> dict[str, Any]:
-    """Return the fields of ``card`` that are not empty; ``hidden`` rows are those that the card has no space for."""
+    """Return the fields of ``card`` that aren't empty; ``hidden`` rows don't fit on the card."""
     shown = shown_rows(card)
     rows = [{**_filled_fields(row), **({} if row in shown else {"hidden": True})} for row in card.rows]
     return {**_filled_fields(card), "rows": rows}

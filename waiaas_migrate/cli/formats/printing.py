@@ -30,7 +30,7 @@ class FindingReport:
     failed: bool = False
 
     def path_of(self, finding: Finding) -> str:
-        """Return the path of the finding's file relative to the checkout, which services that show findings need."""
+        """Return the path of the finding's file, relative to the checkout."""
         base = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
         path = self.root / finding.file
         return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
