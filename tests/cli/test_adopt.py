@@ -290,7 +290,7 @@ def test_migrations_that_change_rows(project: Path) -> None:
     database(project / "app.db")
     done = run(project, "adopt", "app.db")
     assert done.status == 0
-    assert "Note: not run, although it changes rows: 0002_titles." in done.err
+    assert "Note: recorded but not run, although it changes rows: 0002_titles." in done.err
     assert rows(project / "app.db", "SELECT title FROM tasks") == [("one",), ("two",)]
 
 

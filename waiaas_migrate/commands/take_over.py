@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.follow import plan_following
+from waiaas_migrate.authoring.follow import plan_to_live
 from waiaas_migrate.authoring.generate import Planned, Request, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
@@ -78,7 +78,7 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
     if not is_written:
         migrations, recorded = read_history(project)
         request = Request(project=project, migrations=migrations, recorded=recorded, name=name, allowed=allowed)
-        plan = plan_following(request, manual.changed, declared)
+        plan = plan_to_live(request, manual.changed, declared)
         planned = plan.result
         result = replace(result, changes=planned.changes, hazards=planned.hazards, refused=planned.refused)
         if plan.manifest is None or plan.new is None:
