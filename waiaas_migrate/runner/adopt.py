@@ -80,7 +80,7 @@ def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = Non
     Args:
         database: a path or URL.
         folder: the migrations.
-        at: the last migration to record; by default the last one that is recorded already, otherwise the last of all.
+        at: the last migration to record; by default the last recorded one or, if none is recorded, the last of all.
         dry_run: write nothing.
 
     Raises:
@@ -98,7 +98,7 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
         with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
             reading.execute("BEGIN")
             planned, _ = _plan(reading, folder, at)
-    except KeyboardInterrupt as error:  # in a replay
+    except KeyboardInterrupt as error:  # Ctrl-C ended a replay
         raise ReplayInterrupted(f"Interrupted: {database.name} is unchanged.") from error
     if dry_run or planned.changes_nothing:
         return planned

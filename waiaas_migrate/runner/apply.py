@@ -112,8 +112,8 @@ def apply_pending(
     """Apply the pending migrations of ``folder`` on ``connection``, and restore the connection's settings.
 
     Read the pending migrations without a lock first, so that nothing is locked or written if there are none. Read them
-    again under the lock, since another process may have applied some. If a migration runs outside transactions, commit
-    the ones before it first.
+    again under the lock, since another process may have applied some. Before a migration that runs outside
+    transactions, commit all earlier ones.
 
     If the connection was opened for this run, pass ``interruption``, which receives the ids of the migrations that will
     run. Ctrl-C can then end a running statement, too.
@@ -140,7 +140,7 @@ def apply_pending(
             while run.run_batch():
                 pass
             run.run_late_hooks()
-    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
+    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup)
 
 
 class Upgrade(Run):
@@ -173,8 +173,9 @@ class Upgrade(Run):
         return bool(self._still_pending)
 
     def _is_done(self) -> bool:
-        left = pending(self.connection, self.folder.ids, self.folder.squashed_hashes)
-        return not left and not squashed_away(self.connection, self.folder)
+        """Return whether no migrations are pending, and no records must be replaced after a squash."""
+        is_pending = bool(pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
+        return not is_pending and not squashed_away(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""

@@ -173,9 +173,7 @@ def _estimate(
 
 def _free_bytes(path: Path) -> int:
     """Return the free bytes on the disk that holds ``path``, or that would hold it."""
-    folder = Path(os.path.realpath(path)).parent
-    while not folder.exists():
-        folder = folder.parent
+    folder = next(folder for folder in Path(os.path.realpath(path)).parents if folder.exists())
     return shutil.disk_usage(folder).free
 
 

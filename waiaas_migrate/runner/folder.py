@@ -1,4 +1,4 @@
-"""Read a migrations folder, check it against its manifest, and look up its migrations and what it records of them."""
+"""The migrations of a folder and the facts in its manifest, which are read together and must agree."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ ResultT = TypeVar("ResultT")
 LOCK_SUFFIX = "-migrating"
 
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-#: How often ``announce`` tries to take the lock; how many seconds it, and ``take_or_wait``, pause between two attempts.
+#: The number of attempts of ``announce``, the seconds between them, and the seconds between those of ``take_or_wait``.
 _ATTEMPTS, _PAUSE, _LONG_PAUSE = 20, 0.001, 0.02
 
 #: The locks that this process holds: path and thread, by descriptor.

@@ -71,7 +71,7 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
 
 
 def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
-    """Return the applied migrations whose text changed after they ran, or of whose squash only a part was applied."""
+    """Return the applied migrations whose text has changed since, or that are only a part of a squash."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
     ran, current = records.texts, folder.text_hashes

@@ -137,6 +137,7 @@ def open_database(
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
+    # A cursor that is made this way ignores the row factory of the connection.
     version: int = sqlite3.Cursor(connection).execute("PRAGMA schema_version").fetchone()[0]
     return version
 
@@ -188,8 +189,8 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: 
 def close_database(connection: sqlite3.Connection) -> None:
     """Move the WAL into the database, and close the connection; do nothing if the connection is closed.
 
-    Uncommitted changes are rolled back. If another connection is reading or writing, the WAL stays, and the last
-    connection to close moves the WAL (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+    Uncommitted changes are rolled back. If another connection is reading or writing, the WAL stays until the last
+    connection closes (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
     """
     try:
         in_transaction = connection.in_transaction

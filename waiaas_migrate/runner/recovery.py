@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 
 from waiaas_migrate.errors import ApplyError, DatabaseRefused, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.replay import Replay
-from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
+from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 
 
@@ -32,9 +33,10 @@ def had_run(
     """
     if not migration.transactional:
         return False
-    before, after = _expected(applied, migration)
     is_before = is_after = False  # whether the schema is the one before or after ``migration``; both if it is the same
-    if before is not None and after is not None:
+    with suppress(MigrateError), Replay((*applied, migration)) as replay:
+        before = read_facts(replay.run(applied).connection)
+        after = read_facts(replay.run((*applied, migration)).connection)
         fingerprints = folder.other_tools.except_for(before.names | after.names).fingerprints(read_facts(connection))
         is_before, is_after = before.fingerprint in fingerprints, after.fingerprint in fingerprints
     if is_before and not is_after:
@@ -67,15 +69,3 @@ def with_advice(error: ApplyError) -> ApplyError:
         f"killed before it recorded {error.migration}, check with `waiaas-migrate drift`, and in the rows, that it has "
         f"run completely; then record it: `waiaas-migrate adopt FILE --at {error.migration}`.)"
     )
-
-
-def _expected(
-    applied: Sequence[MigrationFile], migration: MigrationFile
-) -> tuple[CatalogFacts | None, CatalogFacts | None]:
-    """Return the facts of the catalog before and after ``migration``; None if it can't be replayed."""
-    try:
-        with Replay((*applied, migration)) as replay:
-            before = read_facts(replay.run(applied).connection)
-            return before, read_facts(replay.run((*applied, migration)).connection)
-    except MigrateError:
-        return None, None

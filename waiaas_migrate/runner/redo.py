@@ -135,7 +135,7 @@ def _redo_file(
         applied=tuple(run.committed),
         losses=run.losses,
         notices=tuple(run.notices),
-        backup=run.backup_path,
+        backup=run.backup,
     )
 
 
@@ -159,7 +159,7 @@ class _RedoRun(Upgrade):
         # After an interruption, the record of an id that is rolled back and applied again doesn't show whether this run
         # committed.
         interruption.todo = [migration.id for migration in self.todo if migration.id not in rolled_back]
-        #: The rollback to do in the first transaction; None once that is committed.
+        #: The rollback to do in the first transaction; None once this transaction is committed.
         self._confirmed: ConfirmedRollback | None = confirmed
         self._deletes_data = True
         self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
@@ -168,7 +168,7 @@ class _RedoRun(Upgrade):
         return self._confirmed is None and super()._is_done()
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
-        """Return the effects of ``migrations``; for a rollback, assume the worst, since the manifest lacks old ones."""
+        """Return the effects of ``migrations``; for a rollback, assume the worst: the manifest may have changed."""
         return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
 
     def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
@@ -193,7 +193,7 @@ class _RedoRun(Upgrade):
             self.direction = "apply"
 
     def _verify(self, rolled_back: Sequence[MigrationFile]) -> None:
-        """Add notices about differences from the remaining migrations, which may be older than the rollback."""
+        """Report differences from the remaining migrations as notices, since they may be manual changes."""
         applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
         self.verify(self.prove(applied, (), facts), rolled_back, applied, facts)
 

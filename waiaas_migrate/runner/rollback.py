@@ -71,9 +71,9 @@ def roll_back_in(
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes everything the migrations added, including data written since. So the backup ``auto`` means
-    ``always``. If data would be lost, ``confirm`` is called with the losses, and decides whether to roll back anyway.
-    Allow ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
+    Rolling back deletes everything the migrations added, including data written since. So ``options.backup="auto"``
+    means ``"always"``. If data would be lost, ``confirm`` is called with the losses, and returns whether to roll back
+    anyway. Allow ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -210,7 +210,7 @@ def roll_back(
             except ApplyError as error:
                 raise error.with_changes(was_rolling_back=True) from error
     return RollbackResult(
-        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup_path
+        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup
     )
 
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
-from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
+from waiaas_migrate.runner.backups.backup import back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.options import BackupWhen, RunOptions
 from waiaas_migrate.runner.proof.differences import listed
@@ -42,8 +42,8 @@ class Run:
         options: how to run.
         direction: ``apply`` or ``rollback``.
         todo: the migrations to run, as read before the run takes the write lock.
-        interruption: receives the ids of ``todo``; None if the connection, and with it the progress handler, is the
-            caller's.
+        interruption: receives the ids of ``todo``; None if the connection belongs to an application, whose progress
+            handler must stay.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class Run:
         self.connection, self.folder, self.options, self.direction = connection, folder, options, direction
         self.committed: list[str] = []
         self.notices: list[str] = []
-        self.backup: Backup | None = None
+        #: The path of the backup, once it is made.
+        self.backup: Path | None = None
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
@@ -78,15 +79,10 @@ class Run:
         self._monitor.__exit__()
         if isinstance(error, MigrateError):
             has_changed = bool(self.committed) or not error.rolled_back
-            backup = self.backup_path if has_changed or self._deletes_data else None
+            backup = self.backup if has_changed or self._deletes_data else None
             error.note_committed(self.committed, backup, database_name(self.connection))
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
-
-    @property
-    def backup_path(self) -> Path | None:
-        """Return the path of the backup, if one was made."""
-        return None if self.backup is None else self.backup.path
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
         """Return the effects of each of ``migrations`` in the direction of this run."""
@@ -108,7 +104,7 @@ class Run:
         return after
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
-        """Run ``migration``; if it is the first one, make the backup before it."""
+        """Run ``migration``; back up the database before the first one."""
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
@@ -180,7 +176,7 @@ class Run:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
         file = Path(main_file(self.connection))
-        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.pages)
+        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.note_pages).path
 
 
 def batch_name(batch: Sequence[MigrationFile]) -> str:

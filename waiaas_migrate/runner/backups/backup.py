@@ -159,8 +159,8 @@ def _is_equal(one: Path, other: Path) -> bool:
 def prune(database: Path, read_head: Callable[[sqlite3.Connection], str]) -> None:
     """Remove all but the newest backups of ``database``; skip backups that can't be removed.
 
-    A backup that somebody renamed, for example to ``app.db.backup-…-keep``, is neither removed nor counted. It is
-    recognized by the end of its name, which isn't the last migration applied in it, as read by ``read_head``.
+    ``read_head`` reads the last applied migration from a backup. If the backup's name doesn't end in this migration,
+    somebody renamed the backup, for example to ``app.db.backup-…-keep``; it is neither removed nor counted.
     """
     for backup in [one for one in backups_of(database) if _has_original_name(one, read_head)][:-KEPT]:
         with suppress(OSError):

@@ -30,7 +30,7 @@ _PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-sh
 
 
 class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C could leave the file at more points
-    """Return the path of a new partial file beside ``database``; at the end, remove the file unless it was renamed."""
+    """Provide the path of a new partial file beside ``database``; at the end, remove the file unless it was renamed."""
 
     def __init__(self, database: Path, kind: Literal["backup", "restore"]) -> None:
         self.path = beside(database, f".{kind}-partial-{os.getpid()}-{secrets.token_hex(4)}")

@@ -4,8 +4,8 @@ The backup is copied beside the database, checked, and renamed to the database's
 (https://man7.org/linux/man-pages/man2/rename.2.html). Before that, the replaced file gets a second name, so a database
 exists at every instant. If the file system has no hard links, the replaced file is copied instead.
 
-Before the rename, the old database's WAL is merged into it. Otherwise SQLite would apply the WAL to the restored file
-(https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
+Before the rename, the old database's WAL is merged into its file. Otherwise SQLite would apply the WAL to the restored
+file (https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def restore(
 
 
 def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
-    """Raise an error that names the outcome; return if nothing was replaced, and ``error`` says enough."""
+    """Raise an error that says what was restored; return if nothing was, so that ``error`` itself can be raised."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
     if is_in_place:

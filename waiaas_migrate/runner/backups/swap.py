@@ -157,14 +157,14 @@ def keep_access(old: Path, new: Path) -> tuple[str, ...]:
 
 
 def _access_changes(old: Path, new: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield the notice to give if a change is refused, and the change; owner first, mode last."""
+    """Yield each change, after the notice to give if the change is refused; owner first, mode last."""
     status, new_status = old.stat(), new.stat()
     if status.st_uid != new_status.st_uid:
         yield _REFUSED_NOTICE.format("owner", f" (user {status.st_uid})"), partial(os.chown, new, status.st_uid, -1)
     if status.st_gid != new_status.st_gid:
         yield _REFUSED_NOTICE.format("group", f" ({status.st_gid})"), partial(os.chown, new, -1, status.st_gid)
     wanted, found = _attributes(old), _attributes(new)
-    for name in sorted(found.keys() - wanted.keys()):  # inherited from the folder
+    for name in sorted(found.keys() - wanted.keys()):  # the file inherited it from the folder
         notice = f"The restored file keeps the attribute {name}, which the old one lacks."
         yield notice, partial(os.removexattr, new, name)
     for name, value in sorted(wanted.items()):

@@ -29,7 +29,7 @@ _MARGIN = 1 << 20
 
 
 def open_file(path: Path, query: str) -> sqlite3.Connection:
-    """Open the database file ``path`` with these URI parameters (https://www.sqlite.org/uri.html)."""
+    """Open the database file ``path`` with the URI parameters ``query`` (https://www.sqlite.org/uri.html)."""
     return sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{query}", uri=True, isolation_level=None)
 
 

@@ -153,7 +153,7 @@ def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) ->
 
 
 def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    """Return the difference between an object in the database and in the migrations; None for a missing object."""
+    """Return the difference of one object: ``found`` in the database, ``wanted`` by the migrations; None if missing."""
     what = "has another definition"
     if found is None:
         what = "is missing"

@@ -42,9 +42,9 @@ class SchemaProof:
         self.notices: list[str] = []
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Refuse to lose manual changes; then give the tables that will change the texts in the migrations.
+        """Refuse to lose manual changes; then write the migrations' texts of the affected tables into the catalog.
 
-        A migration that edits a definition searches for a piece of this text.
+        A migration that edits a definition searches the catalog for a piece of this text.
 
         Raises:
             DatabaseRefused: names the differences.

@@ -36,7 +36,7 @@ class MigrationFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """These migrations were committed in one transaction."""
+    """One or more migrations were committed in one transaction."""
 
     migrations: tuple[str, ...]
 

@@ -62,10 +62,10 @@ class ReplayInterrupted(KeyboardInterrupt):
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Return whether ``error``, or any of its causes, comes from a signal or a stop request.
+    """Return whether ``error``, or any of its causes, comes from Ctrl-C or a stop request.
 
-    If a signal arrives in a progress handler, Python drops the KeyboardInterrupt, and sqlite3 raises an error with the
-    code SQLITE_INTERRUPT instead.
+    If Ctrl-C is pressed while a progress handler runs, Python drops the KeyboardInterrupt, and sqlite3 raises an error
+    with the code SQLITE_INTERRUPT instead.
     """
     for one in _chain(error):
         code = getattr(one, "sqlite_errorcode", 0)

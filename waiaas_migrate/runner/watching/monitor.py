@@ -33,7 +33,7 @@ _FIRST_AFTER, _INTERVAL = 1.0, 0.1
 #: Instructions between two calls of the handler. With a listener, they take about 0.1 ms. Without one, they take a few
 #: milliseconds, since each call needs Python's global lock, and many threads may wait for the lock.
 _OFTEN, _SELDOM = 2_000, 50_000
-#: The most seconds to spend on counting the rows of a table.
+#: The longest time, in seconds, to spend on counting the rows of a table.
 _COUNT_SECONDS = 0.5
 _LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
 _OPENS = frozenset({"OpenRead", "OpenWrite"})
@@ -110,7 +110,7 @@ class Monitor:
             self._now = replace(progress, done=0 if self._expected else None, total=rows or None)
         self._report_if_due()
 
-    def pages(self, done: int, total: int) -> None:
+    def note_pages(self, done: int, total: int) -> None:
         """Note that ``done`` of ``total`` pages of a backup are copied.
 
         Raises:
@@ -143,7 +143,7 @@ class Monitor:
         self._listener(self._now)
 
     def _count_rows(self, table: str) -> int:
-        """Return the number of rows of ``table``; 0 if counting takes too long."""
+        """Return the number of rows of ``table``; 0 if counting takes too long or fails."""
         deadline = time.monotonic() + _COUNT_SECONDS
         self._connection.set_progress_handler(lambda: int(time.monotonic() > deadline), self._every)
         try:
