@@ -1,4 +1,4 @@
-"""Find the tables and columns that a migration renamed. A diff alone would report them as dropped and added."""
+"""Find the tables and columns that a migration renamed, which a diff would report as dropped and added."""
 
 from __future__ import annotations
 
