@@ -115,7 +115,7 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
     for path in sorted(project.migrations.iterdir()):
         if path.suffix not in {".sql", ".py"} or path.name.startswith(("post-apply", ".")):
             continue
-        text = path.read_bytes().decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+        text = path.read_text(encoding="utf-8", errors="replace")
         found[path.name] = text
         if path.name not in known:
             what = "is a migration that neither branch has."

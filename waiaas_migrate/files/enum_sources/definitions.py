@@ -23,7 +23,7 @@ class EnumDefinition:
         source: the module or file, as schema.yaml spells it.
         module: the Python module to import the name from; empty in other languages.
         at: the place of the definition, or of the problem.
-        values: the values of the enum.
+
         places: the places of the values; empty if they are not known.
         members: the names of the members of an enum class, which SQLAlchemy stores by default.
         shape: the form of the definition.

@@ -103,7 +103,8 @@ class Evaluator:
 
     def definition(self, module: e.Module, name: str, source: str) -> EnumDefinition | None:
         """Return the definition of ``name`` in ``module``, which may have a problem; None if it is missing."""
-        at, shape = Origin(file=module.file), _shape(_Target(None, module))
+        at = Origin(file=module.file)
+        shape: Shape = "other"
         values: list[_Value] = []
         try:
             target = self._lookup(module, name)
@@ -184,8 +185,6 @@ class Evaluator:
 
     def _constant(self, item: e.Expression, module: e.Module, label: str) -> tuple[str | int, Origin]:
         """Return the value of ``item``, and its place. Errors call the item ``label``."""
-        if isinstance(item, e.Constant):
-            return item.value, _at(module, item.at)
         target = self._resolved(_Target(item, module))
         if isinstance(target.expression, e.Constant):
             return target.expression.value, _at(module, item.at)

@@ -53,11 +53,7 @@ class EnumSource(NamedTuple):
 
 
 class _ReadSource(NamedTuple):
-    """A source that was read.
-
-    ``text`` has its names; it is None if the source must be imported. ``module`` is the name of a Python module, or
-    empty.
-    """
+    """A source, the names in its text (None if it must be imported), and its module (empty if it isn't Python)."""
 
     source: EnumSource
     text: Module | None

@@ -39,9 +39,6 @@ class MigrationFile:
     """One migration.
 
     Args:
-        id: the name of its file without the ending.
-        path: its file.
-        kind: the language.
         depends: the ids of the migrations that must run before it.
         transactional: whether it runs in a transaction.
         sql: the text of the file, also of a Python migration. Line ends are LF, whatever git checks out.
