@@ -122,7 +122,7 @@ def _statements(schema: Schema, renderer: Renderer) -> tuple[_Statement, ...]:
 
 
 def _key_path(action: Action, paths: Mapping[str, str]) -> str:
-    """Return the key path of the object that ``action`` creates; ``paths`` has those of objects declared in SQL."""
+    """Return the key path of the object that ``action`` creates; ``paths`` has the paths of objects declared in SQL."""
     match action:
         case CreateTable(table=table):
             return append_key("tables", table.name)

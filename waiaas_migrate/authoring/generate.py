@@ -71,8 +71,8 @@ class Generated(Planned):
     """The result of ``generate``.
 
     Args:
-        unrecorded: new hand-written migrations, which are recorded if anything is ``written``.
-        replaced: the id of the migration that was replaced or, if there is no new one, deleted.
+        unrecorded: the ids of new hand-written migrations, which are recorded if anything is ``written``.
+        replaced: the id of the migration that was replaced, or deleted because schema.yaml no longer needs it.
     """
 
     unrecorded: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def generate(
         name: the name of the migration; derived from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
         amend: replace the last migration, or delete it if schema.yaml no longer needs it.
-        released: ids of released migrations. They and all before them must not be replaced.
+        released: ids of released migrations. They and the migrations before them must not be replaced.
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or ``released`` an unknown migration.
@@ -127,10 +127,10 @@ class Request:
     Args:
         project: where the files are.
         migrations: the existing migrations, which the new one follows.
-        recorded: their manifest, which doesn't list new hand-written ones; None if there is no manifest.
+        recorded: the manifest, which doesn't list new hand-written migrations; None if there is no manifest.
         name: the name of the new migration; derived from its changes if None.
         allowed: the hazards to allow.
-        last: the migration to replace. If only the derived name would change, the new one keeps the old name.
+        last: the migration to replace. If only the derived name would change, the new migration keeps the old name.
     """
 
     project: Project
@@ -166,8 +166,8 @@ def plan_to_declared(request: Request) -> Plan:
 def plan_to_live(request: Request, live: Schema, declared: Declared) -> Plan:
     """Plan the migration that leads from the existing migrations to ``live``, the schema of a database.
 
-    If schema.yaml already declares the same schema, follow its hints. So if a column was renamed by hand, the migration
-    renames it, too.
+    If schema.yaml already declares the schema of the database, follow the hints in schema.yaml. So if a column was
+    renamed by hand, the migration renames it, too.
 
     Raises:
         InputError: a file cannot be used.
@@ -229,7 +229,7 @@ def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest 
     """Return the project's migrations and its manifest; the manifest is None if there is no such file.
 
     Raises:
-        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new one.
+        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new migration.
     """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
@@ -243,7 +243,7 @@ def transition_to_declared(
 ) -> Transition:
     """Return the transition from the schema of ``before`` to the declared schema, with its renames and backfills.
 
-    ``recorded`` lists the rename hints that earlier migrations have followed.
+    The manifest ``recorded`` lists the rename hints that earlier migrations have followed.
 
     Raises:
         SchemaFileError: a rename or a backfill can't be done.

@@ -84,7 +84,7 @@ class Evaluator:
         return self._modules[path]
 
     def names(self, module: e.Module) -> Iterator[str]:
-        """Yield the names that ``module`` exports, also those that it re-exports from other modules."""
+        """Yield the names that ``module`` exports, including names that it re-exports from other modules."""
         for part in self._with_reexported(module, set()):
             for name, expression in part.names.items():
                 is_module = isinstance(expression, e.Import) and not expression.name
@@ -92,7 +92,7 @@ class Evaluator:
                     yield name
 
     def _with_reexported(self, module: e.Module, seen: set[Path]) -> Iterator[e.Module]:
-        """Yield ``module`` and the modules whose names it all re-exports, unless they can't be read."""
+        """Yield ``module`` and all modules that it re-exports as a whole; skip modules that can't be read."""
         if module.path in seen:
             return
         seen.add(module.path)
@@ -131,7 +131,7 @@ class Evaluator:
         )
 
     def _is_type(self, target: _Target, name: str) -> bool:
-        """Return whether ``name`` is declared as a type, in this file or the one that it is imported from."""
+        """Return whether ``name`` is declared as a type, in this file or in the file that it is imported from."""
         with self._one_step(target):
             if isinstance(target.expression, e.Import) and (original := target.expression.name):
                 return self._is_type(self._referent(target.expression, target.module), original)
@@ -244,7 +244,7 @@ class Evaluator:
                 return None
 
     def _lookup(self, module: e.Module, name: str) -> _Target | None:
-        """Return the target of ``name`` in ``module`` or in a module whose names it all re-exports; None if missing."""
+        """Return the target of ``name`` in ``module`` or in a module that it re-exports as a whole; None if missing."""
         parts = [module] if name in module.names else self._with_reexported(module, set())
         found = {id(part.names[name]): _Target(part.names[name], part) for part in parts if name in part.names}
         if len(found) > 1:

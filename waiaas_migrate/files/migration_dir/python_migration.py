@@ -1,4 +1,4 @@
-"""Load Python migrations with yoyo. Import this module only if there are any, because importing yoyo takes time."""
+"""Load Python migrations with yoyo. Importing yoyo takes time, so import this module only for Python migrations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from yoyo.exceptions import BadMigration
 from yoyo.migrations import Migration
 
-# yoyo logs the traceback of each error that it raises; without a handler Python would print it.
+# yoyo logs the traceback of each error that it raises. Without a handler, Python would print the traceback.
 logging.getLogger("yoyo").addHandler(logging.NullHandler())
 
 
