@@ -67,7 +67,7 @@ def test_a_database_of_another_project(project: Path, other: Path) -> None:
     done = run(project, "status", "app.db")
     assert done.out.splitlines()[0] == "changed  0001_initial"
     assert done.out.splitlines()[1] == (
-        f"app.db: {FOREIGN}{project / 'migrations'}. Use the folder that made it, or restore 0001_initial from git. "
+        f"app.db: {FOREIGN}{project / 'migrations'}. Use the folder that made the database, or restore 0001_initial from git. "
         "If only databases of your own ran it, run `waiaas-migrate apply --redo` on them."
     )
     found = json.loads(run(project, "status", "app.db", "--json").out)

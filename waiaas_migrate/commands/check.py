@@ -44,7 +44,8 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     Raises:
         InputError: a file cannot be used at all.
     """
-    return tuple(_with_relative_file(one, project.root) for one in _findings(project, column_order=column_order))
+    findings = _findings(project, column_order=column_order)
+    return tuple(_with_relative_file(finding, project.root) for finding in findings)
 
 
 def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:

@@ -27,14 +27,6 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_BY_HAND = "manual change: {}."
-_FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
-_UNKNOWN = "made by an unknown migration or by hand: {}."
-_FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
-_CHANGED = "made by the migrations that the database ran, or by hand: {}."
-_FIX_CHANGED = "Resolve the migration finding first, then run `drift` again."
-_NOT_ADOPTED = "not made by any recorded migration: {}."
-_FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
 _FIX_MIGRATION = (
     "Use the version of the application that has it. If only databases of your own ran it, run "
     "`waiaas-migrate apply --redo` on them."
@@ -128,12 +120,16 @@ def _migration_findings(state: DatabaseState) -> Iterator[Finding]:
 def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
     """Return the code, the sentence and the fix of the findings for a database in ``state``."""
     if not state.is_adopted:
-        return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
+        fix = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
+        return FindingCode.NOT_ADOPTED, "not made by any recorded migration: {}.", fix
     if state.unknown:
-        return FindingCode.UNKNOWN_CHANGE, _UNKNOWN, _FIX_UNKNOWN
+        fix = "Compare with the version of the application that has the unknown migrations."
+        return FindingCode.UNKNOWN_CHANGE, "made by an unknown migration or by hand: {}.", fix
     if state.mismatch:
-        return FindingCode.UNKNOWN_CHANGE, _CHANGED, _FIX_CHANGED
-    return FindingCode.MANUAL_CHANGE, _BY_HAND, _FIX_BY_HAND
+        fix = "Resolve the migration finding first, then run `drift` again."
+        return FindingCode.UNKNOWN_CHANGE, "made by the migrations that the database ran, or by hand: {}.", fix
+    fix = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
+    return FindingCode.MANUAL_CHANGE, "manual change: {}.", fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

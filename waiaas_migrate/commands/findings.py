@@ -105,15 +105,9 @@ def schema_findings(
     describe_change: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
 ) -> tuple[Finding, ...]:
-    """Return a finding for each of ``changes`` to a schema.
+    """Return a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds changes in schema.yaml.
 
-    Args:
-        changes: the differences.
-        code: the code of the findings.
-        sentence: a format string for ``Finding.what``; ``{}`` becomes the description of the change.
-        fix: the fix of the findings.
-        describe_change: returns the description of a change.
-        places: finds the place of a change in schema.yaml; None for a live database.
+    ``sentence`` is the format of ``Finding.what``; ``{}`` becomes the description that ``describe_change`` returns.
     """
     subject = Subject.HOOK if code is FindingCode.HOOK_CHANGE else Subject.SCHEMA
     findings = []

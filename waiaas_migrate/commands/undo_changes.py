@@ -103,5 +103,6 @@ def _warn_of_loss(step: Step, hazards: Sequence[Hazard]) -> Step:
         for action in step.actions
         if isinstance(action, Drop | DropColumn | CopyRows)
     }
-    losses = [one.what for one in hazards if one.is_destructive and fold(one.where.partition(".")[0]) in tables]
+    destructive = (hazard for hazard in hazards if hazard.is_destructive)
+    losses = [hazard.what for hazard in destructive if fold(hazard.where.partition(".")[0]) in tables]
     return replace(step, words=f"DESTRUCTIVE: {' '.join(losses)} {step.words}".rstrip()) if losses else step

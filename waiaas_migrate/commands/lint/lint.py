@@ -90,5 +90,7 @@ def _file_findings(project: Project, declared: Declared, rules: Iterable[Rule], 
     pragmas = {fold(name): value for name, value in declared.source.pragmas}
     waivers = schema_waivers(project.schema, root=project.root)
     for finding, path in run_rules(rules, Linted(schema=declared.schema, pragmas=pragmas)):
-        if not any(waiver.covers(path, finding.code) for waiver in waivers):
+        keys = tuple(map(fold, path))
+        # A waiver covers the whole file, a table (two keys), or a column (four keys).
+        if not any((keys[:length], finding.code) in waivers for length in (0, 2, 4)):
             yield with_place(finding, places.find(path))

@@ -98,8 +98,8 @@ def _hazard_finding(code: str, where: str, what: str, line: int | None = None) -
 def _announced_finding(sql: str, hazard: AnnouncedHazard) -> Finding:
     """Return a finding with the text and the line of the comment in ``sql`` that announces ``hazard``."""
     for number, line in enumerate(sql.splitlines(), 1):
-        _, found, text = line.partition(f"hazard {hazard}:")
-        if found:
+        _, announcement, text = line.partition(f"hazard {hazard}:")
+        if announcement:
             return _hazard_finding(hazard.code, hazard.where, text.strip(), number)
     return _hazard_finding(hazard.code, hazard.where, "the migration announces this hazard.")
 
@@ -111,12 +111,13 @@ def _hand_written_findings(
     statements = tuple(_statements(migration))
     names = _names(introspect(before)) | _names(after)
     # Statements may refer to objects that exist only during the migration, such as a temporary table.
-    names |= {name for one in statements if one.tokens[0].word in ("CREATE", "ALTER") for name in one.names()}
+    definitions = (statement for statement in statements if statement.tokens[0].word in ("CREATE", "ALTER"))
+    names |= {name for definition in definitions for name in definition.names()}
     _rename(before, migration, after.by_name())
     old = introspect(before)
     for hazard in find_hazards(old, after, diff(old, after)):
         table = fold(hazard.where.partition(".")[0])
-        line = next((one.line for one in statements if table in one.names()), None)
+        line = next((statement.line for statement in statements if table in statement.names()), None)
         yield _hazard_finding(hazard.code, hazard.where, hazard.what, line)
     for tokens, line in statements:
         with suppress(SqlError):

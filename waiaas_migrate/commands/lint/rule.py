@@ -71,16 +71,7 @@ RuleFunction: TypeAlias = Callable[[Linted], Iterator[Found]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule with its documentation.
-
-    Args:
-        code: the code of its findings.
-        severity: the severity of its findings.
-        explanation: the docstring of the function, as Markdown.
-        bad: an example in which the rule finds something.
-        good: the corrected example.
-        find: the function.
-    """
+    """A rule: its code, its severity, its documentation, an example with a finding, one without, and its function."""
 
     code: str
     severity: Severity
@@ -130,7 +121,7 @@ def all_rules() -> tuple[Rule, ...]:
     """Return all rules in the package ``rules``, in the order of their codes."""
     names = [module.name for module in pkgutil.iter_modules(modules.__path__, f"{modules.__name__}.")]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return tuple(sorted((one for one in values if isinstance(one, Rule)), key=lambda one: one.code))
+    return tuple(sorted((value for value in values if isinstance(value, Rule)), key=lambda found: found.code))
 
 
 def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, KeyPath]]:

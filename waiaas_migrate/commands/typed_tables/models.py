@@ -28,15 +28,7 @@ USED_NAMES = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A column with its Python name and type.
-
-    Args:
-        name: the Python name.
-        column: the column.
-        values: the Python type of the values.
-        in_key: whether the column belongs to the primary key.
-        is_numbered: whether SQLite numbers the rows in this column, because it is an alias of the rowid.
-    """
+    """A column with its Python name and types. ``is_numbered``: SQLite chooses its values, because it is the rowid."""
 
     name: str
     column: Column
@@ -66,7 +58,7 @@ class Model:
 
     def attribute(self, column: str) -> Attribute | None:
         """Return the attribute of the column called ``column``, in any case."""
-        return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
+        return next((found for found in self.attributes if fold(found.column.name) == fold(column)), None)
 
     def targets(self, key: ForeignKey) -> tuple[Attribute, ...]:
         """Return the attributes that a foreign key to this table refers to; empty if SQLAlchemy can't express it."""
@@ -78,12 +70,7 @@ class Model:
 
 
 def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
-    """Return the tables of a schema with their Python names, in the same order.
-
-    Args:
-        source: the schema and the enums.
-        classes: make classes if possible; otherwise all tables are variables.
-    """
+    """Return the tables of a schema with their Python names, as classes if ``classes`` and SQLAlchemy allow."""
     tables = source.declared.schema.tables
     names = _model_names(tables, source, classes=classes)
     taken = {*USED_NAMES, *names.values(), *source.enums}

@@ -27,7 +27,7 @@ _ENDINGS = (
 )
 
 #: Attributes that SQLAlchemy defines in every class (https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html).
-RESERVED = frozenset({"metadata", "registry"})
+_RESERVED = frozenset({"metadata", "registry"})
 
 
 def class_name(table: str) -> str:
@@ -60,7 +60,7 @@ def attribute_name(name: str, taken: Container[str]) -> str:
     attribute = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
     if not attribute.isidentifier() or not attribute.strip("_") or attribute.startswith(("__", "_sa_")):
         attribute = f"column_{attribute.strip('_')}"
-    return free_name(f"{attribute}_" if iskeyword(attribute) or attribute in RESERVED else attribute, taken)
+    return free_name(f"{attribute}_" if iskeyword(attribute) or attribute in _RESERVED else attribute, taken)
 
 
 def free_name(name: str, taken: Container[str]) -> str:

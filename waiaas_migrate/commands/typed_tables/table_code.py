@@ -149,7 +149,7 @@ class TableCode:
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]
-        return [quoted(f"{parent.table.name}.{one.column.name}") for one in parent.targets(key)]
+        return [quoted(f"{parent.table.name}.{target.column.name}") for target in parent.targets(key)]
 
     def _reference_options(self, key: ForeignKey, table: Table) -> Options:
         kind, _, initially = (key.deferral or "").partition(" INITIALLY ")

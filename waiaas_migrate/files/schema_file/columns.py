@@ -68,7 +68,7 @@ class ReadColumn(NamedTuple):
 
 
 def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
-    """Return the column ``name`` without the parts that can't be read, which are reported."""
+    """Return the column ``name``; report and omit parts that can't be read."""
     fields = _column_fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
     column_type = found.get("type", NO_TYPE)
@@ -138,7 +138,7 @@ def _read_not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflict
 
 
 def _read_options(key: str, form: Form, fields: Fields, conflicts: Conflicts) -> dict[str, Any] | None:
-    """Return the options of ``primary_key`` or ``unique``: true, or a mapping; None if false or left out."""
+    """Return the options of ``primary_key`` or ``unique``; None if it isn't set."""
     value = fields.get(key)
     if value is None or not (value.is_mapping or value.flag()):
         return None
@@ -248,7 +248,7 @@ def _read_checks(
 
 
 def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | None = None) -> m.Check | None:
-    """Return the CHECK of a list of values; None after reporting that it can't be parsed."""
+    """Return the CHECK for a list of values; None after reporting a problem."""
     expression = parse_sql(at, sql, scope.columns)
     return None if expression is None else m.Check(expression=expression, column=column, name=name)
 
@@ -268,7 +268,7 @@ def _read_hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
 
 
 def _read_replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str | int, str | int | None]]:
-    """Return pairs of an old value and its replacement; report those that can't be read."""
+    """Return pairs of an old and a new value; report and omit invalid pairs."""
     found: list[tuple[str | int, str | int | None]] = []
     for old, new in value.scalar_entries("`OLD: NEW`") if value is not None else ():
         if isinstance(old, str) and "\r" in old:

@@ -1,4 +1,4 @@
-"""Read the primary key, UNIQUE, CHECK and foreign key constraints and the indexes of a table."""
+"""Read a table's keys, CHECKs, foreign keys and indexes from schema.yaml."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ ReadForeignKey = ReadKey[ForeignKey]
 
 
 def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
-    """Read a mapping of the given form, and return the key that ``make`` builds from its values."""
+    """Read a key or an index; ``make`` builds it from the values of its mapping."""
     found = form.read(value, columns)
     return None if found is None else ReadKey(key=make(**found), at=value)
 
 
 def read_check(value: Value, columns: Columns, *, column: str | None = None) -> Check | None:
-    """Return a CHECK; ``column`` is the column that declares it, or None for the table."""
+    """Return a CHECK of a table, or of ``column`` if the column declares it."""
     found = k.CHECK.read(value, columns)
     return None if found is None else Check(column=column, **found)
 
 
 def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check]:
-    """Yield the ``checks`` of a table, given as a list or as a mapping of names to expressions."""
+    """Yield a table's ``checks``: a list, or a mapping of names to expressions."""
     if "checks" in fields and fields["checks"].is_mapping:
         for name, item in named_entries(fields, "checks", "`name: expression`", name_problem):
             if (expression := EXPRESSION.read(item, columns)) is not None:
@@ -77,7 +77,7 @@ def read_references(value: Value, column: str) -> ReadForeignKey | None:
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
-    """Return the values in ``references``, as arguments for the model; None if no table is named."""
+    """Return the values in ``references`` for the model; None without a table."""
     if value.is_mapping:
         found = form.contents(form.fields(value), ())
         return found if "table" in found else None

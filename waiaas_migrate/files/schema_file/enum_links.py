@@ -1,4 +1,4 @@
-"""Find the enum in the application's code for each CHECK that lists a column's values."""
+"""Find the application's enum for each CHECK that lists a column's values."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _BOOLEAN = frozenset({0, 1})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumLinks:
-    """References to enums by column, and a sentence for each list that almost equals an enum."""
+    """References to enums by column, and remarks on ambiguous and near matches."""
 
     links: Links
     remarks: tuple[str, ...] = ()
 
 
 class _Candidate(NamedTuple):
-    """An enum to compare lists with. Its values are the enum's values or, if ``by_names``, the members' names."""
+    """An enum to compare lists with, by its values or by the names of its members."""
 
     name: str
     source: str
@@ -56,9 +56,10 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def name_similarity(self, enum: _Candidate) -> tuple[int, int]:
-        """Return how similar the enum's name is to the names of the table, column and CHECK.
+        """Return two numbers that rank enums: the more similar the names, the greater.
 
-        This is the number of its words that they contain, and the negated number of its other words, to be compared.
+        These are the number of the enum's words that the names of table, column and CHECK contain, and the negated
+        number of its other words.
         """
         context = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
@@ -114,7 +115,7 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
 
 
 def _best_matches(value_list: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the enum with the most similar name, or several if their names are equally similar."""
+    """Return the enum with the most similar name; several if there is a tie."""
     if not enums:
         return []
     best = max(value_list.name_similarity(enum) for enum in enums)

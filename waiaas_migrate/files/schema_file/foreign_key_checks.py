@@ -1,4 +1,4 @@
-"""Check that the foreign keys of schema.yaml refer to columns that exist and are unique."""
+"""Check that foreign keys refer to columns that exist and are unique."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report foreign keys to columns that don't exist or aren't unique; skip ``external`` keys."""
+    """Report foreign keys to missing or non-unique columns, unless ``external``."""
     parents = {fold(read.table.name): read for read in tables}
     object_kinds = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for read in tables:
@@ -45,7 +45,7 @@ def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], ob
 
 
 def report_unknown_columns(names: Iterable[str], at: Value, read: ReadTable) -> bool:
-    """Report the ``names`` that are not columns of the table; return whether there are any."""
+    """Report each of ``names`` that the table lacks; return whether it lacks any."""
     unknown = [name for name in names if read.columns and read.column(name) is None]
     known = [column.column.name for column in read.columns]
     for name in unknown:

@@ -1,4 +1,4 @@
-"""Load schema.yaml and return the schema that it declares, or report all problems in it.
+"""Load the schema that schema.yaml declares, or report all problems in it.
 
 docs/schema-file.md describes the format. The schema has the constraints that the file declares, and no others.
 """
@@ -53,7 +53,7 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml: the schema, PRAGMAs in the order of the file, and enums in order of first use."""
+    """The content of schema.yaml. PRAGMAs and enums keep the order of the file."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
@@ -61,7 +61,7 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Load a schema.yaml; ``root`` is the project's folder, where enum modules are looked up.
+    """Load schema.yaml, and its enums from the project's folder ``root``.
 
     Raises:
         SchemaFileError: the file or an enum has problems; the error lists all of them.
@@ -104,7 +104,7 @@ def _check_version(version: Value) -> None:
 
 
 def _load_enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Return the enums that ``tables`` refer to; None after reporting that they can't be loaded."""
+    """Return the enums that ``tables`` use; None after reporting a failure."""
     sources = tuple(read_sources(value)) if value is not None else ()
     try:
         return load_enums(sources, root=root, used=referenced_enums(tables))
@@ -144,7 +144,7 @@ def _read_pragma_setting(value: Value) -> str | int | None:
 
 
 def _known_names(tables: Iterable[ReadTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Return the names of columns, tables and views. SQLite reads other words in double quotes as text."""
+    """Return the names of columns, tables and views, which SQL may double-quote."""
     names = {column.column.name for read in tables for column in read.columns}
     for section in ("tables", "views", "virtual_tables"):
         if section in fields:

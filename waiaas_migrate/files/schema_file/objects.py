@@ -1,4 +1,4 @@
-"""Read the views, triggers and virtual tables of schema.yaml. Each is a name with a CREATE statement."""
+"""Read views, triggers and virtual tables: each a name with its SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual tab
 
 
 class ReadObject(NamedTuple):
-    """A view, trigger or virtual table, and its place; ``item`` is None if the SQL can't be read."""
+    """A view, trigger or virtual table, and its place; ``item`` is None if invalid."""
 
     kind: str
     name: str
@@ -27,7 +27,7 @@ class ReadObject(NamedTuple):
 
 
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
-    """Return the views, triggers and virtual tables; in their SQL, ``names`` may be in double quotes."""
+    """Return views, triggers and virtual tables; their SQL may double-quote ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
         "views": lambda name, sql: ddl.read_view(name, sql, known),

@@ -1,4 +1,4 @@
-"""Check a schema.yaml for what SQLite would refuse, such as duplicate names, and for contradictory keys."""
+"""Check schema.yaml for what SQLite would refuse, and for contradictory keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHECKED = frozenset({"default", "enum", "generated"})
 
 
 def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report everything in a schema that SQLite would refuse, and keys that contradict each other."""
+    """Report what SQLite would refuse, and keys that contradict each other."""
     _check_names(tables, objects)
     for read in tables:
         keys: list[ReadKey[Any]] = [*read.primary_keys, *read.uniques, *read.indexes]
@@ -189,7 +189,7 @@ def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
 
 
 def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
-    """Report impossible renames of tables, or of one table's columns: old name, new name and fields."""
+    """Report impossible renames of tables, or of one table's columns."""
     seen: dict[str, str] = {}
     for old, new, fields in renames:
         if old is None:

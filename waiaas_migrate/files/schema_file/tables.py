@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class ReadTable(NamedTuple):
-    """A table, and its parts with their places in the file. Several primary keys are an error, found later."""
+    """A table and its parts, with their places. Several primary keys are an error."""
 
     table: Table
     at: Value
@@ -41,7 +41,7 @@ class ReadTable(NamedTuple):
 
 
 def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
-    """Return the table ``name`` without the parts that can't be read, which are reported."""
+    """Return the table ``name``; report and omit parts that can't be read."""
     if value.is_null:
         value.key_problem("the table has no columns.", "Add `columns`.")
     fields = k.TABLE.fields(value)
@@ -79,7 +79,7 @@ def _present(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with ``table.column`` read as ``column``, and with its list of allowed values."""
+    """Return ``check`` with ``table.column`` as ``column``, and its listed values."""
     unqualified = ddl.read_expression(check.expression.sql, names, table)
     is_same = unqualified.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=unqualified.key)

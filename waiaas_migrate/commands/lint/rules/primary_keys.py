@@ -91,7 +91,7 @@ def _false_alias(table: Table) -> Column | None:
     if key is None or len(key.parts) != 1 or table.without_rowid or rowid_alias(table) is not None:
         return None
     name = fold(key.columns[0])
-    if any(name in map(fold, one.columns) for one in table.foreign_keys):
+    if any(name in map(fold, foreign_key.columns) for foreign_key in table.foreign_keys):
         return None
     column = table.column(name)
     return column if column is not None and "INT" in (column.type or "").upper() else None
