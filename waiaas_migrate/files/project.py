@@ -177,11 +177,8 @@ def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
 
 def _read_settings(path: Path) -> dict[str, Any] | None:
     """Return the settings in a pyproject.toml; None if it or the table is missing."""
-    try:
-        if not path.is_file():
-            return None
-    except OSError:
-        # A folder that the user may not read holds none of the user's projects.
+    # Unlike Path.is_file, this skips folders that the user may not read: they hold none of the user's projects.
+    if not os.path.isfile(path):  # noqa: PTH113
         return None
     text = read_text(path, str(path), missing="")
     if isinstance(text, Problem):
@@ -239,9 +236,8 @@ def _user_name(number: int) -> str:
 
 
 def _syntax_problem(path: Path, error: Exception) -> Problem:
-    message, place, rest = str(error).partition(" (at line ")
-    numbers = [int(number) for number in re.findall(r"\d+", rest)] if place else []
-    line, column = numbers if len(numbers) == 2 else (None, None)
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
+    message, line, column = (found[1], int(found[2]), int(found[3])) if found else (str(error), None, None)
     origin = Origin(file=str(path), line=line, column=column)
     return origin.problem(f"this is not TOML: {message.rstrip('.')}.", "Correct it.")
 

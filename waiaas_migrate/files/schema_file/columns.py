@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_types import NO_TYPE
-from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
+from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey, read_check, read_references
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
@@ -53,21 +53,21 @@ class EnumValues:
     constraint: str | None = None
 
 
-class ReadColumn(NamedTuple):
+class ParsedColumn(NamedTuple):
     """A column and the constraints that it declares, with their places in the file."""
 
     column: m.Column
     at: Value
     fields: dict[str, Value]
     is_boolean: bool = False
-    primary_key: ReadKey[m.PrimaryKey] | None = None
-    unique: ReadKey[m.Unique] | None = None
+    primary_key: ParsedKey[m.PrimaryKey] | None = None
+    unique: ParsedKey[m.Unique] | None = None
     checks: tuple[m.Check, ...] = ()
-    foreign_key: ReadForeignKey | None = None
+    foreign_key: ParsedForeignKey | None = None
     enum: EnumValues | None = None
 
 
-def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
+def read_column(name: str, value: Value, scope: Scope) -> ParsedColumn:
     """Return the column ``name``; report and omit parts that can't be read."""
     fields = _column_fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
@@ -75,7 +75,7 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     is_boolean = column_type.logical == "boolean"
     if fields.keys() <= {"type"} and not is_boolean:
         column = m.Column(name=name, type=column_type.declared, logical_type=column_type.logical)
-        return ReadColumn(column=column, at=value, fields=fields)
+        return ParsedColumn(column=column, at=value, fields=fields)
     conflicts = _read_conflicts(fields)
     enum = _read_enum(fields["enum"], scope.enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
@@ -83,7 +83,7 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     not_null, hints = _read_not_null(fields, found, conflicts), _read_hints(fields, found)
     types = {"type": column_type.declared, "logical_type": column_type.logical}
     column = m.Column(name=name, not_null=not_null, hints=hints, **types, **attributes)
-    return ReadColumn(
+    return ParsedColumn(
         column=column,
         at=value,
         fields=fields,
@@ -150,7 +150,7 @@ def _read_options(key: str, form: Form, fields: Fields, conflicts: Conflicts) ->
 
 def _read_primary_key(
     name: str, fields: Fields, found: Mapping[str, Any], conflicts: Conflicts
-) -> ReadKey[m.PrimaryKey] | None:
+) -> ParsedKey[m.PrimaryKey] | None:
     options = _read_options("primary_key", k.COLUMN_PRIMARY_KEY, fields, conflicts)
     autoincrement = found.get("autoincrement", False)
     if options is None:
@@ -160,14 +160,14 @@ def _read_primary_key(
         return None
     parts = (m.IndexPart(column=name, descending=options.pop("descending", False)),)
     key = m.PrimaryKey(parts=parts, autoincrement=autoincrement, inline=True, **options)
-    return ReadKey(key=key, at=fields["primary_key"])
+    return ParsedKey(key=key, at=fields["primary_key"])
 
 
-def _read_unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique] | None:
+def _read_unique(name: str, fields: Fields, conflicts: Conflicts) -> ParsedKey[m.Unique] | None:
     options = _read_options("unique", k.COLUMN_UNIQUE, fields, conflicts)
     if options is None:
         return None
-    return ReadKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
+    return ParsedKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
 
 
 def _read_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:

@@ -14,7 +14,7 @@ from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Un
 Key = TypeVar("Key", PrimaryKey, Unique, ForeignKey, Index)
 
 
-class ReadKey(NamedTuple, Generic[Key]):
+class ParsedKey(NamedTuple, Generic[Key]):
     """A key or an index, and its place in the file.
 
     ``external`` says that the parent of a foreign key need not be in this file. A large schema has many keys, and a
@@ -26,13 +26,13 @@ class ReadKey(NamedTuple, Generic[Key]):
     external: bool = False
 
 
-ReadForeignKey = ReadKey[ForeignKey]
+ParsedForeignKey = ParsedKey[ForeignKey]
 
 
-def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
+def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ParsedKey[Key] | None:
     """Read a key or an index; ``make`` builds it from the values of its mapping."""
     found = form.read(value, columns)
-    return None if found is None else ReadKey(key=make(**found), at=value)
+    return None if found is None else ParsedKey(key=make(**found), at=value)
 
 
 def read_check(value: Value, columns: Columns, *, column: str | None = None) -> Check | None:
@@ -53,7 +53,7 @@ def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check
                 yield check
 
 
-def read_foreign_key(value: Value) -> ReadForeignKey | None:
+def read_foreign_key(value: Value) -> ParsedForeignKey | None:
     """Return the foreign key of one item of a table's ``foreign_keys``."""
     if not value.is_mapping:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
@@ -64,16 +64,16 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
     if parent is None or "columns" not in child:
         return None
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(**child, **parent), at=value, external=external)
+    return ParsedKey(key=ForeignKey(**child, **parent), at=value, external=external)
 
 
-def read_references(value: Value, column: str) -> ReadForeignKey | None:
+def read_references(value: Value, column: str) -> ParsedForeignKey | None:
     """Return the foreign key that the ``references`` of ``column`` declares."""
     parent = _read_parent(value, k.REFERENCES)
     if parent is None:
         return None
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
+    return ParsedKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:

@@ -60,9 +60,9 @@ def _read_places_below(node: Node, at: Origin, keys: KeyPath) -> Iterator[tuple[
 
 def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
     """Add places to ``hazards`` about a hint, a literal, a function or a collation."""
-    listed = tuple(hazards)
-    if not any(hazard.name for hazard in listed):
-        return listed
+    all_hazards = tuple(hazards)
+    if not any(hazard.name for hazard in all_hazards):
+        return all_hazards
     lines = path.read_text(encoding="utf-8").splitlines()
     values = tuple(text_values(path, root=root))
 
@@ -75,7 +75,7 @@ def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tupl
         found = next(iter(within or ((at, text) for _, at, text in naming if not is_literal)), None)
         return "" if found is None else _shown_place(*found, lines, hazard.name if is_literal else "")
 
-    return tuple(replace(hazard, place=place(hazard)) for hazard in listed)
+    return tuple(replace(hazard, place=place(hazard)) for hazard in all_hazards)
 
 
 def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:

@@ -17,7 +17,7 @@ Item = View | Trigger | VirtualTable
 _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
 
 
-class ReadObject(NamedTuple):
+class ParsedObject(NamedTuple):
     """A view, trigger or virtual table, and its place; ``item`` is None if invalid."""
 
     kind: str
@@ -26,7 +26,7 @@ class ReadObject(NamedTuple):
     item: Item | None
 
 
-def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
+def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ParsedObject, ...]:
     """Return views, triggers and virtual tables; their SQL may double-quote ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
@@ -35,7 +35,7 @@ def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadOb
         "virtual_tables": ddl.read_virtual_table,
     }
     return tuple(
-        ReadObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
+        ParsedObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
         for section, reader in readers.items()
         for name, value in named_entries(fields, section, "`name: CREATE …`")
     )

@@ -31,7 +31,7 @@ OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
 #: A name in Python that isn't a keyword.
 CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
-OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in RESERVED)}){_NAME}"}
+OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(text) for text in RESERVED)}){_NAME}"}
 STATEMENT: Shape = {"type": "string", "pattern": rf"^(?=[\s\S]*\S){_STORABLE}"}
 #: An SQL expression. YAML reads some expressions as numbers, booleans or null.
 SQL: Shape = {**STATEMENT, "type": ["string", "number", "boolean", "null"]}
@@ -43,7 +43,7 @@ ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 def word(words: Iterable[str]) -> Shape:
     """Return the shape of one of ``words`` in any case, which editors suggest."""
     known = list(words)
-    pattern = "|".join(any_case(one) for one in known)
+    pattern = "|".join(any_case(text) for text in known)
     return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})
 
 

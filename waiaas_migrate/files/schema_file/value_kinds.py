@@ -159,7 +159,7 @@ def syntax_fix(text: str, otherwise: str) -> str:
 
 
 def _keyword(words: Mapping[str, T]) -> Kind:
-    """Return the kind of one of ``words``, given the meaning of each."""
+    """Return the kind of one of ``words``; a word that means None is the default."""
     written = {meaning: word for word, meaning in words.items()}
     return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 

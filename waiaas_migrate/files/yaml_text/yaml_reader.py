@@ -116,6 +116,8 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
     root = None
     try:
         root = reader.document()
+        if root is None:
+            reader.report.add(Origin(file=name), "the file is empty.", "Begin it with `version: 1`.")
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and is_too_deep(error):
             # Some builds of libyaml read ahead and give up before `_Reader` gets to the place that is too deep.
@@ -125,10 +127,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         pass
     finally:
         stream.dispose()
-    problems = reader.report.problems()
-    if not problems and root is None:
-        problems = (Origin(file=name).problem("the file is empty.", "Begin it with `version: 1`."),)
-    if problems or root is None:
+    if (problems := reader.report.problems()) or root is None:
         raise SchemaFileError(problems)
     return root
 
