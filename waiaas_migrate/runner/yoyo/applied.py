@@ -70,7 +70,7 @@ class AppliedMigration:
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...] | None:
-    """Return the applied migrations, the first first; None if yoyo's table doesn't exist.
+    """Return the applied migrations, oldest first; None if yoyo's table doesn't exist.
 
     Raises:
         DatabaseRefused: another object has the name of one of yoyo's tables.
@@ -78,9 +78,8 @@ def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...]
     from waiaas_migrate.sqlite.database.catalog import read_facts  # opening a database at head doesn't need it
 
     refuse_impostors(connection, read_facts(connection))
-    # Look for the table first. Otherwise, if a query failed, another connection might create the table only afterwards.
-    exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
-    if connection.execute(exists).fetchone() is None:
+    # Look for the table first: if another connection created it after a failed query, it would seem to be an impostor.
+    if not has_object(connection, "_yoyo_migration"):
         return None
     for query in (_ROWS, _OLD_ROWS, _ROWS):  # another connection may upgrade the table between two queries
         try:
@@ -91,6 +90,12 @@ def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...]
         else:
             return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), has_hash=len(row) > 1) for row in rows)
     raise _impostor_error(connection, "_yoyo_migration")
+
+
+def has_object(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether the main database has a table or another object called ``name``."""
+    query = "SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE"
+    return connection.execute(query, (name,)).fetchone() is not None
 
 
 def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
@@ -140,7 +145,7 @@ def read_records(connection: sqlite3.Connection) -> Records:
     Raises:
         DatabaseRefused: another object has the name of a table that records migrations.
     """
-    version, texts, hashes = _read_row(connection, _RECORDS) or (None, None, None)
+    version, texts, hashes = (_read_rows(connection, _RECORDS) or [(None, None, None)])[0]
     if isinstance(hashes, str) and isinstance(texts, str | None):
         return _records(version if isinstance(version, int) else 0, texts or "", hashes)
     applied = frozenset(row.hash for row in read_applied(connection) or ())
@@ -154,22 +159,24 @@ def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozen
     ``last`` is yoyo's hash of that migration. The hashes are None if they can't be read with one statement. The
     manifest's hash is None if the runner's table doesn't have the migration, as after plain yoyo.
     """
-    row = _read_row(connection, _HEAD, last) or (None, *(_read_row(connection, f"SELECT {_HASHES}") or (None,)))
-    return _hashes(row[1]) if isinstance(row[1], str) else None, row[0]
+    rows = _read_rows(connection, _HEAD, last)
+    if rows is None:
+        rows = _read_rows(connection, f"SELECT NULL, {_HASHES}") or [(None, None)]
+    manifest_hash, hashes = rows[0]
+    return _hashes(hashes) if isinstance(hashes, str) else None, manifest_hash
 
 
-def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple[object, ...] | None:
-    """Return the only row of ``query``; None if a table is missing, or has other columns or text that isn't UTF-8."""
+def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list[tuple[Any, ...]] | None:
+    """Return the rows of ``query``; None if a table is missing, or has other columns or text that isn't UTF-8."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        row: tuple[object, ...] = cursor.execute(query, values).fetchone()
+        return cursor.execute(query, values).fetchall()
     except sqlite3.OperationalError as error:
         # The code is 0 if Python itself raised the error, because a text is not UTF-8.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
-    return row
 
 
 def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
@@ -178,17 +185,10 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
     Raises:
         DatabaseRefused: another object has the name of the runner's table.
     """
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    try:
-        return cursor.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
-            raise
-        exists = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
-        if connection.execute(exists).fetchone() is None or read_applied(connection) is None:
-            return []
-        raise _impostor_error(connection, TEXT_TABLE) from error
+    rows = _read_rows(connection, query)
+    if rows is None and has_object(connection, TEXT_TABLE) and read_applied(connection) is not None:
+        raise _impostor_error(connection, TEXT_TABLE)
+    return rows or []
 
 
 # The following functions are cached, because most databases of a fleet have the same records.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import TEXT_TABLE, VALID_TEXTS, cached_hash, rows_of_texts
+from waiaas_migrate.runner.yoyo.applied import TEXT_TABLE, VALID_TEXTS, cached_hash, has_object, rows_of_texts
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
 
 #: The database keeps the rollbacks of this many migrations, the last ones of the folder.
@@ -33,7 +33,6 @@ FROM main._yoyo_migration WHERE migration_hash = :hash"""
 _UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
 _READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
@@ -90,7 +89,7 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
     try:
         connection.execute(_WRITE, row)
     except sqlite3.OperationalError:
-        if connection.execute(_EXISTS).fetchone() is not None:
+        if has_object(connection, TEXT_TABLE):
             raise
         connection.execute(_CREATE)
         connection.execute(_WRITE, row)
@@ -111,7 +110,7 @@ def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, bat
 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:
     """Delete the row of the migration ``name`` if it exists."""
-    if connection.execute(_EXISTS).fetchone() is not None:
+    if has_object(connection, TEXT_TABLE):
         connection.execute(f"DELETE FROM main.{TEXT_TABLE} WHERE migration_hash = ?", (cached_hash(name),))
 
 

@@ -23,6 +23,8 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 #: Words that SQLite's grammar reads as literals, not as names.
 LITERAL_WORDS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+#: The words that a query may begin with.
+_QUERY_WORDS = ("SELECT", "WITH", "VALUES")
 
 
 def names_in_scope(names: Iterable[str]) -> frozenset[str]:
@@ -159,10 +161,10 @@ def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
         SqlError: ``sql`` is neither, or creates a view of another name.
     """
     tokens = tokenize(sql)
-    if without_comments(tokens)[:1] and without_comments(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
-        return read_view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
     reader = TokenReader(without_comments(tokens))
-    _expect_create(reader, "VIEW", name)
+    if reader.peek() in _QUERY_WORDS:
+        return read_view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
+    _expect_create(reader, name, "VIEW")
     return View(name=name, statement=_statement(tokens, names))
 
 
@@ -173,7 +175,7 @@ def select_of(sql: str) -> str | None:
     if not reader.accept("CREATE", "VIEW"):
         return None
     reader.read_name()
-    if not reader.accept("AS") or reader.peek() not in ("SELECT", "WITH", "VALUES"):
+    if not reader.accept("AS") or reader.peek() not in _QUERY_WORDS:
         return None
     return sql[tokens[reader.position - 1].end :].lstrip()
 
@@ -186,7 +188,7 @@ def read_trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     """
     tokens = tokenize(sql)
     reader = TokenReader(without_comments(tokens))
-    _expect_create(reader, "TRIGGER", name)
+    _expect_create(reader, name, "TRIGGER")
     while (event := reader.accept_any("INSERT", "UPDATE", "DELETE")) is None:
         reader.next()
     columns: list[str] = []
@@ -204,8 +206,7 @@ def read_virtual_table(name: str, sql: str) -> VirtualTable:
         SqlError: ``sql`` is not a CREATE VIRTUAL TABLE, or creates a table of another name.
     """
     reader = TokenReader(without_comments(tokenize(sql)))
-    reader.expect("CREATE", "VIRTUAL", "TABLE")
-    _expect_name(reader, name)
+    _expect_create(reader, name, "VIRTUAL", "TABLE")
     reader.expect("USING")
     module = reader.read_name()
     arguments = reader.read_parentheses() if reader.peek() == "(" else ()
@@ -222,15 +223,12 @@ class OtherNameError(SqlError):
         super().__init__(f"the statement creates {found!r}, not {name!r}")
 
 
-def _expect_create(reader: TokenReader, kind: str, name: str) -> None:
+def _expect_create(reader: TokenReader, name: str, *kind: str) -> None:
+    """Read CREATE, the words of ``kind``, and ``name``."""
     reader.expect("CREATE")
     if reader.peek() in ("TEMP", "TEMPORARY"):
-        raise SqlError(f"a temporary {kind.lower()} belongs to one connection, not to the schema")
-    reader.expect(kind)
-    _expect_name(reader, name)
-
-
-def _expect_name(reader: TokenReader, name: str) -> None:
+        raise SqlError(f"a temporary {' '.join(kind).lower()} belongs to one connection, not to the schema")
+    reader.expect(*kind)
     found = _object_name(reader)
     if fold(found) != fold(name):
         raise OtherNameError(found, name)

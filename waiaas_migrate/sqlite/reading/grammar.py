@@ -95,11 +95,11 @@ def _parser() -> syntaqlite.Syntaqlite:
 
 def _raw_tokens(sql: str) -> list[dict[str, Any]]:
     if "\0" in sql:
-        raise SqlError("it contains a NUL character")
+        raise SqlError("the text contains a NUL character")
     try:
         sql.encode("utf-8")
     except UnicodeEncodeError:
-        raise SqlError("it contains a lone surrogate, which is not a character") from None
+        raise SqlError("the text contains a lone surrogate, which is not a character") from None
     with _PARSER_LOCK:
         return list(_parser().tokenize(sql))
 
@@ -230,10 +230,10 @@ def _only_expression(tree: dict[str, Any]) -> object:
     columns = (tree.get("columns") or {}).get("children") or []
     other_clauses = [key for key, value in tree.items() if value and key not in ("type", "columns")]
     if tree.get("type") != "SelectStmt" or other_clauses or len(columns) != 1 or columns[0]["alias"] is not None:
-        raise SqlError("it is not one expression")
+        raise SqlError("the text is not one expression")
     inner = columns[0]["expr"]
     if inner.get("type") == "RowValue":
-        raise SqlError("it is a list, not one expression")
+        raise SqlError("the text is a list, not one expression")
     return inner
 
 

@@ -88,7 +88,9 @@ class _LiteralFinder:
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
                 scopes = (self._sources(node), *scopes)
             for operands in _operands(node):
-                yield from self._pair(operands, scopes, is_direct=_keeps_values(node))
+                # Most functions compute a new value from their arguments.
+                is_direct = node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
+                yield from self._pair(operands, scopes, is_direct=is_direct)
             for column, value in self._written_values(node):
                 table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
                 target = {"type": "ColumnRef", "column": column, "table": table}
@@ -208,17 +210,12 @@ def _children(tree: Tree) -> list[Tree]:
     return list(tree["children"]) if isinstance(tree, dict) else []
 
 
-def _keeps_values(node: Tree) -> bool:
-    """Return whether ``node`` compares or returns its operands themselves; False for most functions."""
-    return node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
-
-
 def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
     """Yield groups of expressions that ``node`` compares with each other, or passes to the same function."""
     match node:
-        case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if op in _COMPARISONS:
-            yield from _by_position([left, right])
-        case {"type": "IsExpr", "left": left, "right": right}:
+        case {"type": "BinaryExpr" | "IsExpr" as kind, "op": op, "left": left, "right": right} if (
+            kind == "IsExpr" or op in _COMPARISONS
+        ):
             yield from _by_position([left, right])
         case {"type": "InExpr", "operand": operand, "source": source}:
             yield from _by_position([operand, *_listed_values(source)])
@@ -325,18 +322,16 @@ def _new_names(node: dict[str, Tree], names: Collection[str]) -> set[str]:
     match node:
         case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _mentions_any(expr, names):
             return {fold(alias)}
-        case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select}:
-            return _names_by_position(listed, select, names)
-        case {"type": "CteDefinition", "columns": {"children": listed}, "select": select}:
-            return _names_by_position(listed, select, names)
+        case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select} | {
+            "type": "CteDefinition",
+            "columns": {"children": listed},
+            "select": select,
+        }:
+            first = next((part for part in _all_nodes(select) if part.get("type") == "SelectStmt"), {})
+            pairs = zip(listed, _children(first.get("columns")), strict=False)
+            return {fold(name["column"]) for name, result in pairs if _mentions_any(result.get("expr"), names)}
         case _:
             return set()
-
-
-def _names_by_position(listed: Sequence[Tree], select: Tree, names: Collection[str]) -> set[str]:
-    results = next((_children(node["columns"]) for node in _all_nodes(select) if node.get("type") == "SelectStmt"), [])
-    pairs = zip(listed, results, strict=False)
-    return {fold(name["column"]) for name, result in pairs if _mentions_any(result.get("expr"), names)}
 
 
 def _mentions_any(tree: Tree, names: Collection[str]) -> bool:
