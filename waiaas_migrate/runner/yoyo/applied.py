@@ -1,6 +1,6 @@
-"""Read the migrations that a database has applied, from yoyo's tables. This module writes nothing.
+"""Read the records of applied migrations from yoyo's tables; write nothing.
 
-It doesn't import yoyo either, because opening a database that is up to date must be fast. Queries name the schema
+This module doesn't import yoyo, because opening a database that is up to date must be fast. Queries name the schema
 ``main``, since a connection may have attached other databases with yoyo's tables.
 """
 
@@ -63,7 +63,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedMigration:
-    """The record of an applied migration. yoyo identifies the migration by ``hash``, and people by ``id``."""
+    """The record of an applied migration; ``hash`` is yoyo's hash of its ``id``."""
 
     hash: str
     id: str
@@ -99,7 +99,7 @@ def has_object(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
-    """Check that each table that records migrations is a table, not another object of the same name.
+    """Check that the tables that record migrations are not views or other objects.
 
     Raises:
         DatabaseRefused: another object has the name of such a table.
@@ -128,7 +128,7 @@ def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object
 
 
 def _text(value: object) -> str:
-    """Return ``value`` as text. yoyo writes only text, but other tools may have written other values."""
+    """Return ``value`` as text; other tools than yoyo may have written other types."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
@@ -154,10 +154,11 @@ def read_records(connection: sqlite3.Connection) -> Records:
 
 
 def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
-    """Return the hashes of the applied migrations, and the manifest's hash that was recorded with one of them.
+    """Return the hashes of the applied migrations, and one recorded manifest hash.
 
-    ``last`` is yoyo's hash of that migration. The hashes are None if they can't be read with one statement. The
-    manifest's hash is None if the runner's table doesn't have the migration, as after plain yoyo.
+    The manifest hash is the one recorded with ``last``, yoyo's hash of a migration. The hashes are None if they can't
+    be read with one statement. The manifest hash is None if the runner's table doesn't have that migration, as after
+    plain yoyo.
     """
     rows = _read_rows(connection, _HEAD, last)
     if rows is None:
@@ -167,7 +168,7 @@ def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozen
 
 
 def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list[tuple[Any, ...]] | None:
-    """Return the rows of ``query``; None if a table is missing, or has other columns or text that isn't UTF-8."""
+    """Return the rows of ``query``; None if a table is missing, old or not readable."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
@@ -180,7 +181,7 @@ def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list
 
 
 def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of ``query``, which selects from ``VALID_TEXTS``; none if a table is missing.
+    """Return the rows of a ``query`` on ``VALID_TEXTS``; none if a table is missing.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.
@@ -232,7 +233,7 @@ def not_applied(
     known: Sequence[str],
     squashed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Return the pending migrations, as :func:`pending` does, given the hashes of the applied migrations.
+    """Return what :func:`pending` does, given the hashes of the applied migrations.
 
     Raises:
         UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
@@ -249,6 +250,6 @@ def not_applied(
 
 @functools.lru_cache(maxsize=16)
 def _compared(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """Return the ids in ``known`` that are not applied, and whether ``known`` has all applied migrations."""
+    """Return the ids that are not applied, and whether all applied ones are known."""
     keys = {cached_hash(name): name for name in known}
     return tuple(name for key, name in keys.items() if key not in applied), applied <= keys.keys()

@@ -1,4 +1,4 @@
-"""Record the text of each applied migration, to recognize databases that ran another text under the same name.
+"""Record the text of each applied migration, to recognize a later change of the text.
 
 yoyo identifies a migration only by its name, so the runner's table stores a hash of the text that ran. A row is valid
 only as long as yoyo's record of the same time exists, because plain yoyo may roll the migration back and apply another
@@ -75,7 +75,7 @@ def record(
     *,
     was_adopted: bool = False,
 ) -> None:
-    """Record ``operation`` on ``migration`` in yoyo's tables and in the runner's, in the open transaction."""
+    """Record an operation on a migration in yoyo's tables and in the runner's."""
     write_record(connection, migration.id, operation)
     if operation in ("apply", "mark"):
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
@@ -84,7 +84,7 @@ def record(
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
-    """Write a row for a migration that yoyo's table already records; create the runner's table if it is missing."""
+    """Write the runner's row for a migration that yoyo's table already records."""
     row = {name: getattr(identity, name) for name in identity.__slots__}
     try:
         connection.execute(_WRITE, row)
@@ -96,7 +96,7 @@ def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
 
 
 def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
-    """Delete rollbacks that are no longer kept, and update the manifest's hash of the last migration.
+    """Delete old rollbacks, and update the manifest's hash of the last migration.
 
     The recorded hash is outdated if a merge has put other migrations before the last one. If the hash is current,
     opening the database doesn't read the folder. ``batch`` are the migrations that this run has just recorded.
@@ -115,7 +115,7 @@ def delete_identity(connection: sqlite3.Connection, name: str) -> None:
 
 
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
-    """Return the valid rows of the runner's table, by yoyo's hash. Plain yoyo writes no such rows.
+    """Return the valid rows of the runner's table, by yoyo's hash.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.

@@ -28,7 +28,10 @@ _QUERY_WORDS = ("SELECT", "WITH", "VALUES")
 
 
 def names_in_scope(names: Iterable[str]) -> frozenset[str]:
-    """Return the folded names that a word in double quotes can refer to, if ``names`` are tables and columns."""
+    """Return the folded names that a word in double quotes can refer to.
+
+    ``names`` are the tables and columns that the expression or statement can use.
+    """
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
@@ -91,14 +94,14 @@ def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
 
 
 def without_table_prefix(sql: str, owner: str) -> str:
-    """Replace ``owner.column`` by ``column`` in an expression; return ``sql`` unchanged if there is none."""
+    """Replace ``owner.column`` by ``column`` in an expression."""
     tokens = without_comments(tokenize(sql))
     shortened = _without_owner(tokens, owner)
     return sql if len(shortened) == len(tokens) else spell(shortened)
 
 
 def _words_key(tokens: Sequence[Token]) -> str:
-    """Return a key by which texts are equal if they differ only in spacing, comments and the case of words."""
+    """Return a key that ignores spacing, comments and the case of words."""
     return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in without_comments(tokens))
 
 
@@ -169,7 +172,7 @@ def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
 
 
 def select_of(sql: str) -> str | None:
-    """Return the SELECT of a CREATE VIEW; None if the view has a list of columns or is not in its simplest form."""
+    """Return the SELECT of ``CREATE VIEW name AS SELECT``; None for any other form."""
     tokens = tokenize(sql)
     reader = TokenReader(tokens)
     if not reader.accept("CREATE", "VIEW"):
@@ -235,7 +238,7 @@ def _expect_create(reader: TokenReader, name: str, *kind: str) -> None:
 
 
 def _object_name(reader: TokenReader) -> str:
-    """Read ``IF NOT EXISTS`` if it comes next, and a name; skip the name of a database before it."""
+    """Read a name; skip IF NOT EXISTS and the name of a database before it."""
     reader.accept("IF", "NOT", "EXISTS")
     name = reader.read_name()
     return reader.read_name() if reader.accept(".") else name
@@ -283,7 +286,7 @@ def may_omit_parentheses(sql: str) -> bool:
 
 
 def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
-    """Return whether ADD COLUMN accepts a DEFAULT, and existing rows get the value that an INSERT would store.
+    """Return whether ADD COLUMN gives a DEFAULT to existing rows as INSERT does to new rows.
 
     ADD COLUMN rejects expressions, CURRENT_TIMESTAMP and the like. Existing rows read any other DEFAULT from the
     table's text, and SQLite doesn't always convert it to the column's affinity ``kind``: TRUE stays a number in a TEXT
@@ -311,5 +314,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """Return the folded words, names and strings in ``sql``, among them every column that ``sql`` may name."""
+    """Return the folded words, names and strings in ``sql``, and so all columns in it."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

@@ -1,8 +1,8 @@
-"""Split SQL into tokens and compute its meaning, with SQLite's own grammar from the syntaqlite package.
+"""Split SQL into tokens and compute its meaning, with SQLite's own grammar.
 
-Only this module imports syntaqlite. Its tokens keep the author's text; its trees keep only the meaning, without
-positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show whether two expressions
-or statements mean the same.
+Only this module imports syntaqlite, which provides the grammar. Its tokens keep the author's text; its trees keep only
+the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show
+whether two expressions or statements mean the same.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _raw_tokens(sql: str) -> list[dict[str, Any]]:
 
 
 def tokenize(sql: str) -> tuple[Token, ...]:
-    """Return the tokens of ``sql``, including comments. Each token records the white space before it.
+    """Return the tokens of ``sql``, including comments; each has the white space before it.
 
     Raises:
         SqlError: a part of ``sql`` is not a token, such as an unterminated string.
@@ -149,7 +149,7 @@ def without_comments(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
-    """Return the meaning of an expression or a statement as canonical text: equal texts mean the same.
+    """Return the meaning of SQL as canonical text: equal texts mean the same.
 
     Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't change the result.
 
@@ -168,7 +168,7 @@ def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] =
 
 
 def _normalized(token: Token, names: frozenset[str]) -> str:
-    """Return a token as text for the parser; equal names give equal text, however they are quoted."""
+    """Return a token as text for the parser, without differences in case and quotes."""
     if token.kind is not Kind.NAME:
         return token.text
     if token.text == '""':
@@ -254,7 +254,7 @@ class _Text(str):
 
 
 def _canonical_text(tree: object) -> str:
-    """Return ``tree`` as JSON, without redundant parentheses and with folded names and keywords."""
+    """Return ``tree`` as JSON, with folded names and without redundant parentheses."""
     # Use a stack instead of recursion, because the caller may already be deep in calls.
     pieces: list[str] = []
     stack: list[object] = [tree]

@@ -1,6 +1,6 @@
-"""Find the literals in SQL, each with the columns that it is compared with or written to: :func:`literal_uses`.
+"""Find the literals in SQL, and the columns that they are compared with or written to.
 
-With these, ``generate`` finds the views, triggers and CHECKs that still use a value that an enum loses.
+``generate`` uses :func:`literal_uses` to find views, triggers and CHECKs that still use a value that an enum loses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RelatedColumn(NamedTuple):
 
 
 class LiteralUse(NamedTuple):
-    """A string or whole number, and the columns that it is compared with, or written to if ``is_written``."""
+    """A literal ``value``, and the columns that it is compared with or written to."""
 
     value: str | int
     columns: tuple[RelatedColumn, ...]
@@ -45,7 +45,7 @@ class LiteralUse(NamedTuple):
 
 
 class _ScopedTree(NamedTuple):
-    """An expression or a part of one, with the scopes in which its columns are looked up, the innermost first.
+    """A part of an expression, and the scopes for its columns, the innermost first.
 
     ``is_direct``: the whole expression may have the value of this part, not only a value computed from it.
     """
@@ -131,7 +131,7 @@ class _LiteralFinder:
                 return
 
     def _value_sources(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_ScopedTree]:
-        """Yield the literals and columns that an expression may return, or may compute its value from."""
+        """Yield the literals and columns that an expression returns or computes its value from."""
         waiting = [_ScopedTree(tree, scopes, is_direct=True)]
         while waiting:
             part = waiting.pop()
@@ -169,7 +169,7 @@ class _LiteralFinder:
         return None if found is None else RelatedColumn(found or None, fold(column), is_direct and part.is_direct)
 
     def _find_table(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
-        """Return the folded table of a column; empty for a view or a subquery, None if no source has the column."""
+        """Return the table of a column; empty for a view or subquery, None if not found."""
         for scope in scopes:
             if qualifier is not None and fold(qualifier) in scope:
                 return scope[fold(qualifier)] or ""
@@ -211,7 +211,7 @@ def _children(tree: Tree) -> list[Tree]:
 
 
 def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield groups of expressions that ``node`` compares with each other, or passes to the same function."""
+    """Yield groups of expressions that ``node`` compares, or passes to the same function."""
     match node:
         case {"type": "BinaryExpr" | "IsExpr" as kind, "op": op, "left": left, "right": right} if (
             kind == "IsExpr" or op in _COMPARISONS
@@ -243,7 +243,7 @@ def _listed_values(source: Tree) -> Sequence[Tree]:
 
 
 def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
-    """Yield ``operands``, or the items at each position if they are rows, as in ``(a, b) = ('x', 'y')``."""
+    """Yield ``operands``; if they are rows like ``(a, b)``, yield the items by position."""
     if all(isinstance(one, dict) and one.get("type") == "RowValue" for one in operands):
         yield from zip(*(_children(one["items"]) for one in operands), strict=False)
     else:
@@ -303,7 +303,7 @@ def _cte_names(tree: Tree) -> frozenset[str]:
 
 
 def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
-    """Return ``columns`` and all names under which the queries in ``trees`` may return them; names are folded."""
+    """Return ``columns`` and their aliases in the queries of ``trees``; all are folded."""
     names = set(columns)
     size = 0
     while len(names) > size:

@@ -10,7 +10,7 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 class Rename(NamedTuple):
-    """A rename to ``new``: of a column, or of a table if ``column`` is empty. All names are folded."""
+    """A rename of a column, or of a table if ``column`` is empty; names are folded."""
 
     table: str
     column: str
