@@ -10,8 +10,8 @@ BENCH := build/bench
 FAST := tests/test_cases.py tests/test_structure.py tests/test_english.py tests/test_errors.py tests/commands/test_check.py \
 	tests/commands/test_inspect.py tests/files tests/cli/test_database_commands.py tests/cli/test_project_commands.py \
 	tests/cli/test_terminal.py tests/authoring/test_generate.py tests/authoring/test_hazards.py \
-	tests/runner/test_apply.py tests/runner/test_open.py tests/runner/test_transactions.py tests/runner/test_fleet.py \
-	tests/sqlite/test_introspect.py
+	tests/runner/test_apply.py tests/runner/test_open.py tests/runner/test_open_at_head.py \
+	tests/runner/test_transactions.py tests/runner/test_fleet.py tests/sqlite/test_introspect.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check pages bench clean

@@ -110,7 +110,7 @@ def test_squashing_twice(tmp_path: Path) -> None:
             ("--to", "0003_third"),
             "0002_second, which would",
         ),
-        ({**FILES, "0005_e": "INSERT INTO note VALUES (random());\n"}, (), "other rows each time they run: note"),
+        ({**FILES, "0005_e": "INSERT INTO note VALUES (random());\n"}, (), "different rows each time they run: note"),
         (
             {"0001_a": "CREATE VIRTUAL TABLE f USING fts5(x);\n", "0002_b": "INSERT INTO f VALUES ('word');\n"},
             (),

@@ -67,7 +67,7 @@ def test_a_database_of_another_project(project: Path, other: Path) -> None:
     done = run(project, "status", "app.db")
     assert done.out.splitlines()[0] == "changed  0001_initial"
     assert done.out.splitlines()[1] == (
-        f"app.db: {FOREIGN}{project / 'migrations'}. Use the folder that made it, or restore 0001_initial from git. "
+        f"app.db: {FOREIGN}{project / 'migrations'}. Use the folder that made the database, or restore 0001_initial from git. "
         "If only databases of your own ran it, run `waiaas-migrate apply --redo` on them."
     )
     found = json.loads(run(project, "status", "app.db", "--json").out)
@@ -132,7 +132,10 @@ def test_drift_after_a_migration_was_generated_again(regenerated: Path) -> None:
     """The old text explains the differences: they aren't called manual, and --fix isn't suggested."""
     done = run(regenerated, "drift", "app.db")
     assert done.status == 1
-    assert "  notes: made by the migrations that it ran or by hand: added column notes.author (TEXT).\n" in done.out
+    assert (
+        "  notes: made by the migrations that the database ran, or by hand: added column notes.author (TEXT).\n"
+        in done.out
+    )
     assert "Fix for schema: Resolve the migration finding first, then run `drift` again.\n" in done.out
     assert "manual change" not in done.out
 

@@ -159,7 +159,7 @@ def test_a_rollback_that_cannot_be_tried(tmp_path: Path) -> None:
     assert run(tmp_path, "apply", "app.db").status == 0
     done = run(tmp_path, "rollback", "app.db")
     assert (done.status, done.out) == (3, "")
-    assert "would delete data that only 0004_code knows (a Python migration)" in done.err
+    assert "would delete unknown data (0004_code: a Python migration)" in done.err
     assert run_process(tmp_path, "rollback", "app.db", "--yes").out == "rolled back 0004_code\n"
 
 

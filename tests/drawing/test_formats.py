@@ -10,14 +10,14 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.support.projects import edit, execute, generated_project, run, run_process, shipped_project, write_project
 from waiaas_migrate.cli.commands.diagram import diagram as command
-from waiaas_migrate.commands.diagram import FORMATS
+from waiaas_migrate.commands.diagram import Format
 
 #: Names, comments and values that mean something in HTML, Graphviz, Mermaid and Markdown.
 ODD = """\
@@ -93,7 +93,7 @@ def drawn(folder: Path, form: str, *arguments: str) -> str:
 def test_every_format_is_offered() -> None:
     """The command offers every format that the function accepts."""
     choice = next(parameter for parameter in command.params if parameter.name == "form")
-    assert tuple(choice.type.choices) == FORMATS  # type: ignore[attr-defined]
+    assert tuple(choice.type.choices) == get_args(Format)  # type: ignore[attr-defined]
 
 
 def test_the_page_has_everything(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_odd_names_stay_text(tmp_path: Path) -> None:
 def test_characters_that_xml_forbids(tmp_path: Path) -> None:
     """A control character in the name of a database's table is replaced in every format."""
     execute(tmp_path / "x.db", 'CREATE TABLE "a\x01b" ("c\x0bd" TEXT)')
-    for form in FORMATS:
+    for form in get_args(Format):
         assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]|\\u0001", drawn(tmp_path, form, "x.db"))
     ET.fromstring(drawn(tmp_path, "svg", "x.db"))  # noqa: S314 — our own file
 
@@ -242,7 +242,7 @@ def test_without_igraph(tmp_path: Path) -> None:
     """Without igraph, formats with a layout say what to install; the others work."""
     folder = generated_project(tmp_path / "p")
     (folder / "igraph.py").write_text("raise ImportError\n", encoding="utf-8")
-    for form in FORMATS:
+    for form in get_args(Format):
         done = run_process(folder, "diagram", "--format", form)
         if form in ("html", "svg"):
             assert done.status == 2

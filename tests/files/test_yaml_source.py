@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +232,7 @@ def test_paths_that_are_not_files_are_refused(tmp_path: Path) -> None:
     assert said_of(tmp_path / "none.yaml") == "s.yaml: no such file. Make one."
     assert said_of(tmp_path) == "s.yaml: this is a directory, not a file. Name a file."
     assert said_of(tmp_path / "pipe") == "s.yaml: the file can't be read: it is not a regular file. Name another file."
-    assert said_of(tmp_path / "a\0b").startswith("s.yaml: the file can't be read: embedded null")
+    assert re.match("s.yaml: the file can't be read: .*embedded null", said_of(tmp_path / "a\0b"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -124,7 +124,7 @@ def check(case: Case, database: Path, done: Outcome, fault: Fault | str) -> None
         said = done.out + done.err
         assert (state == case.after) == ("restored " in said.replace("nothing was restored", "")), said
         assert (state == case.before) == (
-            "is as it was" in said or done.status in (2, 3)
+            "is unchanged" in said or done.status in (2, 3)
         ) or "But something failed" in said
     failed_at = done.operations[-1].kind if done.operations else ""
     if fault in (Fault.INTERRUPT, Fault.EIO, Fault.ENOSPC) and failed_at != "unlink":

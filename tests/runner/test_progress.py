@@ -251,11 +251,11 @@ def test_progress_of_a_backup(tmp_path: Path) -> None:
         monitor._due = 0
         monitor.start(Progress(migration="0002_slow", words="backup", unit="pages"))
         monitor._due = 0
-        monitor.pages(10, 40)
+        monitor.note_pages(10, 40)
         assert (told[-1].done, told[-1].total, told[-1].unit) == (10, 40, "pages")
         stop.set()
         with pytest.raises(KeyboardInterrupt):
-            monitor.pages(20, 40)
+            monitor.note_pages(20, 40)
     with pytest.raises(Interrupted):
         apply_to(str(database), tmp_path / "migrations", options=RunOptions(backup="always", stop=stop))
     assert list(tmp_path.glob("*backup*")) == []
@@ -304,8 +304,8 @@ def test_progress_says_when_a_backup_is_checked(tmp_path: Path) -> None:
         monitor = Monitor(connection, collecting(told))
         monitor.start(Progress(migration="0001_a", words="backup", unit="pages"))
         time.sleep(1.1)
-        monitor.pages(98, 100)
-        monitor.pages(100, 100)
+        monitor.note_pages(98, 100)
+        monitor.note_pages(100, 100)
     assert [(one.words, one.done, one.total) for one in told] == [
         ("backup", 98, 100),
         ("checking the backup", None, None),

@@ -1,1 +1,1 @@
-"""From a changed schema.yaml to a proved migration: declare, replay, compare, plan, prove, write."""
+"""Turn a changed schema.yaml into a migration: replay the folder, compare, plan, prove in memory, write."""

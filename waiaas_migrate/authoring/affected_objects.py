@@ -1,4 +1,4 @@
-"""Find objects that a migration doesn't name, but breaks or makes stale."""
+"""Find the objects that a migration breaks, and the full-text indexes that it makes stale."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def newly_broken_objects(
 ) -> Iterator[Hazard]:
     """Yield a hazard for each object that the migration breaks or adds in a broken state.
 
-    An object that the migration adds or changes must work, even if it did not before.
+    An object that was broken before gets no hazard, unless the migration changes it.
     """
-    found = broken_objects(after, transition.new)
-    if found:
-        names = {fold(one.name) for one in found} - _made_objects(transition)
-        known = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, names)}
-        for one in found:
-            if (fold(one.name), one.fails) not in known:
+    broken = broken_objects(after, transition.new)
+    if broken:
+        unchanged = {fold(one.name) for one in broken} - _made_objects(transition)
+        broken_before = {(fold(one.name), one.fails) for one in broken_objects(before, transition.start, unchanged)}
+        for one in broken:
+            if (fold(one.name), one.fails) not in broken_before:
                 what = f"leaves this {one.kind} broken: {one.error}."
                 fix = f"Correct or drop it in schema.yaml. If it may stay broken, run with --allow {Code.BREAK_OBJECT}."
                 yield Hazard(code=Code.BREAK_OBJECT, where=one.name, what=what, fix=fix)
@@ -44,37 +44,37 @@ def _made_objects(transition: Transition) -> frozenset[str]:
 def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
     """Return the folded names of the full-text tables over a view that the migration must index again.
 
-    ``before`` and ``after`` are databases in memory. SQLite reports what each view reads in them.
+    ``before`` and ``after`` are the databases in memory before and after the migration.
     """
-    found: set[str] = set()
+    stale: set[str] = set()
     views = {fold(view.name) for schema in (transition.start, transition.new) for view in schema.views}
-    stored = _stored(transition.new)
+    stored = _stored_tables(transition.new)
     made = _made_objects(transition)
     for virtual in transition.new.virtual_tables:
         content = external_content(virtual.statement.sql)
         now = None if content is None or content.table not in views else _dependencies(after, content)
         if content is None or now is None:
-            continue  # a table that cannot be read is reported as broken
+            continue  # newly_broken_objects reports a table that can't be read
         read = {(table, column) for table, column in now.columns if table in stored}
-        name = fold(virtual.name)
-        if name in made:
+        if fold(virtual.name) in made:
             is_stale = any(table in transition.old.by_name() for table, _ in read)
         else:
             used = {content.table, *now.views, *(table for table, _ in read)}
             is_stale = bool(made & used) or may_change(transition, read)
             is_stale = is_stale or read != _renamed(_dependencies(before, content), transition)
-        found |= {name} if is_stale else set()
-    return frozenset(found)
+        if is_stale:
+            stale.add(fold(virtual.name))
+    return frozenset(stale)
 
 
-def _stored(schema: Schema) -> frozenset[str]:
+def _stored_tables(schema: Schema) -> frozenset[str]:
     """Return the folded names of the tables and virtual tables, which store rows."""
     return frozenset(schema.by_name()) | {fold(table.name) for table in schema.virtual_tables}
 
 
 def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dependencies | None:
     """Return the dependencies of the query that reads ``content``; None if the query fails."""
-    # Without the table before it, a quoted name that isn't a column would be a string.
+    # With the table's name before it, SQLite can't read a misspelled column in double quotes as a string.
     names = sorted({content.rowid, *content.columns})
     columns = ", ".join(f"content.{quote_name(name)}" for name in names)
     try:
@@ -85,10 +85,10 @@ def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dep
 
 def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
     """Return the stored columns that were read before the migration, under their names after it."""
-    found: set[tuple[str, str]] = set()
-    stored = _stored(transition.start)
+    columns: set[tuple[str, str]] = set()
+    stored = _stored_tables(transition.start)
     for table, column in before.columns if before is not None else ():
         if table in stored:
             after = fold(transition.renames.table_after(table))
-            found.add((after, fold(transition.renames.column_after(after, column))))
-    return found
+            columns.add((after, fold(transition.renames.column_after(after, column))))
+    return columns

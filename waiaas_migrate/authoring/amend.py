@@ -1,4 +1,4 @@
-"""The folder without its last migration, which ``generate --amend`` replaces."""
+"""Remove the last migration from the history, so that ``generate --amend`` can replace it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _WRITE_NEW = "Write a new migration: run `waiaas-migrate generate`."
 def without_last(
     project: Project, migrations: Sequence[MigrationFile], recorded: Manifest | None, released: Collection[str]
 ) -> tuple[tuple[MigrationFile, ...], Manifest, MigrationFile]:
-    """Return ``migrations`` and the manifest before the last migration, and that migration.
+    """Return the migrations and the manifest without the last migration, and the last migration.
 
     Raises:
-        MigrationsError: it is released or written by hand, or a migration is not recorded.
+        MigrationsError: the last migration is released or written by hand, or a migration is not recorded.
         UsageError: there is no migration, or ``released`` names an unknown one.
     """
     if not migrations:
@@ -47,10 +47,10 @@ def _refused(path: Path, what: str, fix: str) -> MigrationsError:
 
 
 def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
-    """Return the rename hints that were followed before ``last``.
+    """Return ``hints`` without those that swap names in the ``last`` migration.
 
-    After a swap the same names exist as before, so only the record shows whether it was done. Each swap has a hazard in
-    the record, which names the table.
+    After a swap, the same names exist as before, so only the manifest shows whether the swap was done. It records a
+    hazard for each swap, which names the table.
     """
     swapped = [fold(hazard.where) for hazard in last.facts.forward.hazards if hazard.code == Code.SWAP_NAMES]
     undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}

@@ -1,4 +1,4 @@
-"""Try backfills on the schema before the migration, to find out what each reads and whether it fails.
+"""Try the backfills of a transition in memory: find the columns that each one reads, and the ones that fail.
 
 A backfill sees every table as it was before the migration, but under the new names. It does not see new columns, and
 still sees dropped ones.
@@ -28,12 +28,15 @@ _SEES = "A backfill sees the tables as they were before the migration, under the
 
 
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with the dependencies and problems of its backfills; ``database`` has the new names."""
+    """Return ``transition`` with the dependencies and the problems of its backfills.
+
+    ``database`` has the schema from before the migration, under the new names.
+    """
     problems: list[Problem] = []
     reads: dict[str, Dependencies] = {}
     leaving = {fold(view.name): view.name for view in views_to_drop(transition)}
-    for table, column in _filled(transition):
-        # A word in double quotes that matches no column would be a string, and end up in every row.
+    for table, column in _filled_columns(transition):
+        # Otherwise SQLite would read a misspelled name in double quotes as a string, and write the string to every row.
         sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)
@@ -46,11 +49,11 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
             what = f"it reads the view {leaving[name]}, which this migration drops or changes."
             fix = "Read the tables of the view, or change the view in a separate migration."
             problems.append(_problem(table, column, what, fix))
-    known = replace(transition, reads=reads)
-    return replace(known, problems=(*problems, *_circles(known)))
+    transition = replace(transition, reads=reads)
+    return replace(transition, problems=(*problems, *_cycle_problems(transition)))
 
 
-def _filled(transition: Transition) -> Iterator[tuple[Table, Column]]:
+def _filled_columns(transition: Transition) -> Iterator[tuple[Table, Column]]:
     """Yield each column that its backfill fills, with its table as it was before the migration."""
     return ((old, column) for old, new in transition.kept_tables() for column in new.columns if is_filled(old, column))
 
@@ -74,11 +77,12 @@ def _fix(transition: Transition, table: Table, error: str) -> str:
     return f"Correct it. {_SEES}"
 
 
-def _circles(transition: Transition) -> Iterator[Problem]:
-    _, circle = backfill_order(transition, tuple(transition.reads))
-    for table, column in _filled(transition):
-        if fold(table.name) in circle:
-            what = f"the backfills of {' and '.join(circle)} each read what this migration changes in the other."
+def _cycle_problems(transition: Transition) -> Iterator[Problem]:
+    """Yield a problem if the backfills of several tables each read what the migration changes in another."""
+    _, cycle = backfill_order(transition, tuple(transition.reads))
+    for table, column in _filled_columns(transition):
+        if fold(table.name) in cycle:
+            what = f"the backfills of {' and '.join(cycle)} each read what this migration changes in the other."
             yield _problem(table, column, what, "Make one of the changes in a separate migration.")
             return
 

@@ -1,4 +1,4 @@
-"""Find new migrations that conflict with recorded ones, as can happen after a merge, and say how to resolve that."""
+"""Find new migrations that conflict with recorded ones, and say what to do. This can happen after a merge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DELETE = (
 
 
 def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Connection:
-    """Replay ``migrations``; if two conflict, report the one that isn't recorded.
+    """Return the database in memory that ``migrations`` build; if two conflict, blame the one that isn't recorded.
 
     Databases may have run recorded migrations, so only a new one can still be changed.
 
@@ -34,34 +34,37 @@ def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None
     try:
         return replay(migrations)
     except MigrationsError as error:
-        ran, new = _split(migrations, recorded)
-        raise (_blamed(ran, new, error) or error) from None
+        old, new = _split(migrations, recorded)
+        raise (_blame_new(old, new, error) or error) from None
 
 
 def _split(
     migrations: Sequence[MigrationFile], recorded: Manifest | None
 ) -> tuple[list[MigrationFile], list[MigrationFile]]:
-    """Return the recorded migrations, and the new ones."""
+    """Return the recorded migrations and the new ones."""
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
     return [m for m in migrations if m.id in listed], [m for m in migrations if m.id not in listed]
 
 
-def _blamed(
-    ran: Sequence[MigrationFile], new: Sequence[MigrationFile], error: MigrationsError
+def _blame_new(
+    old: Sequence[MigrationFile], new: Sequence[MigrationFile], error: MigrationsError
 ) -> MigrationsError | None:
-    """Return the error of a new migration if the recorded ones work without it; None if they don't."""
-    if not new or not _is_about(error, ran):
+    """Return an error about a new migration to raise instead of ``error``; None if a recorded one is at fault.
+
+    If the new migrations work after all recorded ones, only their place is wrong.
+    """
+    if not new or not _is_about(error, old):
         return None
     try:
         for number in range(len(new) + 1):
-            replay([*ran, *new[:number]]).close()
-    except MigrationsError as found:
-        if not _is_about(found, new):
+            replay([*old, *new[:number]]).close()
+    except MigrationsError as failure:
+        if not _is_about(failure, new):
             return None
-        said = "it isn't recorded yet and doesn't work after the recorded migrations"
-        return MigrationsError([replace(one, what=f"{said}: {one.what}", fix=_DELETE) for one in found.problems])
-    fails = " ".join(f"{problem.file}: {problem.what}" for problem in error.problems)
-    what = f"it isn't recorded yet, and a recorded migration fails after it: {fails}"
+        intro = "it isn't recorded yet and doesn't work after the recorded migrations"
+        return MigrationsError([replace(one, what=f"{intro}: {one.what}", fix=_DELETE) for one in failure.problems])
+    reasons = " ".join(f"{problem.file}: {problem.what}" for problem in error.problems)
+    what = f"it isn't recorded yet, and a recorded migration fails after it: {reasons}"
     return MigrationsError([Problem(file=str(new[0].path), what=what, fix=_MOVE_LATER)])
 
 
@@ -71,37 +74,40 @@ def _is_about(error: MigrationsError, migrations: Sequence[MigrationFile]) -> bo
 
 
 def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse new migrations that fail on a database that has run the recorded ones.
+    """Refuse new migrations that don't work on a database that has run the recorded ones.
 
-    Such a database runs a new migration after the recorded ones, even if its name sorts before theirs. The replay has
-    shown that the migrations work in the order of the folder.
+    Such a database runs a new migration after the recorded ones, even if the id of the new one sorts before theirs. A
+    new database runs the migrations in the order of the folder, which the caller has replayed.
 
     Raises:
         MigrationsError: names each such migration, and what to do.
     """
-    ran, new = _split(migrations, recorded)
-    names = {migration.id for migration in ran}
-    is_possible = all(names.issuperset(migration.depends) for migration in ran)
-    if not ran or [*ran, *new] == list(migrations) or not is_possible:
+    old, new = _split(migrations, recorded)
+    names = {migration.id for migration in old}
+    is_possible = all(names.issuperset(migration.depends) for migration in old)
+    if not old or [*old, *new] == list(migrations) or not is_possible:
         return
     try:
-        problems = _disordered(migrations, _column_orders([*ran, *new]), new[0])
+        problems = _order_problems(migrations, _column_orders([*old, *new]), new[0])
     except MigrationsError as error:
-        said = "it fails on a database that has run the recorded migrations"
+        intro = "it fails on a database that has run the recorded migrations"
         problems = [
-            replace(one, what=f"{said}: {one.what}", fix=_MOVE_LATER if one.fix == CORRECT else one.fix)
+            replace(one, what=f"{intro}: {one.what}", fix=_MOVE_LATER if one.fix == CORRECT else one.fix)
             for one in error.problems
         ]
     if problems:
         raise MigrationsError(problems)
 
 
-def _disordered(
-    migrations: Sequence[MigrationFile], upgraded: Mapping[str, Sequence[str]], new: MigrationFile
+def _order_problems(
+    migrations: Sequence[MigrationFile], upgraded: Mapping[str, list[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Report tables whose columns have another order in ``upgraded``, so that later edits of their text would fail."""
+    """Return a problem with ``new`` if columns have another order in an ``upgraded`` database than in a new one.
+
+    Later migrations that edit the text of these tables would fail in one of the two databases.
+    """
     created = _column_orders(migrations)
-    tables = [table for table, columns in created.items() if list(columns) != list(upgraded.get(table, columns))]
+    tables = [table for table, columns in created.items() if columns != upgraded.get(table, columns)]
     what = (
         f"a database that has run the recorded migrations would have the columns of {', '.join(tables)} in another "
         f"order than a new database, and only a rebuild can change that."
@@ -110,7 +116,7 @@ def _disordered(
 
 
 def _column_orders(migrations: Sequence[MigrationFile]) -> dict[str, list[str]]:
-    """Return the columns of the tables that ``migrations`` create, in their order."""
+    """Return the columns, in order, of each table that ``migrations`` create."""
     with closing(replay(migrations)) as connection:
         tables = [row.name for row in read_catalog(connection) if row.kind == "table"]
         query = "SELECT name FROM pragma_table_xinfo(?, 'main') ORDER BY cid"

@@ -1,4 +1,7 @@
-"""The declared schema: schema.yaml, built in memory and read back."""
+"""Read schema.yaml, build its schema in memory, and read the schema back from SQLite.
+
+Both sides of every comparison are read from SQLite in this way, so YAML is never compared with SQL text.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,13 @@ from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_stri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The declared schema: ``source`` as its author wrote it, and ``schema`` as SQLite reads it, with the hints.
+    """The declared schema.
 
-    ``known`` holds the statements that the migrations contain, too. Neither side reads them again.
+    Args:
+        source: the schema as its author wrote it.
+        schema: the schema as SQLite reads it, with the hints of ``source``.
+        known: the tables and indexes whose CREATE statements the migrations contain unchanged, by statement. They
+            aren't parsed again.
     """
 
     source: DeclaredSchema
@@ -43,48 +50,48 @@ class Declared:
 
 
 def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | None = None) -> Declared:
-    """Read the project's schema.yaml, build it in memory, and read it back.
+    """Return the declared schema: read the project's schema.yaml, build it in memory, and read it back.
 
-    ``like`` is a database whose schema is mostly the same. Statements that it contains unchanged are not read again,
-    because their meaning was proved when they were written.
+    ``like`` is a database with mostly the same schema. CREATE statements that it contains unchanged are not parsed
+    again, because their meaning was proved when they were written.
 
     Raises:
-        SchemaFileError: carries everything that is wrong with the file, or SQLite's errors.
+        SchemaFileError: lists all errors in the file, or all that SQLite reports.
     """
     source = load_schema(project.schema, root=project.root)
-    parts = _parts(source.schema, renderer)
-    existing = _statements_in(like) if like is not None else frozenset[str]()
-    known = {} if renderer.is_customized else _known(parts, existing)
-    if like is not None and existing == {part.text for part in parts}:
+    statements = _statements(source.schema, renderer)
+    existing = _sql_in(like) if like is not None else frozenset[str]()
+    known = {} if renderer.is_customized else _known(statements, existing)
+    if like is not None and existing == {statement.sql for statement in statements}:
         built, strings = introspect_with_strings(like, known)
     else:
-        changed = _changed(like, parts, renderer) if like is not None else None
+        updated = _updated_copy(like, statements, renderer) if like is not None else None
         try:
-            database = changed or _built(parts, file=str(project.schema))
+            database = updated or _built(statements, file=str(project.schema))
         except SchemaFileError as error:
             raise SchemaFileError(locate_problems(error.problems, project.schema, root=project.root)) from None
         with closing(database) as connection:
             built, strings = introspect_with_strings(connection, known)
-    # A word in double quotes that matches no column is a string for SQLite.
+    # To SQLite, a word in double quotes that matches no column is a string.
     if strings and (
         problems := quoted_word_problems(project.schema, root=project.root, schema=source.schema, strings=strings)
     ):
         raise SchemaFileError(problems)
-    _expect_all(source.schema, built, project if renderer.is_customized else None)
+    _refuse_incomplete(source.schema, built, project if renderer.is_customized else None)
     return Declared(source=source, schema=with_hints(built, source.schema), known=known)
 
 
-def _expect_all(written: Schema, built: Schema, customized: Project | None) -> None:
-    """Raise an error if the templates left something out; ``customized`` is the project if it has templates."""
-    others = built.by_name()
-    suspects = tuple(table for table in written.tables if others.get(fold(table.name)) != table)
-    found = tuple(others[fold(table.name)] for table in suspects if fold(table.name) in others)
-    left = diff(Schema(tables=without_expressions(found)), Schema(tables=without_expressions(suspects)))
+def _refuse_incomplete(written: Schema, built: Schema, customized: Project | None) -> None:
+    """Raise an error if the templates left out part of the schema; ``customized`` is a project with templates."""
+    built_tables = built.by_name()
+    suspects = tuple(table for table in written.tables if built_tables.get(fold(table.name)) != table)
+    found = tuple(built_tables[fold(table.name)] for table in suspects if fold(table.name) in built_tables)
+    differences = diff(Schema(tables=without_expressions(found)), Schema(tables=without_expressions(suspects)))
     names = {fold(name) for name in built.names}
     missing = [f"{name} is missing" for name in written.names if fold(name) not in names]
-    if not left and not missing:
+    if not differences and not missing:
         return
-    listed = "; ".join([*missing, *map(describe, left)])
+    listed = "; ".join([*missing, *map(describe, differences)])
     if customized is None:
         what = f"The plan and its templates do not build what schema.yaml declares. Still missing: {listed}."
         raise ProofError(f"{what} This is a fault of waiaas-migrate, not of your schema.")
@@ -93,31 +100,39 @@ def _expect_all(written: Schema, built: Schema, customized: Project | None) -> N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A statement that creates an object, without ``;``: its comment, the object's key path, and its action."""
+class _Statement:
+    """A CREATE statement.
 
-    words: str
+    Args:
+        description: the step that creates the object, in words.
+        path: the path of the object's key in schema.yaml.
+        action: the action that was rendered.
+        sql: the statement, without a semicolon.
+    """
+
+    description: str
     path: str
     action: Action
-    text: str
+    sql: str
 
 
-def _parts(schema: Schema, renderer: Renderer) -> tuple[_Part, ...]:
-    """Return the parts of ``schema``, made by the same steps and templates as a first migration."""
-    paths = {
-        **{view.statement.sql: append_key("views", view.name) for view in schema.views},
-        **{trigger.statement.sql: append_key("triggers", trigger.name) for trigger in schema.triggers},
-        **{table.statement.sql: append_key("virtual_tables", table.name) for table in schema.virtual_tables},
-    }
+def _statements(schema: Schema, renderer: Renderer) -> tuple[_Statement, ...]:
+    """Return the statements that create ``schema``, made by the same steps and templates as a first migration."""
+    groups = (("views", schema.views), ("triggers", schema.triggers), ("virtual_tables", schema.virtual_tables))
+    paths = {one.statement.sql: append_key(key, one.name) for key, objects in groups for one in objects}
     return tuple(
-        _Part(words=step.words, path=_path(action, paths), action=action, text=text)
+        _Statement(description=step.words, path=_key_path(action, paths), action=action, sql=sql)
         for step in creation(schema, renderer.clause)
         for action in step.actions
-        for text in _texts(renderer.action(action), renderer)
+        for sql in _split(renderer.action(action), renderer)
     )
 
 
-def _path(action: Action, paths: Mapping[str, str]) -> str:
+def _key_path(action: Action, paths: Mapping[str, str]) -> str:
+    """Return the path of the key in schema.yaml that declares what ``action`` creates.
+
+    ``paths`` has the paths of the views, triggers and virtual tables, by their SQL.
+    """
     match action:
         case CreateTable(table=table):
             return append_key("tables", table.name)
@@ -129,45 +144,48 @@ def _path(action: Action, paths: Mapping[str, str]) -> str:
             return ""
 
 
-def _texts(sql: str, renderer: Renderer) -> Iterable[str]:
-    """Return the statements of an action: only one, unless the project's template has more."""
+def _split(sql: str, renderer: Renderer) -> Iterable[str]:
+    """Split the rendered ``sql`` of one action; only a project's own template can have several statements."""
     return split_statements(sql) if renderer.is_customized else (sql.removesuffix(";"),)
 
 
-def _statements_in(database: sqlite3.Connection) -> frozenset[str]:
+def _sql_in(database: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row.sql for row in read_catalog(database))
 
 
-def _known(parts: Iterable[_Part], existing: Collection[str]) -> Known:
-    """Return the meaning of each table and index whose statement is in ``existing``."""
+def _known(statements: Iterable[_Statement], existing: Collection[str]) -> Known:
+    """Return the tables and indexes whose CREATE statement is in ``existing``, by statement."""
     known: dict[str, Table | Index] = {}
-    for part in parts:
-        match part.action:
-            case CreateTable(table=table) if part.text in existing:
-                known[part.text] = without_hints(table)
-            case CreateIndex(index=index) if part.text in existing:
-                known[part.text] = index
+    for statement in statements:
+        match statement.action:
+            case CreateTable(table=table) if statement.sql in existing:
+                known[statement.sql] = without_hints(table)
+            case CreateIndex(index=index) if statement.sql in existing:
+                known[statement.sql] = index
             case _:
                 continue
     return known
 
 
-def _changed(like: sqlite3.Connection, parts: Sequence[_Part], renderer: Renderer) -> sqlite3.Connection | None:
-    """Build ``parts`` in a copy of ``like``, changing only what differs; return None if a statement fails.
+def _updated_copy(
+    like: sqlite3.Connection, statements: Sequence[_Statement], renderer: Renderer
+) -> sqlite3.Connection | None:
+    """Return a copy of ``like`` with the objects of ``statements``; only objects that differ are created again.
 
-    Rows can make a statement fail, for example. Then :func:`_built` reports what is wrong.
+    Return None if a statement fails, for example because of the rows in ``like``. Then :func:`_built` builds the schema
+    from scratch and reports errors.
     """
-    wanted = {part.text for part in parts}
+    wanted = {statement.sql for statement in statements}
     connection = copy_database(like)
     try:
-        gone = [row for row in read_catalog(connection) if row.sql not in wanted]
-        for row in sorted(gone, key=lambda row: row.kind == "table"):
+        obsolete = [row for row in read_catalog(connection) if row.sql not in wanted]
+        for row in sorted(obsolete, key=lambda row: row.kind == "table"):  # DROP TABLE drops indexes, too
             execute(connection, renderer.action(Drop(kind=cast(ObjectKind, row.kind), name=row.name)))
-        existing = _statements_in(connection)
-        for part in parts:
-            if part.text not in existing:
-                execute(connection, part.text)
-        if _statements_in(connection) == wanted:
+        existing = _sql_in(connection)
+        for statement in statements:
+            if statement.sql not in existing:
+                execute(connection, statement.sql)
+        if _sql_in(connection) == wanted:
             return connection
     except sqlite3.Error:
         pass
@@ -179,20 +197,20 @@ def build(schema: Schema, renderer: Renderer, *, file: str) -> sqlite3.Connectio
     """Return a database in memory with ``schema``.
 
     Raises:
-        SchemaFileError: SQLite doesn't accept it; the error names ``file``.
+        SchemaFileError: lists the statements that SQLite refuses; the error names ``file``.
     """
-    return _built(_parts(schema, renderer), file=file)
+    return _built(_statements(schema, renderer), file=file)
 
 
-def _built(parts: Iterable[_Part], *, file: str) -> sqlite3.Connection:
+def _built(statements: Iterable[_Statement], *, file: str) -> sqlite3.Connection:
     connection = open_memory()
     problems: list[Problem] = []
-    for part in parts:
+    for statement in statements:
         try:
-            execute(connection, part.text)
+            execute(connection, statement.sql)
         except sqlite3.Error as error:
-            what = f"{part.words}: SQLite says: {error}."
-            problems.append(Problem(file=file, path=part.path, what=what, fix="Correct this."))
+            what = f"{statement.description}: SQLite says: {error}."
+            problems.append(Problem(file=file, path=statement.path, what=what, fix="Correct this."))
     if problems:
         connection.close()
         raise SchemaFileError(problems)

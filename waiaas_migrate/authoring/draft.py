@@ -1,4 +1,4 @@
-"""Draft a migration: its changes, its hazards, and the text of its two files."""
+"""Draft a migration: the text of its two files, with its hazards and facts. Nothing is written."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from waiaas_migrate.sqlite.planning.stale_values import stale_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
-#: How many changes the head of a migration lists one by one.
-_LISTED = 3
+#: The most changes that the title of a migration lists; it only counts more changes.
+_MOST_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +68,10 @@ def draft(
     renderer: Renderer,
     name: str | None = None,
 ) -> Draft:
-    """Draft the migration that makes ``transition``, whose ``hazards`` are known, as the next of ``migrations``.
+    """Draft the migration that makes ``transition`` and follows ``migrations``.
 
-    ``before`` is the database in memory that ``migrations`` build; it isn't changed. If ``name`` is None, the changes
-    give the name.
+    ``before`` is the database in memory that ``migrations`` build; it isn't changed. The draft adds to ``hazards``
+    those that show only when the migration runs. If ``name`` is None, the changes give the name.
     """
     changes, depends = changes_of(transition), heads(migrations)
     name = next_id((file.id for file in migrations), name, changes)
@@ -91,21 +91,19 @@ def draft(
             sql = render()
         back = _transition_back(before, after, transition, renderer)
     rollback, effects = _rollback(transition, back, hazards, renderer, name)
-    return Draft(
-        hazards=hazards,
-        migration=new_migration(path, depends=depends, sql=sql, rollback=rollback),
-        facts=Facts(forward=effects_of(forward, hazards, transition.start), rollback=effects),
-    )
+    migration = new_migration(path, depends=depends, sql=sql, rollback=rollback)
+    facts = Facts(forward=effects_of(forward, hazards, transition.start), rollback=effects)
+    return Draft(hazards=hazards, migration=migration, facts=facts)
 
 
 def _rollback(
     transition: Transition, back: Transition, hazards: Iterable[Hazard], renderer: Renderer, name: str
 ) -> tuple[str, Effects]:
     """Return the text of the rollback that makes the transition ``back``, and its effects."""
-    backward, found = plan(back), hazards_of(back)
-    costs = _costs(effects_of(backward, (), back.start)) or "."
-    head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, found)))
-    mismatches = [hazard for hazard in found if hazard.code is Code.FOREIGN_KEY_MISMATCH]
+    backward, back_hazards = plan(back), hazards_of(back)
+    costs = _slow_steps(effects_of(backward, (), back.start)) or "."
+    head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, back_hazards)))
+    mismatches = [hazard for hazard in back_hazards if hazard.code is Code.FOREIGN_KEY_MISMATCH]
     effects = effects_of(backward, mismatches, back.start)
     return renderer.migration(head, backward), replace(effects, loses=True)
 
@@ -113,25 +111,24 @@ def _rollback(
 def _transition_back(
     before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition, renderer: Renderer
 ) -> Transition:
-    """Return the transition that restores ``before`` from ``after`` the migration that makes ``transition``."""
+    """Return the transition of the rollback: from the database ``after`` the migration to the one ``before``."""
     target = rollback_target(transition.start, transition.new, transition.renames)
     renames = transition.renames.reversed()
     back = make_transition(after, target, renames, renderer, transition.options, transition.known)
-    # Earlier migrations and their rollbacks rely on the order of a table's columns.
+    # Keep the order of columns, because earlier migrations and their rollbacks rely on it.
     return replace(back, in_order=True, stale_indexes=stale_indexes(after, before, back))
 
 
 def _title(migration: str, changes: Sequence[Change], effects: Effects) -> str:
-    """Return the migration's name, what it changes (each change, or how many there are), and what takes time."""
-    words = [" ".join(describe(change, brief=True).split()) for change in changes]
-    said = "; ".join(words)
-    if len(words) > _LISTED:
-        said = f"{len(words)} changes to {', '.join(dict.fromkeys(object_of(change)[1] for change in changes))}"
-    return f"{migration}: {said}{_costs(effects)}"
+    """Return the title of a migration: its id, its changes or their number, and its slow steps."""
+    summary = "; ".join(" ".join(describe(change, brief=True).split()) for change in changes)
+    if len(changes) > _MOST_LISTED:
+        summary = f"{len(changes)} changes to {', '.join(dict.fromkeys(object_of(change)[1] for change in changes))}"
+    return f"{migration}: {summary}{_slow_steps(effects)}"
 
 
-def _costs(effects: Effects) -> str:
-    """Return a sentence on the steps whose time grows with the rows, to append; empty if there are none."""
+def _slow_steps(effects: Effects) -> str:
+    """Return the end of a title: the tables that are rewritten or read as a whole; empty if there are none."""
     scanned = ", ".join(name for name, cost in effects.tables or () if cost is Cost.SCAN)
     rebuilt = ", ".join(effects.rebuilt)
     if rebuilt and scanned:

@@ -1,4 +1,7 @@
-"""Try hand-written rollbacks. ``generate`` has already proved the rollbacks that it writes."""
+"""Try rollbacks in memory; ``record``, ``check`` and ``lint`` report the faulty ones.
+
+Only hand-written rollbacks need this. ``generate`` has already proved the rollbacks that it writes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 class RollbackFault(StrEnum):
-    """What is wrong with a rollback."""
+    """The fault of a rollback."""
 
     MISSING = "MISSING_ROLLBACK"
     FAILS = "FAILING_ROLLBACK"
@@ -26,7 +29,7 @@ class RollbackFault(StrEnum):
 
 
 class FaultyRollback(NamedTuple):
-    """A migration, what is wrong with its rollback, and a sentence about it that begins with the file's name."""
+    """A migration, the fault of its rollback, and a sentence about the fault, which begins with the file's name."""
 
     migration: MigrationFile
     fault: RollbackFault
@@ -34,15 +37,13 @@ class FaultyRollback(NamedTuple):
 
 
 def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]) -> Iterator[FaultyRollback]:
-    """Run the SQL rollbacks of ``names`` in memory, and yield those that are missing, fail or leave a difference.
+    """Run the rollbacks of the migrations ``names``; yield those that are missing, fail or leave a difference.
 
-    Rollbacks outside a transaction are left out, and so are those of Python migrations.
+    Rollbacks of Python migrations and those outside a transaction are not tried.
     """
-    tried = [one.id in names and one.kind == "sql" and one.transactional for one in migrations]
-    last = max((number for number, is_tried in enumerate(tried, 1) if is_tried), default=0)
     with Replay(migrations) as replayed:
-        for number, migration in enumerate(migrations[:last]):
-            if not tried[number]:
+        for number, migration in enumerate(migrations):
+            if migration.id not in names or migration.kind != "sql" or not migration.transactional:
                 continue
             file = f"{migration.id}.rollback.sql"
             if migration.rollback is None:
@@ -57,9 +58,9 @@ def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]
                 except ApplyError as error:
                     yield FaultyRollback(migration, RollbackFault.FAILS, f"{file} fails: {error.reason}")
                     continue
-                if read_catalog(after) != read_catalog(before) and (
-                    left := diff(introspect(after), introspect(before))
-                ):
-                    listed = "; ".join(map(describe, left))
+                if read_catalog(after) == read_catalog(before):
+                    continue
+                if differences := diff(introspect(after), introspect(before)):
+                    listed = "; ".join(map(describe, differences))
                     what = f"{file} does not restore the schema from before the migration. Missing: {listed}."
                     yield FaultyRollback(migration, RollbackFault.INCOMPLETE, what)

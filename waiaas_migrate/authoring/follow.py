@@ -1,4 +1,4 @@
-"""Plan the migration for schema changes that one database already has."""
+"""Plan the migration for changes that were made by hand in a database, for ``drift --as-migration``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.renames import Renames, hints
 
 
-def plan_following(request: Request, live: Schema, declared: Declared) -> Plan:
-    """Plan the migration that leads from the schema of the requested migrations to ``live``.
+def plan_to_live(request: Request, live: Schema, declared: Declared) -> Plan:
+    """Plan the migration that leads from the existing migrations to ``live``, the schema of a database.
 
-    If schema.yaml, which is ``declared``, has the change already, its hints are followed: a column that was renamed by
-    hand is renamed by the migration, too.
+    If schema.yaml already declares the same schema, follow its hints. So if a column was renamed by hand, the migration
+    renames it, too.
 
     Raises:
         InputError: a file cannot be used.

@@ -1,4 +1,7 @@
-"""``generate``: write the migration for the changes in schema.yaml."""
+"""``generate``: write the migration for the changes in schema.yaml.
+
+Other commands that write migrations plan them with :func:`plan_to_declared` or :func:`plan_transition`.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,13 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What a command did that writes a migration if one is needed.
+    """The result of a command that writes a migration if one is needed.
 
     Args:
-        migration: the id of the new migration; None if none was needed, or if hazards stopped it.
-        changes: its changes in words.
-        hazards: its hazards.
-        refused: the hazards that stopped it.
+        migration: the id of the new migration; None if none was needed, or if hazards stopped the command.
+        changes: the changes that the migration makes, in words.
+        hazards: the hazards of these changes.
+        refused: the hazards that stopped the command.
         written: the files that were written.
         removed: files of an interrupted run that were deleted.
     """
@@ -63,11 +66,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated(Planned):
-    """What ``generate`` did.
+    """The result of ``generate``.
 
     Args:
-        unrecorded: new migrations written by hand, which are recorded if anything is ``written``.
-        replaced: the last migration, which was replaced or, if there is no new one, deleted.
+        unrecorded: new hand-written migrations, which are recorded if anything is ``written``.
+        replaced: the id of the migration that was replaced or, if there is no new one, deleted.
     """
 
     unrecorded: tuple[str, ...] = ()
@@ -83,14 +86,16 @@ def generate(
     amend: bool = False,
     released: Collection[str] = (),
 ) -> Generated:
-    """Write the migration for the changes in schema.yaml, proved in memory first; write nothing if none is needed.
+    """Write the migration for the changes in schema.yaml; write nothing if none is needed.
+
+    The migration is proved in memory first.
 
     Args:
         project: where the files are.
         name: the name of the migration; derived from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
-        amend: replace the last migration; if schema.yaml is as it was before that, delete it.
-        released: migrations that, with all before them, must not be replaced.
+        amend: replace the last migration, or delete it if schema.yaml no longer needs it.
+        released: ids of released migrations. They and all before them must not be replaced.
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or ``released`` an unknown migration.
@@ -100,31 +105,30 @@ def generate(
     allowed = allowed_codes(allow)
     removed, seen = recover(project.migrations), folder_state(project.migrations)
     migrations, recorded = read_history(project)
-    before, last = recorded, None
+    base, last = recorded, None
     if amend:
-        migrations, before, last = without_last(project, migrations, recorded, released)
-    request = Request(project=project, migrations=migrations, recorded=before, name=name, allowed=allowed, last=last)
-    plan = plan_declared(request)
-    done = replace(plan.result, removed=removed)
-    old, new = ({} if one is None else one.files for one in (last, plan.new))
-    is_same = old == new and recorded is not None and plan.manifest == recorded
-    if plan.manifest is None or is_same:
-        return done
+        migrations, base, last = without_last(project, migrations, recorded, released)
+    request = Request(project=project, migrations=migrations, recorded=base, name=name, allowed=allowed, last=last)
+    plan = plan_to_declared(request)
+    result = replace(plan.result, removed=removed)
+    old, new = ({} if migration is None else migration.files for migration in (last, plan.new))
+    if plan.manifest is None or (old == new and plan.manifest == recorded):
+        return result
     written = write_history(project.migrations, plan.manifest, old=old, new=new, seen=seen)
-    return replace(done, written=written, replaced=last.id if last is not None and old != new else None)
+    return replace(result, written=written, replaced=last.id if last is not None and old != new else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to generate.
+    """The migration to plan.
 
     Args:
         project: where the files are.
-        migrations: the migrations so far.
-        recorded: the manifest that lists those of them that are known.
+        migrations: the existing migrations, which the new one follows.
+        recorded: their manifest, which doesn't list new hand-written ones; None if there is no manifest.
         name: the name of the new migration; derived from its changes if None.
         allowed: the hazards to allow.
-        last: the migration to replace; a new one with the same content keeps its name.
+        last: the migration to replace. If only the derived name would change, the new one keeps the old name.
     """
 
     project: Project
@@ -137,15 +141,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to write: a new migration, if one is needed, and the manifest, unless hazards stop it."""
+    """The result to return, the manifest (None if hazards stop the command), and the new migration if one is needed."""
 
     result: Generated
     manifest: Manifest | None = None
     new: MigrationFile | None = None
 
 
-def plan_declared(request: Request) -> Plan:
-    """Plan the migration to what schema.yaml declares; the manifest records the requested migrations, too."""
+def plan_to_declared(request: Request) -> Plan:
+    """Plan the migration that leads from the existing migrations to the declared schema."""
     project, renderer = request.project, Renderer(request.project.templates)
     with closing(replay_folder(request.migrations, request.recorded)) as before:
         refuse_clashes(request.migrations, request.recorded)
@@ -160,47 +164,48 @@ def plan_declared(request: Request) -> Plan:
 def plan_transition(
     request: Request, before: sqlite3.Connection, transition: Transition, renderer: Renderer, manifest: Manifest
 ) -> Plan:
-    """Plan the migration that makes ``transition`` from ``before``, the database that the requested migrations build.
+    """Plan the migration that makes ``transition``.
 
-    The migrations and the fingerprint are added to ``manifest``.
+    ``before`` is the database in memory that the existing migrations build. ``manifest`` is the new manifest, still
+    without migrations and fingerprint.
     """
     project, migrations = request.project, request.migrations
     facts = facts_of(migrations, request.recorded)
-    done = Generated(
+    result = Generated(
         changes=tuple(describe(change) for change in changes_of(transition)),
         unrecorded=_unrecorded(migrations, request.recorded),
     )
-    if not done.changes:
+    if not result.changes:
         head = fingerprint(read_catalog(before))
-        return Plan(result=done, manifest=replace(manifest, migrations=chain(migrations, facts), fingerprint=head))
-    done = replace(done, hazards=locate_hazards(hazards_of(transition), project.schema, root=project.root))
-    if refused := _refused(done.hazards, request.allowed):
-        return Plan(result=replace(done, refused=refused))
+        return Plan(result=result, manifest=replace(manifest, migrations=chain(migrations, facts), fingerprint=head))
+    result = replace(result, hazards=locate_hazards(hazards_of(transition), project.schema, root=project.root))
+    if refused := _refused(result.hazards, request.allowed):
+        return Plan(result=replace(result, refused=refused))
     with _custom_templates_mentioned(project, renderer):
-        drafted = draft(before, transition, done.hazards, migrations, renderer, request.name)
-        if request.name is None and request.last is not None and _is_same(drafted.migration, request.last):
-            drafted = draft(before, transition, done.hazards, migrations, renderer, slug_of(request.last.id))
-        done = replace(done, hazards=drafted.hazards)
-        if refused := _refused(done.hazards, request.allowed):
-            return Plan(result=replace(done, refused=refused))
+        drafted = draft(before, transition, result.hazards, migrations, renderer, request.name)
+        if request.name is None and request.last is not None and _differ_only_in_id(drafted.migration, request.last):
+            drafted = draft(before, transition, result.hazards, migrations, renderer, slug_of(request.last.id))
+        result = replace(result, hazards=drafted.hazards)
+        if refused := _refused(result.hazards, request.allowed):
+            return Plan(result=replace(result, refused=refused))
         head = prove(before, transition, drafted.migration)
     new = drafted.migration
     refuse_whitespace(migrations, new.id)
     entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
     manifest = replace(manifest, migrations=entries, fingerprint=head)
-    return Plan(result=replace(done, migration=new.id), manifest=manifest, new=new)
+    return Plan(result=replace(result, migration=new.id), manifest=manifest, new=new)
 
 
-def _is_same(new: MigrationFile, last: MigrationFile) -> bool:
-    """Return whether two migrations differ only in their names."""
+def _differ_only_in_id(new: MigrationFile, last: MigrationFile) -> bool:
+    """Return whether the files of two migrations are the same, except that each contains its own id."""
     return [text.replace(new.id, last.id) for text in new.files.values()] == [*last.files.values()]
 
 
 def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest | None]:
-    """Return the migrations of ``project`` and their manifest, if there is one.
+    """Return the project's migrations and its manifest; the manifest is None if there is no such file.
 
     Raises:
-        MigrationsError: they differ in what is recorded.
+        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new one.
     """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
@@ -210,6 +215,7 @@ def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest 
 
 
 def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:
+    """Return the migrations that the manifest doesn't list; none if no migration was ever recorded."""
     listed = () if recorded is None else recorded.ids
     return tuple(migration.id for migration in migrations if migration.id not in listed) if listed else ()
 
@@ -217,15 +223,17 @@ def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) 
 def transition_to_declared(
     project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
 ) -> Transition:
-    """Return the transition from the migrations' schema to the declared one, following the hints.
+    """Return the transition from the schema of ``before`` to the declared schema, with its renames and backfills.
+
+    ``recorded`` lists the rename hints that earlier migrations have followed.
 
     Raises:
-        SchemaFileError: a hint cannot be followed.
+        SchemaFileError: a rename or a backfill can't be done.
     """
     start = introspect(before, declared.known)
     renames = resolve(start, declared.schema, recorded.hints if recorded is not None else ())
     problems = tuple(
-        Problem(file="", path=reduce(append_key, one.keys, ""), what=one.problem) for one in renames.impossible
+        Problem(file="", path=reduce(append_key, hint.keys, ""), what=hint.problem) for hint in renames.impossible
     )
     if not problems:
         transition = make_transition(before, declared.schema, renames, renderer, project.options, declared.known)
@@ -236,22 +244,22 @@ def transition_to_declared(
 
 
 def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
-    """Return the declared PRAGMAs, as the manifest keeps them."""
+    """Return the PRAGMAs of schema.yaml in the form in which the manifest records them."""
     return tuple(Pragma(name=name, value=value) for name, value in source.pragmas)
 
 
 def _refused(hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> tuple[Hazard, ...]:
-    """Return the hazards that stop ``generate``, because they aren't allowed."""
+    """Return the hazards that stop the command because they aren't allowed."""
     return tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
 
 
 @contextmanager
 def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterator[None]:
-    """Mention the project's own templates, which may be at fault, if a proof fails."""
+    """If a proof fails inside the block, mention the project's own templates, which may be at fault."""
     try:
         yield
     except ProofError as error:
         if not renderer.is_customized:
             raise
-        said = f"Your templates in {project.templates} were used. Check first whether it passes without them."
-        raise ProofError(f"{said} {error}") from None
+        advice = f"Your templates in {project.templates} were used. Check first whether it passes without them."
+        raise ProofError(f"{advice} {error}") from None

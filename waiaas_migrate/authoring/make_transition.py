@@ -1,4 +1,7 @@
-"""Make the transition from the schema in a database to a new schema; SQLite does the renames in memory."""
+"""Find the transition from the schema in a database to a new schema, which ``plan`` turns into steps.
+
+SQLite itself does the renames, in a copy in memory, because they also change the text of other objects.
+"""
 
 from __future__ import annotations
 
@@ -39,52 +42,57 @@ def make_transition(
     options: PlanOptions,
     known: Known | None = None,
 ) -> Transition:
-    """Return the transition from the schema in ``database`` to ``new``; SQLite does the ``renames`` in a copy.
+    """Return the transition from the schema in ``database`` to ``new``.
 
-    ``known`` maps CREATE statements in the database to what they declare; those aren't parsed again.
+    ``known`` maps CREATE statements in the database to the tables and indexes that they declare. They aren't parsed
+    again.
+
+    Raises:
+        UnsupportedError: SQLite can't do one of the ``renames``.
     """
     start, strings = introspect_with_strings(database, known)
-    found = Transition(
+    transition = Transition(
         start=start, old=start, new=new, changes=(), write=renderer.clause, renames=renames, options=options
     )
-    found = replace(found, known=known or {}, strings=strings)
+    transition = replace(transition, known=known or {}, strings=strings)
     if not renames.tables and not renames.columns:
-        return _completed(database, found)
+        return _completed(database, transition)
     with closing(copy_database(database)) as scratch:
-        aside = _rename_all(scratch, start, renames, renderer)
+        set_aside = _rename_all(scratch, start, renames, renderer)
         old, strings = introspect_with_strings(scratch, known)
-        return _completed(scratch, replace(found, old=old, strings=strings, set_aside=aside))
+        return _completed(scratch, replace(transition, old=old, strings=strings, set_aside=set_aside))
 
 
 def _completed(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with its changes and with facts read from ``database``, which has the new names."""
+    """Return ``transition`` with its changes, and with what else a plan needs from the renamed ``database``."""
     changes = diff(transition.old, transition.new)
-    aside = transition.set_aside | _broken(database, transition.old, changes) | _quoted(transition.strings, changes)
+    set_aside = transition.set_aside | _blocking_drops(database, transition.old, changes)
+    set_aside |= _capturing_strings(transition.strings, changes)
     texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
-    transition = replace(transition, changes=changes, set_aside=aside, texts=texts)
-    return with_backfills(database, transition)
+    return with_backfills(database, replace(transition, changes=changes, set_aside=set_aside, texts=texts))
 
 
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
-    """Do ``renames`` in ``scratch``, and return the views and triggers that must be set aside for them."""
+    """Do ``renames`` in ``scratch``; return the folded names of the views and triggers to drop before them."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
-    aside = names_that_block_renames(scratch) | {fold(view.name) for view in start.views if fold(view.name) in taken}
+    set_aside = names_that_block_renames(scratch) | {
+        fold(view.name) for view in start.views if fold(view.name) in taken
+    }
     kept = replace(
         start,
         views=tuple(view for view in start.views if fold(view.name) not in taken),
         triggers=tuple(trigger for trigger in start.triggers if fold(trigger.table) not in taken),
     )
     renaming = Transition(
-        start=start, old=start, new=kept, changes=(), write=renderer.clause, renames=renames, set_aside=aside
+        start=start, old=start, new=kept, changes=(), write=renderer.clause, renames=renames, set_aside=set_aside
     )
-    while (culprit := _rename(scratch, renaming, renderer)) is not None:
-        aside |= {fold(culprit)}
-        renaming = replace(renaming, set_aside=aside)
-    return aside
+    while (culprit := _failing_object(scratch, renaming, renderer)) is not None:
+        renaming = replace(renaming, set_aside=renaming.set_aside | {fold(culprit)})
+    return renaming.set_aside
 
 
-def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Do the renames, or change nothing and return a view or trigger that must be set aside for them."""
+def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
+    """Try the renames in ``scratch``; if a view or trigger makes them fail, change nothing and return its name."""
     try:
         with transaction(scratch):
             for step in plan(renaming):
@@ -100,18 +108,18 @@ def _rename(scratch: sqlite3.Connection, renaming: Transition, renderer: Rendere
     return None
 
 
-def _broken(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers that do not compile, if a column is dropped: they would make DROP COLUMN fail."""
+def _blocking_drops(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the views and triggers that don't compile, if a column is dropped: they make DROP COLUMN fail."""
     if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy_database(database)) as scratch:
         return names_that_block_renames(scratch)
 
 
-def _quoted(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers with a string in double quotes that is the name of a new column.
+def _capturing_strings(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the views and triggers that contain the name of a new column as a string in double quotes.
 
-    They are created again with single quotes; otherwise SQLite would read the string as the column.
+    The migration creates them again with single quotes. Otherwise SQLite would read the string as the new column.
     """
     added = {fold(change.new.name) for change in changes if isinstance(change, AddColumn)}
     return frozenset(

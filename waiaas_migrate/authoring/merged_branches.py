@@ -1,4 +1,4 @@
-"""The migrations of both sides of a merge, read from git."""
+"""Read the migrations of both sides of a merge from git, for ``rebase``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Branches:
     """Both sides of a merge.
 
     Args:
-        main: the side of the main branch.
-        own: the other side.
-        added: the migrations that only the other side has.
+        main: the main branch.
+        own: your branch, which is the other side.
+        added: the migrations that only your branch has.
         folder: a temporary folder with the main branch's files.
     """
 
@@ -39,14 +39,18 @@ class Branches:
     added: tuple[MigrationFile, ...]
     folder: Path
 
+    def is_by_hand(self, migration: MigrationFile) -> bool:
+        """Return whether ``migration``, one of ``added``, was written or edited by hand."""
+        return migration.kind == "python" or self.own.manifest.facts[migration.id].by_hand
+
 
 @contextmanager
 def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
-    """Yield both sides of the merge, as git has them; the files are deleted in the end.
+    """Yield both sides of the merge as they are in git; delete the temporary files after the ``with`` block.
 
     Raises:
-        UsageError: there is no merge, or neither side is of the main branch.
-        MigrationsError: a side has no usable manifest, or the other branch changed what both had.
+        UsageError: git has no merge, or neither side belongs to the main branch.
+        MigrationsError: a side has no usable manifest, or your branch changed migrations that both sides had.
     """
     merge = read_merge(project.migrations, project.main_branch, onto)
     base = read_committed(project.migrations, merge.base, MANIFEST) if merge.base else None
@@ -66,6 +70,7 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
 
 
 def _read(project: Project, commit: str, folder: Path) -> Branch:
+    """Write the migrations of ``commit`` into the new ``folder``, and read them."""
     folder.mkdir()
     extract_committed(project.migrations, commit, folder)
     place = project.migrations / MANIFEST
@@ -81,7 +86,7 @@ def _read(project: Project, commit: str, folder: Path) -> Branch:
 
 @contextmanager
 def in_project(project: Project, folder: Path) -> Iterator[None]:
-    """Name the files of the project in errors about those of the temporary ``folder``."""
+    """In errors, replace the path of the temporary ``folder`` by that of the project's migrations."""
     try:
         yield
     except MigrationsError as error:

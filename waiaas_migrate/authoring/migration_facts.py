@@ -1,4 +1,4 @@
-"""Facts about existing migrations: the recorded ones, or those that their SQL shows."""
+"""Find the facts about existing migrations: in the manifest or, for new ones, in their SQL."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> dict[str, Facts]:
     """Return the facts about ``migrations``, by id.
 
-    Recorded facts are kept. A recorded catalog mark is kept, too, unless a new migration runs before it.
+    Recorded facts are kept. If the manifest doesn't list exactly these migrations, a replay finds all catalog marks.
 
     Raises:
         MigrationsError: a migration fails in memory.
     """
-    known = {} if recorded is None else {entry.id: entry.facts for entry in recorded.migrations}
-    facts = {migration.id: _completed(migration, known.get(migration.id)) for migration in migrations}
+    known = {} if recorded is None else recorded.facts
+    facts = {migration.id: _current_facts(migration, known.get(migration.id)) for migration in migrations}
     is_recorded = recorded is not None and recorded.ids == tuple(facts)
     if is_recorded and all(one.catalog is not None for one in facts.values()):
         return facts
 
-    def note(migration: MigrationFile, connection: sqlite3.Connection) -> None:
+    def add_mark(migration: MigrationFile, connection: sqlite3.Connection) -> None:
         facts[migration.id] = replace(facts[migration.id], catalog=mark(fingerprint(read_catalog(connection))))
 
-    with closing(replay(migrations, note=note)):
+    with closing(replay(migrations, note=add_mark)):
         return facts
 
 
@@ -45,7 +45,8 @@ def derive_facts(migration: MigrationFile) -> Facts:
     return Facts(forward=forward, rollback=_rollback_effects(migration), by_hand=True)
 
 
-def _completed(migration: MigrationFile, known: Facts | None) -> Facts:
+def _current_facts(migration: MigrationFile, known: Facts | None) -> Facts:
+    """Return the ``known`` facts, completed if a rollback was written since; derive them if None is known."""
     if known is None:
         return derive_facts(migration)
     is_new_rollback = migration.kind == "sql" and migration.rollback is not None and not known.rollback.is_known

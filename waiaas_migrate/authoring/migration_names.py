@@ -1,4 +1,4 @@
-"""The name of a new migration, and the names that it depends on."""
+"""Choose the id of a new migration, and the ids that it depends on."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.describe import describe
 
 _LONGEST_SLUG = 60
-#: How many digits a number has at most; a date has eight.
+#: The most digits of a migration's number. More digits are a date, which has eight, or a date and time.
 _LONGEST_NUMBER = 6
 
 
 def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]) -> str:
-    """Return ``NNNN_slug``: the next number, and ``name`` or a description of the changes as a slug.
+    """Return ``NNNN_slug``: the next number, and ``name`` as a slug; the changes give the slug if ``name`` is None.
 
     Raises:
         UsageError: ``name`` has no character that can be used in a file name.
     """
     ids = tuple(existing)
-    made_up = _described(changes) if ids else "initial"
-    slug = made_up if name is None else slugify(name, "--name")
+    derived = _slug_of_changes(changes) if ids else "initial"
+    slug = derived if name is None else slugify(name, "--name")
     return f"{_next_number(ids):04d}_{slug}"
 
 
 def _next_number(ids: Iterable[str]) -> int:
-    """Return the next number; dates and times at the start of a name don't count if there are other numbers."""
-    digits = [found[0] for found in (re.match(r"\d+", migration) for migration in ids) if found]
-    short = [number for number in digits if len(number) <= _LONGEST_NUMBER]
-    return max(map(int, short or digits), default=0) + 1
+    """Return the next number. Ids that begin with a date are ignored, unless all of them do."""
+    numbers = [found[0] for found in (re.match(r"\d+", migration) for migration in ids) if found]
+    short = [number for number in numbers if len(number) <= _LONGEST_NUMBER]
+    return max(map(int, short or numbers), default=0) + 1
 
 
 def slugify(name: str, option: str) -> str:
-    """Return ``name``, which ``option`` gave, in lower-case ASCII letters, digits and underscores.
+    """Return ``name`` in lower-case ASCII letters, digits and underscores; errors mention ``option``.
 
     Raises:
-        UsageError: it has no character that can be used in a file name.
+        UsageError: ``name`` has no character that can be used in a file name.
     """
     if slug := _slug(name):
         return slug
@@ -52,31 +52,31 @@ def _slug(text: str) -> str:
 
 
 def slug_of(migration_id: str) -> str:
-    """Return the id without its number; the whole id if it has none."""
+    """Return a migration's id without its number; the whole id if it has no number."""
     number, _, slug = migration_id.partition("_")
     return slug if number.isdigit() and slug else migration_id
 
 
-def _described(changes: Sequence[Change]) -> str:
-    """Return a slug of the first change, which also shows whether there are more."""
+def _slug_of_changes(changes: Sequence[Change]) -> str:
+    """Return a slug that describes the first change, and says ``and_more`` if there are several."""
     first = _slug(describe(changes[0]).partition(":")[0].partition("(")[0]) if changes else ""
     return (first or "change") + ("_and_more" if len(changes) > 1 else "")
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """Return the ids that no other migration depends on; a new one depends on these.
+    """Return the ids that no other migration depends on. A new migration depends on them.
 
-    An id with whitespace in it is left out: a ``depends`` line separates ids by whitespace, so none can name it.
+    Ids that contain whitespace are left out, because a ``depends`` line separates ids by whitespace.
     """
     depended_on = {name for migration in migrations for name in migration.depends}
     return tuple(m.id for m in migrations if m.id not in depended_on and not _has_whitespace(m.id))
 
 
 def refuse_whitespace(migrations: Sequence[MigrationFile], new: str) -> None:
-    """Refuse migrations that sort after ``new`` and that its ``depends`` line can't name.
+    """Refuse migrations that sort after ``new`` but that ``new`` can't depend on, because of whitespace in their ids.
 
     Raises:
-        MigrationsError: names each.
+        MigrationsError: names each such migration.
     """
     if later := [m for m in migrations if m.id > new and _has_whitespace(m.id)]:
         what = f"sorts after {new} and has whitespace in its name, so the new migration cannot depend on it."
@@ -85,5 +85,5 @@ def refuse_whitespace(migrations: Sequence[MigrationFile], new: str) -> None:
 
 
 def _has_whitespace(migration_id: str) -> bool:
-    """Return whether the id has a blank, a line break or the like in it."""
+    """Return whether the id contains a space, a line break or other whitespace."""
     return migration_id.split() != [migration_id]

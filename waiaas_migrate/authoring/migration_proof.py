@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from waiaas_migrate.authoring.row_proof import lost_rows
+from waiaas_migrate.authoring.row_proof import changed_rows
 from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, ProofError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -23,16 +23,17 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 def prove(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> str:
     """Prove that ``migration`` makes ``transition``, keeps rows, can be rolled back, and is readable for yoyo.
 
-    The proof runs the migration on ``before``, the replayed migrations so far, and rolls it back. It returns the
-    fingerprint of the catalog after the migration.
+    The proof runs the migration on ``before``, the database that the existing migrations build, and rolls it back.
+
+    Returns:
+        The fingerprint of the catalog after the migration.
 
     Raises:
-        ProofError: the tool's own fault, with what to report.
+        ProofError: the migration is wrong, which is a fault of waiaas-migrate; the message says what to report.
         MigrationsError: rows that earlier migrations insert conflict with the migration.
     """
-    lost = lost_rows(before, transition, migration)
-    if lost:
-        raise _fault(f"{migration.id}: " + "\n".join(lost), migration.sql)
+    if changed := changed_rows(before, transition, migration):
+        raise _fault(f"{migration.id}: " + "\n".join(changed), migration.sql)
     known = transition.known
     run_new(before, migration)
     _expect(introspect(before, known), transition.new, f"{migration.id}.sql does not give the declared schema")
@@ -40,17 +41,17 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
     try:
         run_new(before, migration, "rollback")
     except MigrationsError:
-        # The rollback may refuse these rows, but without rows it must restore the schema.
+        # A rollback may refuse rows that earlier migrations inserted, but without rows it must restore the schema.
         delete_rows(before, (table.name for table in transition.new.tables))
         run_new(before, migration, "rollback")
-    what = f"{migration.id}.rollback.sql does not restore the schema before it"
+    what = f"{migration.id}.rollback.sql does not restore the schema from before the migration"
     _expect(introspect(before, known), transition.start, what, column_order=True)
     prove_reading(migration)
     return head
 
 
 def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction: Direction = "apply") -> None:
-    """Run a migration that isn't written yet, as the runner would; raises as :func:`prove` does."""
+    """Run a migration that isn't written yet, as the runner would; raise the errors of :func:`prove`."""
     try:
         run_in_memory(connection, migration, direction)
     except ApplyError as error:
@@ -59,7 +60,7 @@ def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction:
         queries = [f"SELECT 1 FROM {quote_name(name)} LIMIT 1" for name in names]
         has_rows = any(connection.execute(query).fetchone() for query in queries)
         if isinstance(error.__cause__, sqlite3.IntegrityError) and has_rows:
-            what = f"nothing was written: rows that earlier migrations insert conflict with it: {error.reason}"
+            what = f"was not written: rows that earlier migrations insert conflict with it: {error.reason}"
             fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
             raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
         text = migration.sql if direction == "apply" else migration.rollback
@@ -67,10 +68,9 @@ def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction:
 
 
 def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = False) -> None:
-    left = diff(found, wanted, column_order=column_order)
-    if left:
-        listed = "\n".join(f"  {describe(change)}" for change in left)
-        raise _fault(f"{what}; still to do would be:\n{listed}", "")
+    if differences := diff(found, wanted, column_order=column_order):
+        listed = "\n".join(f"  {describe(change)}" for change in differences)
+        raise _fault(f"{what}. Still missing:\n{listed}", "")
 
 
 def prove_reading(migration: MigrationFile) -> None:

@@ -1,4 +1,4 @@
-"""``new``: write an empty migration to be completed by hand."""
+"""``new``: write an empty migration, which the user completes by hand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ steps = [step(apply, roll_back)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
-    """A new empty migration, its files, and the files of an interrupted run that were deleted."""
+    """The result of ``new``: the migration's id, its files, and files of an interrupted run that were deleted."""
 
     migration: str
     written: tuple[Path, ...]
@@ -51,7 +51,7 @@ class New:
 def new(project: Project, *, name: str, python: bool = False) -> New:
     """Write an empty migration with the next number, which depends on the last ones.
 
-    It isn't recorded: complete it, then run ``record``.
+    The manifest doesn't list it yet: complete the migration, then run ``record``.
 
     Args:
         project: where the files are.

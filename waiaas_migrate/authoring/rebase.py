@@ -1,4 +1,8 @@
-"""``rebase``: after a merge, put the other branch's migrations after those of the main branch."""
+"""``rebase``: after a merge, renumber your branch's migrations so that they follow those of the main branch.
+
+The main branch's migrations stay as they are, because databases may have run them. Generated migrations of your branch
+that no longer work are replaced by one new migration.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.generate import Plan, Planned, Request, plan_declared
+from waiaas_migrate.authoring.generate import Plan, Planned, Request, plan_to_declared
 from waiaas_migrate.authoring.merged_branches import Branches, in_project, read_branches
 from waiaas_migrate.authoring.migration_names import heads, next_id, refuse_whitespace, slug_of
 from waiaas_migrate.errors import ApplyError, MigrateError, MigrationsError, Problem
@@ -31,11 +35,11 @@ _MARKER = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebased(Planned):
-    """What ``rebase`` did; ``migration`` is the new one for what schema.yaml still needs.
+    """The result of ``rebase``; ``migration`` is the new one, if schema.yaml needs more than the renumbered ones.
 
     Args:
-        renumbered: the other branch's migrations that still work: the old id and the new one.
-        replaced: its generated migrations that were deleted, since they no longer work.
+        renumbered: your branch's migrations that still work: the old id and the new id of each.
+        replaced: your branch's generated migrations that no longer work, and were deleted.
     """
 
     renumbered: tuple[tuple[str, str], ...] = ()
@@ -44,9 +48,9 @@ class Rebased(Planned):
 
 @collection_paused()
 def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] = ()) -> Rebased:
-    """After a merge, put the other branch's migrations after those of the main branch, proved in memory.
+    """After a merge, renumber your branch's migrations so that they follow those of the main branch.
 
-    Both sides are read from git. The main branch's migrations stay as they are.
+    Both sides are read from git. The result is proved in memory first.
 
     Args:
         project: where the files are; schema.yaml is merged already.
@@ -61,29 +65,29 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
     allowed = allowed_codes(allow)
     removed, seen = recover(project.migrations), folder_state(project.migrations)
     with read_branches(project, onto) as branches, in_project(project, branches.folder):
-        if _is_done(project, branches):
+        if _is_rebased(project, branches):
             return Rebased(removed=removed)
-        old = _texts(project, branches)
-        order, replaced, plan = _rebased(project, branches, allowed)
-    done = plan.result
+        old = _read_files(project, branches)
+        order, replaced, plan = _new_order(project, branches, allowed)
+    planned = plan.result
     result = Rebased(
         renumbered=order.renumbered,
         replaced=replaced,
-        migration=done.migration,
-        changes=done.changes,
-        hazards=done.hazards,
-        refused=done.refused,
+        migration=planned.migration,
+        changes=planned.changes,
+        hazards=planned.hazards,
+        refused=planned.refused,
         removed=removed,
     )
     if plan.manifest is None:
         return result
-    new = {} if plan.new is None else plan.new.files
-    new = {name: text for one in order.migrations for name, text in one.files.items()} | new
+    migrations = order.migrations if plan.new is None else (*order.migrations, plan.new)
+    new = {name: text for migration in migrations for name, text in migration.files.items()}
     return replace(result, written=write_history(project.migrations, plan.manifest, old=old, new=new, seen=seen))
 
 
-def _is_done(project: Project, branches: Branches) -> bool:
-    """Return whether the manifest lists the main branch's migrations first, and agrees with the files."""
+def _is_rebased(project: Project, branches: Branches) -> bool:
+    """Return whether the manifest agrees with the files and lists your branch's migrations after the main branch's."""
     try:
         migrations, _, manifest = read_recorded(project.migrations)
     except MigrationsError:
@@ -91,22 +95,21 @@ def _is_done(project: Project, branches: Branches) -> bool:
     if manifest is None or check_manifest(manifest, migrations):
         return False
     main = branches.main.manifest.migrations
-    added = {one.id for one in branches.added}
-    has_all = not added or len(manifest.migrations) > len(main)
-    return manifest.migrations[: len(main)] == main and has_all
+    has_added = not branches.added or len(manifest.migrations) > len(main)
+    return manifest.migrations[: len(main)] == main and has_added
 
 
-def _texts(project: Project, branches: Branches) -> dict[str, str]:
+def _read_files(project: Project, branches: Branches) -> dict[str, str]:
     """Return the texts of the migrations in the folder, by the names of their files.
 
     Raises:
-        MigrationsError: neither branch has a file, or a hand-written file differs from both branches.
+        MigrationsError: a file is in neither branch, or a hand-written file differs from both branches.
     """
     known: dict[str, set[str]] = {}
     for migration in (*branches.main.migrations, *branches.own.migrations):
         for name, text in migration.files.items():
             known.setdefault(name, set()).add(text)
-    generated = {name for one in branches.added if not _is_by_hand(branches, one) for name in one.files}
+    generated = {name for one in branches.added if not branches.is_by_hand(one) for name in one.files}
     found: dict[str, str] = {}
     problems = []
     for path in sorted(project.migrations.iterdir()):
@@ -128,64 +131,64 @@ def _texts(project: Project, branches: Branches) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """The migrations of the main branch, and those that were placed after them.
+    """The migrations of the main branch, followed by those of your branch that were placed so far.
 
     Args:
-        migrations: all of them, in their order.
-        placed: the entries of those that were placed.
-        renumbered: the old and the new ids of those from the other branch.
+        migrations: all these migrations.
+        entries: the manifest entries of the placed migrations; their hashes are missing.
+        renumbered: the old id and the new id of each migration from your branch.
     """
 
     migrations: tuple[MigrationFile, ...]
-    placed: tuple[Entry, ...] = ()
+    entries: tuple[Entry, ...] = ()
     renumbered: tuple[tuple[str, str], ...] = ()
 
     def with_next(self, migration: MigrationFile, facts: Facts) -> _Order:
         """Return the order with ``migration`` at its end."""
         entry = Entry(id=migration.id, hash="", facts=facts)
-        return replace(self, migrations=(*self.migrations, migration), placed=(*self.placed, entry))
+        return replace(self, migrations=(*self.migrations, migration), entries=(*self.entries, entry))
 
 
-def _rebased(project: Project, branches: Branches, allowed: frozenset[Code]) -> tuple[_Order, tuple[str, ...], Plan]:
+def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -> tuple[_Order, tuple[str, ...], Plan]:
     """Return the new order, the generated migrations that it leaves out, and the plan for the next migration."""
     order = _Order(migrations=branches.main.migrations)
-    rest = list(branches.added)
+    remaining = list(branches.added)
     with suppress(MigrationsError):
-        while rest:
-            order = _place(project, branches, order, rest[0])
-            rest.pop(0)
-    replaced = tuple(one.id for one in rest if not _is_by_hand(branches, one))
-    later = [one for one in rest if one.id not in replaced]
+        while remaining:
+            order = _place(project, branches, order, remaining[0])
+            remaining.pop(0)
+    replaced = tuple(one.id for one in remaining if not branches.is_by_hand(one))
+    by_hand = [one for one in remaining if one.id not in replaced]
     name = slug_of(replaced[0]) if replaced else None
     request = Request(project=project, migrations=(), recorded=None, name=name, allowed=allowed)
-    if later:
-        # The migration for the rest goes before the hand-written ones, which may need it, or else after them.
-        if first := _plan_first(request, branches, order, later):
-            return first[0], replaced, first[1]
-        order = _place_all(project, branches, order, later)
-    return order, replaced, _plan(request, branches, order)
+    if by_hand:
+        # The hand-written migrations may need the changes of the replaced ones, so try the new migration first.
+        if found := _plan_before(by_hand, request, branches, order):
+            return found[0], replaced, found[1]
+        order = _place_all(project, branches, order, by_hand)
+    return order, replaced, _plan_next(request, branches, order)
 
 
-def _plan_first(
-    request: Request, branches: Branches, order: _Order, later: Sequence[MigrationFile]
+def _plan_before(
+    by_hand: Sequence[MigrationFile], request: Request, branches: Branches, order: _Order
 ) -> tuple[_Order, Plan] | None:
-    """Plan the migration for the rest, then place the hand-written ``later``; return None if either fails.
+    """Plan the new migration and place ``by_hand`` after it; return the new order and the plan, None if that fails.
 
     If hazards stop a migration that the hand-written ones need, return the plan without a manifest.
     """
     try:
-        plan = _plan(request, branches, order)
+        plan = _plan_next(request, branches, order)
     except MigrateError:
         return None
     new, start = plan.new, order
     if new is not None and plan.manifest is not None:
         start = order.with_next(replace(new, path=branches.folder / new.path.name), plan.manifest.facts[new.id])
     try:
-        done = _place_all(request.project, branches, start, later)
+        complete = _place_all(request.project, branches, start, by_hand)
         if new is not None:
-            again = _plan(replace(request, name=None), branches, done)
-            if again.new is None and not again.result.refused:
-                return done, replace(again, result=plan.result)
+            remainder = _plan_next(replace(request, name=None), branches, complete)
+            if remainder.new is None and not remainder.result.refused:
+                return complete, replace(remainder, result=plan.result)
     except MigrateError:
         if plan.result.refused:
             return order, plan
@@ -202,15 +205,15 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
     """Return ``order`` with ``migration`` at its end, under the next number.
 
     Raises:
-        MigrationsError: it doesn't work there.
+        MigrationsError: the migration doesn't work there.
     """
     name = next_id((one.id for one in order.migrations), slug_of(migration.id), ())
     refuse_whitespace(order.migrations, name)
     renamed = _renamed(migration, name, heads(order.migrations), branches.folder)
     if renamed.kind == "python":  # a Python migration runs from its file
         renamed.path.write_text(renamed.sql, encoding="utf-8", newline="")
-    if problem := _problem(order.migrations, renamed, is_by_hand=_is_by_hand(branches, migration)):
-        what = f"doesn't work after the main branch's migrations: {problem}"
+    if reason := _reason_for_failure(order.migrations, renamed, is_by_hand=branches.is_by_hand(migration)):
+        what = f"doesn't work after the main branch's migrations: {reason}"
         fix = "Nothing was changed. Correct it on your branch before the merge, run `record` there, and merge again."
         raise MigrationsError([Problem(file=str(project.migrations / migration.path.name), what=what, fix=fix)])
     facts = branches.own.manifest.facts[migration.id]
@@ -218,14 +221,14 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
     return replace(placed, renumbered=(*placed.renumbered, (migration.id, name)))
 
 
-def _plan(request: Request, branches: Branches, order: _Order) -> Plan:
-    """Plan what schema.yaml needs after ``order``."""
+def _plan_next(request: Request, branches: Branches, order: _Order) -> Plan:
+    """Plan the migration that schema.yaml needs after ``order``."""
     main, own = branches.main.manifest, branches.own.manifest
     hints = main.hints
-    if len(order.renumbered) == len(branches.added):  # all that the other branch renamed stays renamed
+    if len(order.renumbered) == len(branches.added):  # the migrations that followed your branch's hints are placed
         hints = tuple(dict.fromkeys((*main.hints, *own.hints)))
-    recorded = replace(main, migrations=(*main.migrations, *order.placed), hints=hints)
-    plan = plan_declared(replace(request, migrations=order.migrations, recorded=recorded))
+    recorded = replace(main, migrations=(*main.migrations, *order.entries), hints=hints)
+    plan = plan_to_declared(replace(request, migrations=order.migrations, recorded=recorded))
     if plan.manifest is not None and plan.manifest.migrations[: len(main.migrations)] != main.migrations:
         what = "the main branch's migrations would be recorded differently."
         fix = "Nothing was changed. Run `waiaas-migrate record` on the main branch, then merge again."
@@ -233,10 +236,10 @@ def _plan(request: Request, branches: Branches, order: _Order) -> Plan:
     return plan
 
 
-def _problem(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand: bool) -> str | None:
-    """Return why ``new`` doesn't work after ``before``; None if it does.
+def _reason_for_failure(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand: bool) -> str | None:
+    """Return the reason that ``new`` doesn't work after the migrations ``before``; None if it works.
 
-    The rollback of a generated one must restore the schema.
+    The rollback of a generated migration must restore the schema.
     """
     migrations = (*before, new)
     with Replay(migrations) as replayed:
@@ -251,26 +254,22 @@ def _problem(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand:
         return "its rollback doesn't restore the schema." if diff(introspect(replayed.connection), start) else None
 
 
-def _is_by_hand(branches: Branches, migration: MigrationFile) -> bool:
-    return migration.kind == "python" or branches.own.manifest.facts[migration.id].by_hand
-
-
 def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], folder: Path) -> MigrationFile:
-    """Return ``migration`` under another name in ``folder``; its statements stay."""
+    """Return ``migration`` as ``name`` in ``folder``, with other dependencies and the same statements."""
     if migration.kind == "python":
         depends = depends[-1:] if migration.depends else ()
         names = {migration.id: name, **{old: new for old in migration.depends for new in depends}}
         quoted = re.compile("(?<=[\"'])(" + "|".join(map(re.escape, names)) + ")(?=[\"'])")
         sql = quoted.sub(lambda found: names[found[0]], migration.sql)
     else:
-        sql = _header(migration.sql, migration.id, name, depends)
-    rollback = None if migration.rollback is None else _header(migration.rollback, migration.id, name, ())
+        sql = _with_header(migration.sql, migration.id, name, depends)
+    rollback = None if migration.rollback is None else _with_header(migration.rollback, migration.id, name, ())
     path = folder / f"{name}{migration.path.suffix}"
     return replace(migration, id=name, path=path, depends=depends, sql=sql, rollback=rollback)
 
 
-def _header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
-    """Return ``text`` with another name and ``depends`` line in the comments before its first statement."""
+def _with_header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
+    """In the comments before the first statement of ``text``, replace the id ``old`` and the ``depends`` line."""
     line = f"-- depends: {' '.join(depends)}"
     lines = text.split("\n")
     end = next((number for number, one in enumerate(lines) if not _COMMENT.match(one)), len(lines))

@@ -1,4 +1,4 @@
-"""``record``: list in ``manifest.json`` the migrations that were written, edited or deleted by hand."""
+"""``record``: update ``manifest.json`` after migrations were written, edited or deleted by hand."""
 
 from __future__ import annotations
 
@@ -15,24 +15,22 @@ from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, edited, read_recorded
+from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, edited_ids, read_recorded
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.load_schema import load_schema
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 
-_NEW = "Restore it from git, and write a new migration for further changes."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What ``record`` did.
+    """The result of ``record``.
 
     Args:
-        added: new migrations, now listed.
-        edited: migrations that were edited, listed as they are now.
-        deleted: migrations whose files are gone, no longer listed.
-        notices: rollbacks of these that do not work.
+        added: the ids of new migrations, which are now listed.
+        edited: the ids of migrations that were edited after they were recorded.
+        deleted: the ids of migrations whose files are missing, which are no longer listed.
+        notices: a sentence for each new or edited rollback that doesn't work.
         written: the manifest, if it changed.
         removed: files of an interrupted run that were deleted.
     """
@@ -47,14 +45,14 @@ class Recorded:
 
 @collection_paused()
 def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
-    """List in ``manifest.json`` every migration of the folder as it is now, after a replay in memory.
+    """List every migration of the folder in ``manifest.json`` as it is now.
 
-    A migration that was edited or deleted must not be released. PRAGMAs and rename hints stay as recorded: ``generate``
-    takes them from schema.yaml.
+    All migrations are first replayed in memory. PRAGMAs and rename hints stay as recorded; only ``generate`` updates
+    them from schema.yaml.
 
     Args:
         project: where the files are.
-        released: migrations that, with all before them, must not change.
+        released: ids of released migrations. They and all before them must not change.
 
     Raises:
         MigrationsError: a migration fails in memory, or a released one was edited or deleted.
@@ -64,27 +62,27 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     migrations, _, recorded = read_recorded(project.migrations)
     listed = () if recorded is None else recorded.ids
     ids = [migration.id for migration in migrations]
-    done = Recorded(
+    result = Recorded(
         added=tuple(name for name in ids if name not in listed),
-        edited=() if recorded is None else edited(recorded, migrations),
+        edited=() if recorded is None else edited_ids(recorded, migrations),
         deleted=tuple(name for name in listed if name not in ids),
         removed=removed,
     )
-    if changed := (*done.edited, *done.deleted):
+    if changed := (*result.edited, *result.deleted):
         _refuse_released(project, listed, changed, released)
-    kept = _without(recorded, changed)
-    refuse_misread(migrations, kept)
-    with closing(replay_folder(migrations, kept)) as replayed:
+    unchanged = _without(recorded, changed)
+    refuse_misread(migrations, unchanged)
+    with closing(replay_folder(migrations, unchanged)) as replayed:
         head = fingerprint(read_catalog(replayed))
-    # An edited migration keeps its place, which the others rely on.
-    refuse_clashes(migrations, _without(recorded, done.deleted))
-    entries = chain(migrations, facts_of(migrations, kept))
-    manifest = replace(_start(project, recorded), migrations=entries, fingerprint=head)
+    # Edited migrations count as recorded here: they keep their place in the order.
+    refuse_clashes(migrations, _without(recorded, result.deleted))
+    entries = chain(migrations, facts_of(migrations, unchanged))
+    manifest = replace(recorded or _first_manifest(project), migrations=entries, fingerprint=head)
     if manifest == recorded:
-        return done
-    notices = tuple(one.what for one in faulty_rollbacks(migrations, {*done.added, *done.edited}))
+        return result
+    notices = tuple(one.what for one in faulty_rollbacks(migrations, {*result.added, *result.edited}))
     written = write_history(project.migrations, manifest, old={}, new={}, seen=seen)
-    return replace(done, notices=notices, written=written)
+    return replace(result, notices=notices, written=written)
 
 
 def _without(recorded: Manifest | None, ids: Collection[str]) -> Manifest | None:
@@ -93,20 +91,20 @@ def _without(recorded: Manifest | None, ids: Collection[str]) -> Manifest | None
     return replace(recorded, migrations=tuple(entry for entry in recorded.migrations if entry.id not in ids))
 
 
-def _start(project: Project, recorded: Manifest | None) -> Manifest:
-    if recorded is not None:
-        return recorded
+def _first_manifest(project: Project) -> Manifest:
     pragmas = pragmas_of(load_schema(project.schema, root=project.root)) if project.schema.is_file() else ()
     return Manifest(pragmas=pragmas, ignore=project.ignore)
 
 
 def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str], named: Collection[str]) -> None:
+    """Refuse changes of released migrations; ``named`` are ids that the user calls released."""
     reasons = reasons_released(project, ids, named)
+    fix = "Restore it from git, and write a new migration for further changes."
     problems = [
         Problem(
             file=str(project.migrations / name),
             what=f"was edited or deleted, but is released: {reasons[name]}.",
-            fix=_NEW,
+            fix=fix,
         )
         for name in changed
         if name in reasons

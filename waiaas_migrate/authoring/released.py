@@ -1,4 +1,4 @@
-"""Which migrations are released: databases of others may have run them, so they must not change."""
+"""Find the released migrations: other people's databases may have run them, so they must not change."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from waiaas_migrate.files.project import Project
 
 
 def reasons_released(project: Project, ids: Sequence[str], named: Collection[str] = ()) -> dict[str, str]:
-    """Return the released migrations of the project, each with the reason.
+    """Return the ids of the released migrations, each with the reason.
 
-    These are the ones that ``manifest.json`` lists at the merge base with the main branch, and the ``named`` ones with
-    all before them. Without git, nothing else is known.
+    A migration is released if ``manifest.json`` lists it at the merge base with the main branch, or if it is in
+    ``named`` or before one of these. Without git, only ``named`` counts.
 
     Args:
-        project: where the files are, and the name of the main branch, if it has one of its own.
-        ids: the ids of the migrations, in their order.
+        project: where the files are; pyproject.toml may name the main branch.
+        ids: the ids of all migrations, in order.
         named: ids that the user calls released.
 
     Raises:
@@ -32,9 +32,8 @@ def reasons_released(project: Project, ids: Sequence[str], named: Collection[str
             )
     end = max((ids.index(name) + 1 for name in named), default=0)
     reasons = dict.fromkeys(ids[:end], "--released includes it")
-    found = merge_base_with_main(project.migrations, project.main_branch)
-    text = None if found is None else read_committed(project.migrations, found.commit, MANIFEST)
-    if found is not None and text is not None:
-        on_main = ids_in(text, f"{found.branch}:{MANIFEST}")
-        reasons |= dict.fromkeys(on_main, f"the branch {found.branch} has it")
+    base = merge_base_with_main(project.migrations, project.main_branch)
+    if base is not None and (text := read_committed(project.migrations, base.commit, MANIFEST)) is not None:
+        on_main = ids_in(text, f"{base.branch}:{MANIFEST}")
+        reasons |= dict.fromkeys(on_main, f"the branch {base.branch} has it")
     return reasons

@@ -1,4 +1,4 @@
-"""Remarks at the top of a rollback: the data that it deletes or doesn't restore, and when it fails."""
+"""Write the remarks at the top of a rollback: the data that it deletes or doesn't restore, and when it fails."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from waiaas_migrate.schema.model import Column, PrimaryKey, Table, VirtualTable
 from waiaas_migrate.sqlite.planning.row_values import is_filled, replaced_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 
-#: Hazards of a rollback that need no remark, because its purpose is to drop what the migration added.
+#: Hazards of a rollback that need no remark, because a rollback is expected to drop what the migration added.
 _EXPECTED = (Code.DROP_TABLE, Code.DROP_COLUMN, Code.DROP_VIRTUAL_TABLE, Code.SWAP_NAMES)
 
 
-def rollback_remarks(transition: Transition, hazards: Iterable[Hazard], back: Iterable[Hazard]) -> Iterator[str]:
+def rollback_remarks(
+    transition: Transition, hazards: Iterable[Hazard], back_hazards: Iterable[Hazard]
+) -> Iterator[str]:
     """Yield the remarks for the rollback of ``transition``, given the hazards of both directions."""
     yield from _deleted(transition)
     for change in transition.changes:
@@ -28,7 +30,7 @@ def rollback_remarks(transition: Transition, hazards: Iterable[Hazard], back: It
             yield f"Does not restore the values that the migration converted in {hazard.where}."
         elif hazard.code is Code.DROP_ROWID:
             yield f"Does not restore the rowids of {hazard.where}."
-    yield from _when_it_fails(back)
+    yield from _failures(back_hazards)
 
 
 def hazard_remark(hazard: Hazard) -> str:
@@ -81,24 +83,25 @@ def _changed_values(old: Table, new: Table) -> Iterator[str]:
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced several, so that its rows can't be distinguished now."""
+    """Yield a remark for each enum value that replaced several, because the rollback can't tell which one a row had."""
     where = f"{old.name}.{after.name}"
-    held = values_in_lists(old, before)
+    allowed_before = values_in_lists(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
     for value, new in replaced_values(old, after).items():
         replaced.setdefault(new, []).append(value)
     for new, values in replaced.items():
-        if held is None or new in held or (new is None and before.not_null is None):
+        if allowed_before is None or new in allowed_before or (new is None and before.not_null is None):
             yield f"Keeps {literal(new)} in rows of {where} that held {', '.join(map(literal, values))}."
         elif new is None or len(values) > 1:
             yield f"Changes {literal(new)} to {literal(values[0])} in every row of {where}, whatever it held before."
 
 
-def _when_it_fails(back: Iterable[Hazard]) -> Iterator[str]:
-    found: dict[str, list[str]] = {}
-    for hazard in back:
+def _failures(back_hazards: Iterable[Hazard]) -> Iterator[str]:
+    """Yield the hazards of the rollback that can make it fail; one remark lists all places of the same hazard."""
+    places: dict[str, list[str]] = {}
+    for hazard in back_hazards:
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:
             yield hazard_remark(hazard)
         elif hazard.code not in _EXPECTED:
-            found.setdefault(hazard.what, []).append(hazard.where)
-    yield from (f"{', '.join(where)}: {what}" for what, where in found.items())
+            places.setdefault(hazard.what, []).append(hazard.where)
+    yield from (f"{', '.join(where)}: {what}" for what, where in places.items())

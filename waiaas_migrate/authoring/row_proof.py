@@ -1,4 +1,4 @@
-"""Prove with sample rows that a migration doesn't change the rows that it keeps."""
+"""Prove with sample rows that a migration and its rollback keep the values that they should keep."""
 
 from __future__ import annotations
 
@@ -17,66 +17,70 @@ from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: The number of sample rows of each table.
 _ROWS = 4
-#: A table and some of its columns, under their names before or after the migration.
-Part = tuple[str, list[str]]
+#: The name of a table, and the names of some of its columns.
+TableColumns = tuple[str, list[str]]
 
 
-def lost_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
-    """Run a migration and its rollback on sample rows; report rows that they change but shouldn't.
+def changed_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
+    """Run a migration and its rollback on sample rows; return a message for each table whose rows they damage.
 
-    Every table that the migration could change has rows. Nothing is compared if the migration refuses them, for example
-    because of a new NOT NULL.
+    Every table that the migration could change gets sample rows. If the migration refuses them, for example because of
+    a new NOT NULL, nothing is compared.
     """
-    tables = _within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
-    kept = list(_kept(transition, tables))
+    tables = _tables_within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
+    kept = list(_kept_columns(transition, tables))
     with closing(copy_database(before)) as database, suppress(ApplyError):
         insert_sample_rows(database, tables)
-        wanted = [_rows_of(database, *part) for part, _ in kept]
+        wanted = [_rows_of(database, *columns) for columns, _ in kept]
         run_in_memory(database, migration)
-        changed = _changed(database, f"{migration.id}.sql", [part for _, part in kept], wanted)
-        if changed:
+        if changed := _differences(database, f"{migration.id}.sql", [columns for _, columns in kept], wanted):
             return changed
         run_in_memory(database, migration, "rollback")
-        return _changed(database, f"{migration.id}.rollback.sql", [part for part, _ in kept], wanted)
+        return _differences(database, f"{migration.id}.rollback.sql", [columns for columns, _ in kept], wanted)
     return []
 
 
-def _changed(database: sqlite3.Connection, file: str, parts: Sequence[Part], wanted: Sequence[list[str]]) -> list[str]:
+def _differences(
+    database: sqlite3.Connection, file: str, kept: Sequence[TableColumns], wanted: Sequence[list[str]]
+) -> list[str]:
+    """Return a message for each table of ``kept`` whose rows are not the ``wanted`` ones."""
     return [
-        f"{file} changes rows of {part[0]}: {rows} become {found}"
-        for part, rows in zip(parts, wanted, strict=True)
-        if (found := _rows_of(database, *part)) != rows
+        f"{file} changes rows of {table}: {rows} become {found}"
+        for (table, columns), rows in zip(kept, wanted, strict=True)
+        if (found := _rows_of(database, table, columns)) != rows
     ]
 
 
-def _within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
+def _tables_within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
     """Return the tables that ``text`` may change: those named in it, or in a trigger or view.
 
-    Foreign keys are not enforced in the proof, so no statement changes other tables through them.
+    The proof doesn't enforce foreign keys, so no statement changes other tables through ON DELETE or ON UPDATE.
     """
     texts = [text, *(view.statement.sql for view in schema.views)]
     texts += [trigger.statement.sql for trigger in schema.triggers]
     folded = fold("\n".join(texts))
+    # SQL may quote a name with special characters in several ways, so such a table always counts.
     return tuple(
         table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
     )
 
 
-def _kept(transition: Transition, tables: Iterable[Table]) -> Iterator[tuple[Part, Part]]:
-    """Yield the columns that must keep their values, under their names before and after the migration."""
+def _kept_columns(transition: Transition, tables: Iterable[Table]) -> Iterator[tuple[TableColumns, TableColumns]]:
+    """Yield the columns of each table that must keep their values, by their names before and after the migration."""
     renames, after = transition.renames, transition.new.by_name()
     for start in tables:
         new = after.get(fold(renames.table_after(start.name)))
         if new is None:
             continue
         columns = {fold(column.name): column for column in new.columns}
-        pairs = [(column, columns.get(fold(renames.column_after(new.name, column.name)))) for column in start.columns]
-        same = [(old.name, one.name) for old, one in pairs if one is not None and _keeps_values(old, one, start, new)]
+        pairs = [(old, columns.get(fold(renames.column_after(new.name, old.name)))) for old in start.columns]
+        kept = [(old.name, now.name) for old, now in pairs if now is not None and _keeps_values(old, now, start, new)]
         if (rowid := rowid_name(start, new)) is not None:
-            same.append((rowid, rowid))
-        if same:
-            yield (start.name, [old for old, _ in same]), (new.name, [name for _, name in same])
+            kept.append((rowid, rowid))
+        if kept:
+            yield (start.name, [old for old, _ in kept]), (new.name, [now for _, now in kept])
 
 
 def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool:
@@ -88,10 +92,10 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
 
 
 def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
-    """Insert rows into ``tables``, as many as their constraints allow.
+    """Insert up to four rows into each of ``tables``, as many as its constraints allow.
 
-    Row 1 has the same values in all tables, and so on, so that children have parents. The last row of each table has
-    NULL in every column that allows it; the others have no NULL.
+    Rows of the same number have the same values in all tables, so that foreign keys find their parents. The last row of
+    each table has NULL in every column that allows it; the others have no NULL.
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]
@@ -100,7 +104,7 @@ def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) 
         marks = ", ".join("?" * len(columns))
         for number in range(1, _ROWS + 1):
             values = [_value(table, column, number, lists.get(fold(column.name))) for column in columns]
-            # A CHECK, a key or a trigger may refuse a row; the proof doesn't need it.
+            # A CHECK, a key or a trigger may refuse a row; the other rows will do.
             with suppress(sqlite3.Error):
                 connection.execute(f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({marks})", values)
 
@@ -122,6 +126,6 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
 
 
 def _rows_of(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
-    """Return the rows of a table as text, with the storage class of each value, in an order that a rebuild keeps."""
+    """Return the rows of a table as text, with the storage class of each value; a rebuild keeps this order."""
     parts = ", ".join(f"typeof({quote_name(name)}), {quote_name(name)}" for name in columns)
     return sorted(map(repr, connection.execute(f"SELECT {parts} FROM {quote_name(table)}")))

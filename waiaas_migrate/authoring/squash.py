@@ -1,15 +1,15 @@
-"""``squash``: replace the first migrations by one that makes the same database.
+"""``squash``: replace the first migrations by one that builds the same database.
 
 The new migration keeps the id of the last one that it replaces. So later migrations depend on it as before, and plain
-yoyo has nothing to run on a database that is past it. It repeats the catalog word for word, because later migrations
-edit these words.
+yoyo doesn't run it on a database that has applied the last one. It repeats every CREATE statement word for word: later
+migrations edit the text of these statements.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -40,12 +40,12 @@ _KEEP = "Nothing was changed. Squash up to an earlier migration with --to."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squashed:
-    """What ``squash`` did.
+    """The result of ``squash``.
 
     Args:
-        migration: the id of the new migration.
-        replaced: the ids of the migrations that it replaces; it reuses the last id.
-        rows: the tables into which it inserts rows, as the old migrations did, and how many.
+        migration: the id of the new migration, which is the last of ``replaced``.
+        replaced: the ids of the migrations that it replaces.
+        rows: the tables into which it inserts rows, as the old migrations did, each with the number of rows.
         written: the files that were written.
         deleted: the files of the old migrations.
         removed: files of an interrupted run that were deleted.
@@ -61,26 +61,26 @@ class Squashed:
 
 @collection_paused()
 def squash(project: Project, *, to: str | None = None) -> Squashed:
-    """Replace the first migrations by one, proved in memory to make the same schema and rows.
+    """Replace the first migrations by one that is proved in memory to make the same schema and rows.
 
     Args:
         project: where the files are.
-        to: the last migration to replace; None means the last of the folder.
+        to: the id of the last migration to replace; the last one of the folder if None.
 
     Raises:
-        UsageError: there is no such migration, or only one would be replaced.
-        MigrationsError: the folder cannot be used, or one migration can't do what the old ones do.
+        UsageError: ``to`` names an unknown migration, or only one would be replaced.
+        MigrationsError: the folder can't be used, or one migration can't build what the old ones build.
     """
     removed, seen = recover(project.migrations), folder_state(project.migrations)
-    migrations, manifest = _recorded(project)
-    old = migrations[: _end(migrations, to)]
-    rest = migrations[len(old) :]
-    _refuse_dependents(old, rest)
+    migrations, manifest = _read_recorded(project)
+    old = migrations[: _count_to_replace(migrations, to)]
+    later = migrations[len(old) :]
+    _refuse_dependents(old, later)
     with closing(replay(old)) as before:
         new = _squashed(project, old, before)
-        content = _proved(new, old, rest, before)
+        content = _prove(new, old, later, before)
         facts = _facts(new, old, manifest, fingerprint(read_catalog(before)))
-    entries = chain((new, *rest), {**manifest.facts, new.id: facts})
+    entries = chain((new, *later), {**manifest.facts, new.id: facts})
     replaced = {name: text for migration in old for name, text in migration.files.items()}
     manifest = replace(manifest, migrations=entries)
     written = write_history(project.migrations, manifest, old=replaced, new=new.files, seen=seen)
@@ -94,8 +94,8 @@ def squash(project: Project, *, to: str | None = None) -> Squashed:
     )
 
 
-def _recorded(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest]:
-    """Return the migrations and the manifest, which lists each as it is."""
+def _read_recorded(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest]:
+    """Return the migrations and the manifest; refuse a folder in which they differ."""
     migrations, _, recorded = read_recorded(project.migrations)
     if recorded is None or not migrations:
         what, fix = "has no recorded migrations.", "Run `waiaas-migrate generate`."
@@ -105,8 +105,8 @@ def _recorded(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest]:
     return migrations, recorded
 
 
-def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
-    """Return how many migrations to replace."""
+def _count_to_replace(migrations: Sequence[MigrationFile], to: str | None) -> int:
+    """Return the number of migrations to replace, at least two."""
     ids = [migration.id for migration in migrations]
     if to is not None and to not in ids:
         close = difflib.get_close_matches(to, ids, n=1)
@@ -122,49 +122,46 @@ def _end(migrations: Sequence[MigrationFile], to: str | None) -> int:
     return end
 
 
-def _refuse_dependents(old: Sequence[MigrationFile], rest: Sequence[MigrationFile]) -> None:
-    """Refuse to remove a migration that one of ``rest`` depends on."""
-    gone = {migration.id for migration in old[:-1]}
+def _refuse_dependents(old: Sequence[MigrationFile], later: Sequence[MigrationFile]) -> None:
+    """Refuse to remove a migration that a later one depends on."""
+    removed = {migration.id for migration in old[:-1]}
     problems = [
         Problem(
             file=str(migration.path),
-            what=f"depends on {', '.join(sorted(gone.intersection(migration.depends)))}, which would be removed.",
+            what=f"depends on {', '.join(sorted(needed))}, which would be removed.",
             fix=f"Nothing was changed. Squash up to {migration.id} or later with --to.",
         )
-        for migration in rest
-        if gone.intersection(migration.depends)
+        for migration in later
+        if (needed := removed.intersection(migration.depends))
     ]
     if problems:
         raise MigrationsError(problems)
 
 
 def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection) -> MigrationFile:
-    """Return the migration that makes the database ``before``, which ``old`` make."""
+    """Return the migration that replaces ``old``; ``before`` is the database that they build."""
     renderer, name = Renderer(project.templates), old[-1].id
     schema = introspect(before)
     title = f"{name}: squashes {len(old)} migrations, {old[0].id} to {name}"
     sql = renderer.migration(Head(title=title), dump(before, schema))
-    empty = make_transition(before, Schema(), Renames(), renderer, project.options)
+    back = make_transition(before, Schema(), Renames(), renderer, project.options)
     remark = "Deletes everything that the squashed migrations made, with all rows."
-    rollback = renderer.migration(Head(title=f"Roll back {name}", remarks=(remark,)), plan(empty))
+    rollback = renderer.migration(Head(title=f"Roll back {name}", remarks=(remark,)), plan(back))
     return new_migration(project.migrations / f"{name}.sql", depends=(), sql=sql, rollback=rollback)
 
 
-def _proved(
-    new: MigrationFile, old: Sequence[MigrationFile], rest: Sequence[MigrationFile], before: Connection
+def _prove(
+    new: MigrationFile, old: Sequence[MigrationFile], later: Sequence[MigrationFile], before: Connection
 ) -> Content:
-    """Prove that ``new`` makes the same database as ``old``, that ``rest`` runs on its rows, and that it rolls back.
-
-    Returns:
-        The rows that both make.
+    """Prove that ``new`` can replace ``old`` and can be rolled back; return the rows that it makes.
 
     Raises:
-        MigrationsError: says what differs.
+        MigrationsError: names the tables and objects that would differ.
     """
     content = content_of(before)
     with closing(replay(old)) as again:
         if changing := content.differences(content_of(again)):
-            raise _refused(new, f"the migrations make other rows each time they run: {', '.join(changing)}.")
+            raise _refused(new, f"the migrations make different rows each time they run: {', '.join(changing)}.")
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
         raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
     with closing(open_memory()) as after:
@@ -172,34 +169,34 @@ def _proved(
             run_in_memory(after, new)
         except ApplyError as error:
             raise _refused(new, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
-        if changing := _differences(before, after):
-            raise _refused(new, f"one migration can't make what the old ones make: {', '.join(changing)} would differ.")
-        _prove_rest(new, rest, before, after)
+        if differing := _differences(before, after):
+            what = f"one migration can't make what the old ones make: {', '.join(differing)} would differ."
+            raise _refused(new, what)
+        _prove_later(new, later, before, after)
         run_in_memory(after, new, "rollback")
         if read_catalog(after):
             raise _refused(new, "its rollback would leave objects behind.")
     return content
 
 
-def _differences(one: Connection, other: Connection) -> list[str]:
-    """Return the names of the objects whose definition or rows differ."""
-    rows, others = ({(row.kind, row.name, row.sql) for row in read_catalog(each)} for each in (one, other))
-    return sorted({name for _, name, _ in rows ^ others} | {*content_of(one).differences(content_of(other))})
+def _differences(before: Connection, after: Connection) -> list[str]:
+    """Return the names of the objects whose definitions or rows differ."""
+    old, new = ({(row.kind, row.name, row.sql) for row in read_catalog(database)} for database in (before, after))
+    return sorted({name for _, name, _ in old ^ new} | {*content_of(before).differences(content_of(after))})
 
 
-def _prove_rest(new: MigrationFile, rest: Sequence[MigrationFile], before: Connection, after: Connection) -> None:
-    """Show that ``rest`` do the same to sample rows in both databases."""
-    with closing(copy_database(before)) as one, closing(copy_database(after)) as other:
-        for each in (one, other):
-            insert_sample_rows(each, introspect(each).tables)
-        for migration in rest:
-            for each in (one, other):
-                try:
-                    run_in_memory(each, migration)
-                except ApplyError:  # the migration refuses these rows; both databases must refuse them
-                    continue
-            if changing := _differences(one, other):
-                raise _refused(new, f"{migration.id} would act differently after it: {', '.join(changing)}.")
+def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Connection, after: Connection) -> None:
+    """Prove that the later migrations do the same to sample rows in both databases."""
+    with closing(copy_database(before)) as old_copy, closing(copy_database(after)) as new_copy:
+        databases = (old_copy, new_copy)
+        for database in databases:
+            insert_sample_rows(database, introspect(database).tables)
+        for migration in later:
+            for database in databases:
+                with suppress(ApplyError):  # if the migration refuses the rows, it must refuse them in both databases
+                    run_in_memory(database, migration)
+            if differing := _differences(*databases):
+                raise _refused(new, f"{migration.id} would act differently after it: {', '.join(differing)}.")
 
 
 def _refused(new: MigrationFile, what: str) -> MigrationsError:
@@ -207,8 +204,9 @@ def _refused(new: MigrationFile, what: str) -> MigrationsError:
 
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:
+    """Return the facts about ``new``: it also replaces the migrations that ``old`` replaced in earlier squashes."""
     replaced = [
-        *(one for migration in old for one in manifest.facts[migration.id].replaces),
+        *(earlier for migration in old for earlier in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),
     ]
     return replace(derive_facts(new), catalog=mark(head), replaces=tuple(replaced))

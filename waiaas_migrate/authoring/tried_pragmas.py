@@ -10,22 +10,23 @@ from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.sqlite.database.pragma_trial import PragmaFault, pragma_faults
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
-#: The number of words that a message lists.
-_FEW = 8
+#: The most allowed values that a message lists.
+_MOST_LISTED = 8
 
 
 def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None:
-    """Try ``pragmas`` on a scratch database.
+    """Set ``pragmas`` on a scratch database, and refuse those that don't keep their value.
 
     Raises:
-        SchemaFileError: lists those that don't keep their value, each with its place in schema.yaml.
+        SchemaFileError: lists these PRAGMAs, each with its place in schema.yaml.
     """
     if problems := [_problem(fault) for fault in pragma_faults(pragmas)]:
-        found = locate_problems(problems, project.schema, root=project.root)
-        raise SchemaFileError(sorted(found, key=lambda problem: problem.line or 0))
+        problems = locate_problems(problems, project.schema, root=project.root)
+        raise SchemaFileError(sorted(problems, key=lambda problem: problem.line or 0))
 
 
 def _problem(fault: PragmaFault) -> Problem:
-    otherwise = f"Write one of {listed(fault.known)}." if 0 < len(fault.known) <= _FEW else "Correct or remove it."
+    is_short = 0 < len(fault.known) <= _MOST_LISTED
+    otherwise = f"Write one of {listed(fault.known)}." if is_short else "Correct or remove it."
     fix = suggestion(fault.word, fault.known, otherwise)
     return Problem(file="", path=append_key("pragmas", fault.pragma.name), what=fault.what, fix=fix)

@@ -1,6 +1,6 @@
-"""Check that yoyo's own reader finds the statements in a migration's file that SQLite sees.
+"""Check that plain yoyo reads the same statements in a migration's file as SQLite.
 
-yoyo splits a file with sqlparse, which reads some words as the start of a block, and no unterminated comments.
+yoyo splits a file with sqlparse. It takes some words for the start of a block, and doesn't recognize unclosed comments.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_co
 
 
 def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse new migrations in which yoyo reads other statements than SQLite.
+    """Refuse migrations that ``recorded`` doesn't list and in which yoyo reads other statements than SQLite.
 
     Raises:
         MigrationsError: names each file and line.
     """
-    known = () if recorded is None else recorded.ids
+    listed = () if recorded is None else recorded.ids
     problems = []
     for migration in migrations:
-        if migration.kind == "sql" and migration.id not in known:
+        if migration.kind == "sql" and migration.id not in listed:
             rollback = migration.path.with_name(f"{migration.id}.rollback.sql")
             for path, content in ((migration.path, migration.sql), (rollback, migration.rollback or "")):
                 if (misread := first_misread(content)) is not None:
@@ -36,27 +36,27 @@ def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | Non
 
 
 def first_misread(content: str) -> str | None:
-    """Return the first statement that yoyo reads differently than SQLite, or reads where SQLite sees none."""
+    """Return the first statement that yoyo and SQLite read differently, or that only one of them reads; else None."""
     from yoyo.migrations import read_sql_migration
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "migration.sql")
         path.write_text(content, encoding="utf-8", newline="\n")
-        _, _, read = read_sql_migration(str(path))
-    theirs = [statement for statement in read if _words(statement)]
-    for statement, other in zip_longest(split_statements(content), theirs, fillvalue=""):
-        if _words(statement) != _words(other):
-            return statement or other
+        _, _, statements = read_sql_migration(str(path))
+    read_by_yoyo = [statement for statement in statements if _tokens(statement)]
+    for statement, yoyo_statement in zip_longest(split_statements(content), read_by_yoyo, fillvalue=""):
+        if _tokens(statement) != _tokens(yoyo_statement):
+            return statement or yoyo_statement
     return None
 
 
-def _words(statement: str) -> Sequence[str]:
+def _tokens(statement: str) -> Sequence[str]:
     """Return the tokens of a statement, without comments and the semicolon at its end."""
     try:
-        words = [token.text for token in without_comments(tokenize(statement))]
+        tokens = [token.text for token in without_comments(tokenize(statement))]
     except SqlError:
         return [statement]
-    return words[:-1] if words[-1:] == [";"] else words
+    return tokens[:-1] if tokens[-1:] == [";"] else tokens
 
 
 def _problem(path: Path, content: str, statement: str) -> Problem:

@@ -1,4 +1,4 @@
-"""``adopt``: put databases under migrations that have tables, but no record of applied migrations."""
+"""``adopt``: start to use migrations in databases that were created without them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run
     Args:
         project: the project with the migrations.
         database: a path or URL.
-        at: the last migration to record. By default the last one that the database has recorded, or else the last of
-            the folder.
+        at: the last migration to record; by default the last recorded one or, if there is none, the last of the folder.
         dry_run: write nothing.
 
     Raises:

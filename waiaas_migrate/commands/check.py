@@ -44,7 +44,8 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     Raises:
         InputError: a file cannot be used at all.
     """
-    return tuple(_with_relative_file(one, project.root) for one in _findings(project, column_order=column_order))
+    findings = _findings(project, column_order=column_order)
+    return tuple(_with_relative_file(finding, project.root) for finding in findings)
 
 
 def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
@@ -55,10 +56,14 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
         declared = declare(project, renderer, like=replayed)
         pragmas = pragmas_of(declared.source)
         refuse_faulty_pragmas(project, pragmas)
-        step = transition_to_declared(project, replayed, declared, manifest, renderer)
+        transition = transition_to_declared(project, replayed, declared, manifest, renderer)
         head = fingerprint(read_catalog(replayed))
-        broken = tuple(_broken_findings(broken_objects(replayed, step.start), migrations, places))
-    changes = (*step.renames.tables, *step.renames.columns, *diff(step.old, step.new, column_order=column_order))
+        broken = tuple(_broken_findings(broken_objects(replayed, transition.start), migrations, places))
+    changes = (
+        *transition.renames.tables,
+        *transition.renames.columns,
+        *diff(transition.old, transition.new, column_order=column_order),
+    )
     enums, others = enum_findings(changes, declared.source.enums, fix=_GENERATE)
     code = FindingCode.MISSING_MIGRATION
     yield from (*enums, *schema_findings(others, code=code, sentence=_MISSING, fix=_GENERATE, places=places), *broken)

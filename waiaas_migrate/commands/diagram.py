@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from waiaas_migrate.authoring.declared import declare
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
@@ -25,7 +25,6 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 #: The formats of a diagram.
 Format = Literal["html", "svg", "mermaid", "dot", "markdown"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDINGS: dict[str, Format] = {
     ".html": "html",
     ".htm": "html",

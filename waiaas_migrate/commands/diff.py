@@ -65,9 +65,9 @@ def compare(
     """
     renderer = Renderer(project.templates)
     first, second = database_text(first), database_text(second)
-    before, declared_hints = _first(project, first, renderer, second)
+    before, declared_hints = _open_first(project, first, renderer, second)
     with closing(before):
-        new, known = _second(project, second, renderer, before)
+        new, known = _read_second(project, second, renderer, before)
         old = introspect(before, known)
         done = (*declared_hints, *_applied_hints(project, first)) if hints(new) else ()
         transition = make_transition(before, new, resolve(old, new, done), renderer, project.options, known)
@@ -87,11 +87,16 @@ def compare(
     )
 
 
+# In these functions, a side is the path of a schema.yaml or a migrations folder, or the path or URL of a database.
+
+
 def _is_yaml(side: str) -> bool:
     return Path(side).suffix.lower() in _YAML
 
 
-def _first(project: Project, side: str, renderer: Renderer, second: str) -> tuple[sqlite3.Connection, tuple[str, ...]]:
+def _open_first(
+    project: Project, side: str, renderer: Renderer, second: str
+) -> tuple[sqlite3.Connection, tuple[str, ...]]:
     """Return a database in memory with the schema of ``side``, and the rename hints that ``side`` declares."""
     path = Path(side)
     if path.is_dir():
@@ -99,12 +104,12 @@ def _first(project: Project, side: str, renderer: Renderer, second: str) -> tupl
     if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
-    other_tools = ignored_by(project).except_for(_names(project, second))
+    other_tools = ignored_by(project).except_for(_names_in(project, second))
     with live_connection(side) as (connection, _):
         return copy_of_schema(connection, other_tools, renderer, side), ()
 
 
-def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
+def _read_second(project: Project, side: str, renderer: Renderer, before: sqlite3.Connection) -> tuple[Schema, Known]:
     """Return the schema of ``side``, and the CREATE statements of ``before`` that need not be parsed again."""
     path = Path(side)
     if path.is_dir():
@@ -118,7 +123,7 @@ def _second(project: Project, side: str, renderer: Renderer, before: sqlite3.Con
         return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
 
 
-def _names(project: Project, side: str) -> frozenset[str]:
+def _names_in(project: Project, side: str) -> frozenset[str]:
     """Return the names of tables and other objects in ``side``; for a database, the names that the project declares."""
     path = Path(side)
     if not path.is_dir():
@@ -129,17 +134,15 @@ def _names(project: Project, side: str) -> frozenset[str]:
 
 def _applied_hints(project: Project, side: str) -> tuple[str, ...]:
     """Return the rename hints that the migrations of ``side`` have already followed."""
-    path = Path(side)
-    if path.is_dir():
-        return _recorded_hints(path)
-    if _is_yaml(side) or not project.migrations.exists():
-        return ()
-    with live_connection(side) as (connection, _):
-        state = database_state(connection, read_project_folder(project))
-    # The manifest doesn't say which migration followed a hint. So it helps only if none is pending.
-    return _recorded_hints(project.migrations) if state.applied and not state.pending else ()
-
-
-def _recorded_hints(migrations: Path) -> tuple[str, ...]:
-    manifest = read_manifest(migrations)
+    folder = Path(side)
+    if not folder.is_dir():
+        folder = project.migrations
+        if _is_yaml(side) or not folder.exists():
+            return ()
+        with live_connection(side) as (connection, _):
+            state = database_state(connection, read_project_folder(project))
+        # The manifest doesn't say which migration followed a hint. So its hints count only if no migration is pending.
+        if state.pending or not state.applied:
+            return ()
+    manifest = read_manifest(folder)
     return () if manifest is None else manifest.hints

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, mismatch_findings, schema_findings
+from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, schema_findings
 from waiaas_migrate.commands.live_database import (
     DatabaseState,
     ProjectFolder,
@@ -27,14 +27,10 @@ from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_BY_HAND = "manual change: {}."
-_FIX_BY_HAND = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
-_UNKNOWN = "made by an unknown migration or by hand: {}."
-_FIX_UNKNOWN = "Compare with the version of the application that has the unknown migrations."
-_CHANGED = "made by the migrations that it ran or by hand: {}."
-_FIX_CHANGED = "Resolve the migration finding first, then run `drift` again."
-_NOT_ADOPTED = "not made by any recorded migration: {}."
-_FIX_NOT_ADOPTED = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
+_FIX_MIGRATION = (
+    "Use the version of the application that has it. If only databases of your own ran it, run "
+    "`waiaas-migrate apply --redo` on them."
+)
 _HOOKS = "differs from what the post-apply hooks make: {}."
 _FIX_HOOKS = (
     "Hooks run only when `apply` has pending migrations. If they changed since, run them by hand or wait for the next "
@@ -93,17 +89,6 @@ def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> D
     with live_connection(database) as (connection, name):
         state = database_state(connection, folder)
         schemas = read_schemas(connection, folder, state)
-    unknown = tuple(
-        Finding(
-            code=FindingCode.UNKNOWN_MIGRATION,
-            subject=Subject.MIGRATION,
-            where=row.id,
-            what="the database has applied this migration, which is not in the folder.",
-            fix="Use the version of the application that has it. If only databases of your own ran it, run "
-            "`waiaas-migrate apply --redo` on them.",
-        )
-        for row in state.unknown
-    )
     changes = diff(schemas.expected, schemas.live, column_order=column_order)
     manual = [change for change in changes if object_of(change) not in schemas.hook_objects]
     of_hooks = [] if state.pending else [change for change in changes if object_of(change) in schemas.hook_objects]
@@ -112,8 +97,7 @@ def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> D
     return Drift(
         database=name,
         findings=(
-            *mismatch_findings(state.changed),
-            *unknown,
+            *_migration_findings(state),
             *schema_findings(manual, code=code, sentence=sentence, fix=fix, describe_change=describe_made),
             *schema_findings(of_hooks, code=hook, sentence=_HOOKS, fix=_FIX_HOOKS, describe_change=describe_made),
         ),
@@ -122,15 +106,30 @@ def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> D
     )
 
 
+def _migration_findings(state: DatabaseState) -> Iterator[Finding]:
+    """Yield a finding for each migration that the database ran, but that the folder lacks or has with another text."""
+    subject = Subject.MIGRATION
+    if (mismatch := state.mismatch) is not None:
+        where, what = ", ".join(mismatch.migrations), f"the database {mismatch.what}"
+        yield Finding(code=FindingCode.OTHER_MIGRATION, subject=subject, where=where, what=what, fix=mismatch.fix)
+    what = "the database has applied this migration, which is not in the folder."
+    for row in state.unknown:
+        yield Finding(code=FindingCode.UNKNOWN_MIGRATION, subject=subject, where=row.id, what=what, fix=_FIX_MIGRATION)
+
+
 def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
     """Return the code, the sentence and the fix of the findings for a database in ``state``."""
     if not state.is_adopted:
-        return FindingCode.NOT_ADOPTED, _NOT_ADOPTED, _FIX_NOT_ADOPTED
+        fix = "Run `waiaas-migrate adopt`, which compares the database with the migrations."
+        return FindingCode.NOT_ADOPTED, "not made by any recorded migration: {}.", fix
     if state.unknown:
-        return FindingCode.UNKNOWN_CHANGE, _UNKNOWN, _FIX_UNKNOWN
-    if state.changed:
-        return FindingCode.UNKNOWN_CHANGE, _CHANGED, _FIX_CHANGED
-    return FindingCode.MANUAL_CHANGE, _BY_HAND, _FIX_BY_HAND
+        fix = "Compare with the version of the application that has the unknown migrations."
+        return FindingCode.UNKNOWN_CHANGE, "made by an unknown migration or by hand: {}.", fix
+    if state.mismatch:
+        fix = "Resolve the migration finding first, then run `drift` again."
+        return FindingCode.UNKNOWN_CHANGE, "made by the migrations that the database ran, or by hand: {}.", fix
+    fix = "Undo it (`drift --fix` prints the SQL), or make it a migration (`drift --as-migration NAME`)."
+    return FindingCode.MANUAL_CHANGE, "manual change: {}.", fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +169,6 @@ def _hook_objects(
 
 @functools.lru_cache(maxsize=16)
 def _schema_after(migrations: tuple[MigrationFile, ...]) -> Schema:
-    """Return the schema that ``migrations`` build. Cached, because most databases of a fleet ran the same ones."""
+    """Return the schema that ``migrations`` build. Cached, because databases of a fleet share them."""
     with closing(replay(migrations)) as connection:
         return introspect(connection)

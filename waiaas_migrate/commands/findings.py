@@ -10,7 +10,6 @@ from typing import Self
 from waiaas_migrate.errors import Failure, Problem
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.schema_file.key_places import KeyPlaces, key_path
-from waiaas_migrate.runner.mismatch import Mismatch
 from waiaas_migrate.schema.changes import Change, spelled_name
 from waiaas_migrate.schema.describe import describe
 
@@ -60,10 +59,7 @@ class FindingCode(StrEnum):
     OTHER_MIGRATION = "OTHER_MIGRATION", "The database ran another migration under the name of one in the folder."
     PRAGMA_CHANGED = "PRAGMA_CHANGED", "The PRAGMAs of schema.yaml and manifest.json differ."
     STALE_ENUMS = "STALE_ENUMS", "A module that `enums` writes is missing or outdated."
-    STALE_JSON_SCHEMA = (
-        "STALE_JSON_SCHEMA",
-        "The JSON Schema that schema.yaml names for editors is missing or outdated.",
-    )
+    STALE_JSON_SCHEMA = "STALE_JSON_SCHEMA", "The JSON Schema that schema.yaml names is missing or outdated."
     STALE_MANIFEST = "STALE_MANIFEST", "manifest.json doesn't describe the files in the migrations folder."
     STALE_MODELS = "STALE_MODELS", "The module that `models` writes is missing or outdated."
     UNKNOWN_CHANGE = "UNKNOWN_CHANGE", "An unknown or changed migration made a change, or somebody made it by hand."
@@ -100,15 +96,6 @@ class Finding:
         return f"{self.where}: {self.what} {self.fix}".rstrip()
 
 
-def mismatch_findings(mismatch: Mismatch | None) -> tuple[Finding, ...]:
-    """Return a finding for ``mismatch``, or nothing if it is None."""
-    if mismatch is None:
-        return ()
-    where, what = ", ".join(mismatch.migrations), f"the database {mismatch.what}"
-    code = FindingCode.OTHER_MIGRATION
-    return (Finding(code=code, subject=Subject.MIGRATION, where=where, what=what, fix=mismatch.fix),)
-
-
 def schema_findings(
     changes: Iterable[Change],
     *,
@@ -118,15 +105,9 @@ def schema_findings(
     describe_change: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
 ) -> tuple[Finding, ...]:
-    """Return a finding for each of ``changes`` to a schema.
+    """Return a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds changes in schema.yaml.
 
-    Args:
-        changes: the differences.
-        code: the code of the findings.
-        sentence: a format string for ``Finding.what``; ``{}`` becomes the description of the change.
-        fix: the fix of the findings.
-        describe_change: returns the description of a change.
-        places: finds the place of a change in schema.yaml; None for a live database.
+    ``sentence`` is the format of ``Finding.what``; ``{}`` becomes the description that ``describe_change`` returns.
     """
     subject = Subject.HOOK if code is FindingCode.HOOK_CHANGE else Subject.SCHEMA
     findings = []

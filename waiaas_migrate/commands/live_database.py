@@ -1,6 +1,6 @@
-"""Open a live database read-only, and compare its records with the migrations folder.
+"""Open a live database read-only, and compare its record of applied migrations with the migrations folder.
 
-``status``, ``drift``, ``adopt`` and the other commands that take a database begin here. Nothing is written.
+``status``, ``drift``, ``diff``, ``inspect`` and other commands that only read a database use these functions.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ class DatabaseState:
         pending: migrations of the folder that the database has not applied.
         unknown: applied migrations that are not in the folder.
         is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
-        changed: applied migrations whose text has changed since; None if all match. ``apply`` refuses such a database.
+        mismatch: applied migrations whose text has changed since; None if no text has. ``apply`` refuses a mismatch.
     """
 
     applied: tuple[MigrationFile, ...]
     pending: tuple[MigrationFile, ...]
     unknown: tuple[AppliedMigration, ...]
     is_adopted: bool
-    changed: Mismatch | None
+    mismatch: Mismatch | None
 
 
 def read_project_folder(project: Project) -> ProjectFolder:
@@ -130,13 +130,13 @@ def database_state(connection: sqlite3.Connection, folder: ProjectFolder) -> Dat
     """Return the migrations of ``folder`` that the database has applied, and those that are pending."""
     rows = read_applied(connection)
     applied = {row.hash for row in rows or ()}
-    known = {migration_hash(migration.id): migration for migration in folder.files.migrations}
+    by_hash = {migration_hash(migration.id): migration for migration in folder.files.migrations}
     squashed = folder.files.squashed_hashes
     own_objects = folder.other_tools.exclude_from(read_catalog(connection)) if rows is None else ()
     return DatabaseState(
-        applied=tuple(migration for key, migration in known.items() if key in applied),
-        pending=tuple(migration for key, migration in known.items() if key not in applied),
-        unknown=tuple(row for row in rows or () if row.hash not in known and row.hash not in squashed),
+        applied=tuple(migration for key, migration in by_hash.items() if key in applied),
+        pending=tuple(migration for key, migration in by_hash.items() if key not in applied),
+        unknown=tuple(row for row in rows or () if row.hash not in by_hash and row.hash not in squashed),
         is_adopted=not any(row.kind == "table" for row in own_objects),
-        changed=changed(connection, folder.files, read_records(connection)),
+        mismatch=changed(connection, folder.files, read_records(connection)),
     )

@@ -51,7 +51,7 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
         state = database_state(connection, folder)
         if not state.is_adopted:
             raise DatabaseRefused(f"{name}: has no record of migrations. Nothing was changed. Run `adopt` first.")
-        if (mismatch := state.changed) is not None:
+        if (mismatch := state.mismatch) is not None:
             raise OtherMigrationsError(
                 database=name, migrations=mismatch.migrations, what=mismatch.what, fix=mismatch.fix
             )

@@ -96,11 +96,11 @@ def _status(database: StrPath, *, folder: ProjectFolder) -> Status:
 def _compare_schema(
     connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState
 ) -> tuple[Mismatch | None, Sequence[Difference]]:
-    """Return the migrations that the database didn't run as they are, and the manual changes of its schema."""
+    """Return the mismatch between the database and the folder, and the manual changes if they can be determined."""
     if folder.problems:  # a comparison with migrations that may have been edited would mislead
         return None, ()
-    if state.changed is not None or state.unknown or not state.applied:
-        return state.changed, ()
+    if state.mismatch is not None or state.unknown or not state.applied:
+        return state.mismatch, ()
     pending = [migration.id for migration in state.pending]
     differences = manual_changes(connection, folder.files, pending)
     return never_ran(connection, folder.files, pending, differences), differences
@@ -109,5 +109,5 @@ def _compare_schema(
 def _migration_states(folder: ProjectFolder, state: DatabaseState) -> tuple[tuple[str, State], ...]:
     states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
     states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
-    states |= dict.fromkeys(() if state.changed is None else state.changed.migrations, "changed")
+    states |= dict.fromkeys(() if state.mismatch is None else state.mismatch.migrations, "changed")
     return (*states.items(), *((row.id, "unknown") for row in state.unknown))

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.follow import plan_following
+from waiaas_migrate.authoring.follow import plan_to_live
 from waiaas_migrate.authoring.generate import Planned, Request, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
@@ -66,18 +66,19 @@ def take_over(project: Project, database: StrPath, *, name: str, allow: Collecti
         head = introspect(connection)
         declared = declare(project, Renderer(project.templates), like=connection)
     migration = next(iter(manual.pending), "")
-    has_name = len(manual.pending) == 1 and slug_of(migration) == slug
-    is_written = has_name and not diff(head, manual.changed)
+    has_same_name = len(manual.pending) == 1 and slug_of(migration) == slug
+    # An earlier call may have written the migration without recording it.
+    is_written = has_same_name and not diff(head, manual.changed)
     if manual.pending and not is_written:
         raise DatabaseRefused(
             f"{manual.name}: has not applied {', '.join(manual.pending)}. Nothing was changed. "
-            f"Run `waiaas-migrate apply` first.{f' {_start_over(migration)}' if has_name else ''}"
+            f"Run `waiaas-migrate apply` first.{f' {_start_over_hint(migration)}' if has_same_name else ''}"
         )
     result = TakenOver(database=manual.name, removed=removed)
     if not is_written:
         migrations, recorded = read_history(project)
         request = Request(project=project, migrations=migrations, recorded=recorded, name=name, allowed=allowed)
-        plan = plan_following(request, manual.changed, declared)
+        plan = plan_to_live(request, manual.changed, declared)
         planned = plan.result
         result = replace(result, changes=planned.changes, hazards=planned.hazards, refused=planned.refused)
         if plan.manifest is None or plan.new is None:
@@ -98,12 +99,12 @@ def _record(database: StrPath, project: Project, migration: str) -> tuple[str, .
     if adoption.differences:  # somebody has changed the database since the migration was planned
         raise DatabaseRefused(
             f"{database}: differs from the schema that {migration} makes: {listed(adoption.differences)}. {migration} "
-            f"is written, but not recorded. {_start_over(migration)}"
+            f"is written, but not recorded. {_start_over_hint(migration)}"
         )
     return adoption.notices
 
 
-def _start_over(migration: str) -> str:
+def _start_over_hint(migration: str) -> str:
     return (
         f"If the database was changed by hand after {migration} was written for it, delete the files of {migration}, "
         f"run `waiaas-migrate record`, then run this command again."

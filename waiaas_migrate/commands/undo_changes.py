@@ -32,7 +32,7 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_HOW = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
+_HOW_TO_RUN = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _render_and_prove(
     Raises:
         ProofError: the SQL does not make the new schema of ``transition``.
     """
-    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW))
+    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
 
     def render() -> str:
         return renderer.migration(head, [_warn_of_loss(step, hazards) for step in plan(transition)])
@@ -103,5 +103,6 @@ def _warn_of_loss(step: Step, hazards: Sequence[Hazard]) -> Step:
         for action in step.actions
         if isinstance(action, Drop | DropColumn | CopyRows)
     }
-    losses = [one.what for one in hazards if one.is_destructive and fold(one.where.partition(".")[0]) in tables]
+    destructive = (hazard for hazard in hazards if hazard.is_destructive)
+    losses = [hazard.what for hazard in destructive if fold(hazard.where.partition(".")[0]) in tables]
     return replace(step, words=f"DESTRUCTIVE: {' '.join(losses)} {step.words}".rstrip()) if losses else step

@@ -1,6 +1,6 @@
 """Run the application's code, such as its enum modules and its ``setup`` function.
 
-The code may raise anything, or print. Its exceptions become one error class, and its output stays out of ours.
+Whatever the code raises becomes an :class:`ApplicationError`, and whatever it prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from waiaas_migrate.files.problem_report import Origin, shown
 
 
 class ApplicationError(Exception):
-    """The application's code raised an exception; the text describes it."""
+    """The application's code raised an exception, which the message describes."""
 
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Guard a ``with`` block that runs the application's code; redirect its stdout to stderr.
+    """Run a ``with`` block of the application's code; send its stdout to stderr.
+
+    Our own stdout may be JSON, which other output would break.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.
@@ -95,7 +97,7 @@ def _import_setup(setup: NamedSetup) -> Callable[[sqlite3.Connection], Any]:
 
 
 def import_object(name: str, *, root: Path, origin: Origin) -> object:
-    """Import ``package.module:path`` and return the object; None if the module lacks it.
+    """Import ``package.module:path``; return None if the module lacks the object.
 
     Modules in ``root`` and in its ``src`` folder come before installed packages.
 

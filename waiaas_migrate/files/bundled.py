@@ -1,4 +1,4 @@
-"""Find the files that ship with the package: the WAIaaS schema, its migrations, and the templates."""
+"""Find the files that ship with the package: templates and the WAIaaS schema."""
 
 from __future__ import annotations
 

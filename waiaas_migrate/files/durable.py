@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file, created if it is missing, and wait until the file is on the disk."""
+    """Write ``data`` to a file, created if missing, and wait until it is on the disk."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -15,10 +15,12 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the list of files in a folder, is on the disk. Skip folders on Windows.
+    """Wait until a file, or the file names in a folder, are on the disk.
+
+    Windows can't sync folders, so the function skips them there.
 
     Raises:
-        OSError: the disk failed, or the file system cannot sync folders.
+        OSError: the disk failed, or the file system can't sync folders.
     """
     is_folder = path.is_dir()
     if is_folder and os.name == "nt":

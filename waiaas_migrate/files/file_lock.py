@@ -1,4 +1,4 @@
-"""Lock files with flock(2). The operating system releases a lock when its process ends."""
+"""Lock files with flock(2). The system unlocks them when the process ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HAS_LOCKS = fcntl is not None
 def lock_file(descriptor: int, *, shared: bool = False) -> bool:
     """Lock an open file; return False if another process has locked it.
 
-    Systems and file systems without flock don't lock the file, and return True.
+    Without flock, as on Windows and some file systems, return True and lock nothing.
     """
     if fcntl is not None:
         try:
@@ -34,7 +34,7 @@ def unlock_file(descriptor: int) -> None:
 
 
 def is_same_file(descriptor: int, path: str | os.PathLike[str]) -> bool:
-    """Return whether ``path`` is the open file. The previous holder of the lock may have deleted it."""
+    """Return whether the open file is still at ``path`` and has not been deleted."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """Pause Python's garbage collector while a command reads a large schema.
 
 A large schema becomes hundreds of thousands of small objects, none of them garbage. The collector would scan them again
-and again while their number grows, which takes a third of the time (https://docs.python.org/3/library/gc.html).
+and again while their number grows, which takes a third of the reading time (https://docs.python.org/3/library/gc.html).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Pause the garbage collector within a ``with`` block or, as a decorator, within a function."""
+    """Pause the garbage collector in a ``with`` block or a decorated function."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

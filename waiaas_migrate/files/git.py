@@ -1,4 +1,7 @@
-"""Read commits, and the files in them, from git. Most functions return None if git isn't installed."""
+"""Read commits and the files in them from git.
+
+Most functions return None if git isn't installed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from waiaas_migrate.errors import UsageError
 #: The names to try for the main branch, in this order.
 _MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 
-#: Environment variables that git sets for its hooks. Git would use their repository instead of the folder's.
+#: Variables that git sets for its hooks. They name a repository, which git would use instead of the folder's.
 _REPOSITORY_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
 
 #: Part of git's message about a folder that isn't in a repository.
@@ -21,14 +24,14 @@ _NO_REPOSITORY = "not a git repository (or any"
 
 
 class MergeBase(NamedTuple):
-    """The last commit that HEAD has in common with the main branch, and the name of that branch."""
+    """The last commit that HEAD and the main branch share, and that branch's name."""
 
     commit: str
     branch: str
 
 
 class Merge(NamedTuple):
-    """The commits of a merge: the main branch's, the merged branch's, and their merge base."""
+    """The commits of a merge: of the main branch, the merged branch, and their base."""
 
     main: str
     branch: str
@@ -36,7 +39,7 @@ class Merge(NamedTuple):
 
 
 def repository_root(folder: Path) -> Path | None:
-    """Return the top folder of the repository that contains ``folder``; None without a repository."""
+    """Return the top folder of the repository with ``folder``; None without one."""
     top = _git(folder, "rev-parse", "--show-toplevel")
     return Path(top) if top else None
 
@@ -75,7 +78,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
 
     Args:
         folder: a folder in the repository.
-        main_branch: as for :func:`merge_base_with_main`.
+        main_branch: the name of the main branch; the remote's default, ``main`` or ``master`` if None.
         onto: a branch or commit to use instead of the main branch.
 
     Raises:
@@ -99,7 +102,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
 
 
 def _merge_sides(folder: Path) -> tuple[str, str] | None:
-    """Return the two commits that the merge joins, first the commit that was checked out."""
+    """Return the two commits that the merge joins, the checked-out one first."""
     if merged := _commit(folder, "MERGE_HEAD"):
         return _commit(folder, "HEAD") or "HEAD", merged
     last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
@@ -108,7 +111,7 @@ def _merge_sides(folder: Path) -> tuple[str, str] | None:
 
 
 def extract_committed(folder: Path, commit: str, target: Path) -> None:
-    """Copy the files of ``folder`` in ``commit``, without subfolders, into the folder ``target``."""
+    """Copy the files (no subfolders) of ``folder`` in ``commit`` to ``target``."""
     done = _run(folder, "archive", "--format=tar", commit, ".")
     if done is None or done.returncode != 0:
         return
@@ -122,7 +125,7 @@ def extract_committed(folder: Path, commit: str, target: Path) -> None:
 
 
 def read_committed(folder: Path, commit: str, name: str) -> str | None:
-    """Return the text of ``folder``'s file ``name`` in ``commit``; None if the commit lacks the file."""
+    """Return the text of a file of ``folder`` in ``commit``; None if it is missing."""
     return _git(folder, "cat-file", "blob", f"{commit}:./{name}")
 
 
@@ -157,12 +160,12 @@ def _is_in_repository(folder: Path) -> bool:
 
 
 def _commit(folder: Path, name: str) -> str | None:
-    """Return the id of a commit, given a branch, tag or id; None if git doesn't know it."""
+    """Return the id of the commit that ``name`` refers to; None if git has none."""
     return _git(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return the output of git without surrounding whitespace; None if git fails or isn't installed."""
+    """Return git's output without whitespace around it; None if git fails."""
     done = _run(folder, *arguments)
     return done.stdout.decode(errors="replace").strip() if done is not None and done.returncode == 0 else None
 

@@ -14,7 +14,7 @@ MOST_PROBLEMS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """A place in a file: line and column, from 1, and the key path, such as ``tables.agents``."""
+    """A place in a file: line and column, from 1, and key path (``tables.agents``)."""
 
     file: str
     line: int | None = None
@@ -51,19 +51,19 @@ class Report:
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return ``Did you mean …?`` if a known word is similar to ``word``, else ``otherwise``."""
+    """Return ``Did you mean …?`` with the most similar known word, or ``otherwise``."""
     folded = {name.casefold(): name for name in reversed(list(known))}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f"Did you mean `{folded[close[0]]}`?" if close else otherwise
 
 
 def listed(words: Iterable[object]) -> str:
-    """Return ``words`` as a list for a message: each in backticks, separated by commas."""
+    """Return ``words`` for a message: each in backticks, separated by commas."""
     return ", ".join(f"`{word}`" for word in words)
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """Return ``text`` for a message: on one line, and truncated to ``limit`` characters."""
+    """Return ``text`` for a message: on one line, truncated to ``limit`` characters."""
     line = " ".join(text.split())
     line = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in line)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

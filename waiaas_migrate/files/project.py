@@ -1,4 +1,4 @@
-"""Find a project: its folder, and the ``[tool.waiaas-migrate]`` table of its pyproject.toml."""
+"""Find a project and read its settings in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
 
 
 class _Setting(NamedTuple):
-    """A key of the table: a description of its values, an example, and a test for valid values."""
+    """A key of the table: which values it takes, an example, and a test of a value."""
 
     wanted: str
     example: str
@@ -55,7 +55,7 @@ def _is_database(value: object) -> bool:
 
 
 def _database_file(database: str) -> str:
-    """Return the path of a database given as a path or URL; "" if the database is in memory."""
+    """Return the file of a database given as a path or URL; "" if it is in memory."""
     from waiaas_migrate.sqlite.database.url import database_path
 
     return database_path(database).file or ""
@@ -142,9 +142,9 @@ def find_project(
 
     Args:
         start: the current folder.
-        schema: overrides the setting, as do the other arguments; relative to ``start``.
-        migrations: the migrations folder.
-        templates: the folder of the project's own templates.
+        schema: the path to use instead of the setting ``schema``, relative to ``start``.
+        migrations: the path to use instead of the setting ``migrations``, relative to ``start``.
+        templates: the path to use instead of the setting ``templates``, relative to ``start``.
 
     Raises:
         ProjectError: pyproject.toml or one of the settings is invalid.
@@ -167,7 +167,7 @@ def find_project(
 
 
 def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the nearest folder with settings, and the settings; or ``start`` without settings."""
+    """Return the nearest folder with settings, and the settings; else ``start``."""
     for folder in (start, *start.parents):
         settings = _read_settings(folder / "pyproject.toml")
         if settings is not None:
@@ -176,12 +176,9 @@ def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _read_settings(path: Path) -> dict[str, Any] | None:
-    """Return the settings in a pyproject.toml; None if the file or the table is missing."""
-    try:
-        if not path.is_file():
-            return None
-    except OSError:
-        # A folder that the user may not read holds none of the user's projects.
+    """Return the settings in a pyproject.toml; None if it or the table is missing."""
+    # Unlike Path.is_file, this skips folders that the user may not read: they hold none of the user's projects.
+    if not os.path.isfile(path):  # noqa: PTH113
         return None
     text = read_text(path, str(path), missing="")
     if isinstance(text, Problem):
@@ -199,7 +196,7 @@ def _read_settings(path: Path) -> dict[str, Any] | None:
 
 
 def _refuse_file_of_another_user(path: Path) -> None:
-    """Refuse a pyproject.toml of another user, because its settings can run code as the current user.
+    """Refuse another user's pyproject.toml: its settings can run code as this user.
 
     Anybody can put a pyproject.toml into /tmp, above other users' projects. As with git's ``safe.directory``, files of
     root are trusted. If the current user became root with sudo, files of the original user are trusted, too.
@@ -229,7 +226,7 @@ def _refuse_file_of_another_user(path: Path) -> None:
 
 
 def _user_name(number: int) -> str:
-    """Return a user's name and number, or only the number if this system doesn't know the user."""
+    """Return a user's name and number; only the number if the name is unknown."""
     import pwd
 
     try:
@@ -239,9 +236,8 @@ def _user_name(number: int) -> str:
 
 
 def _syntax_problem(path: Path, error: Exception) -> Problem:
-    message, place, rest = str(error).partition(" (at line ")
-    numbers = [int(number) for number in re.findall(r"\d+", rest)] if place else []
-    line, column = numbers if len(numbers) == 2 else (None, None)
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
+    message, line, column = (found[1], int(found[2]), int(found[3])) if found else (str(error), None, None)
     origin = Origin(file=str(path), line=line, column=column)
     return origin.problem(f"this is not TOML: {message.rstrip('.')}.", "Correct it.")
 
@@ -274,7 +270,7 @@ def _checked_settings(table: object, path: Path, text: str) -> dict[str, Any]:
 
 
 def _line_number(text: str, pattern: str, after: int | None = None) -> int | None:
-    """Return the number of the first line after line ``after`` that ``pattern`` matches."""
+    """Return the number of the first line below ``after`` that matches ``pattern``."""
     for number, line in enumerate(text.splitlines(), start=1):
         if number > (after or 0) and re.match(pattern, line):
             return number

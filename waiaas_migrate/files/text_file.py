@@ -22,7 +22,7 @@ _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 def display_name(path: Path, root: Path) -> str:
-    """Return ``path`` for messages: relative to the folder ``root`` if the path is inside it."""
+    """Return ``path`` for messages: relative to ``root`` if it is in that folder."""
     full, base = path.absolute(), root.absolute()
     return str(full.relative_to(base)) if full.is_relative_to(base) else str(path)
 
@@ -60,7 +60,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8. A regular file is replaced as a whole, or not at all.
+    """Write ``text`` as UTF-8. A regular file is replaced as a whole, or not at all.
 
     Symbolic links are followed, and the file keeps its mode and owner. Devices, pipes and everything in ``/dev`` and
     ``/proc`` are written to directly.
@@ -114,6 +114,6 @@ def decode(data: bytes, name: str) -> str | Problem:
 
 
 def _place_after(text: str, name: str) -> Origin:
-    """Return the place of the character that follows ``text``, the beginning of a file."""
+    """Return the place after ``text``, which is the beginning of a file."""
     lines = re.split("\r\n|\r|\n", text)
     return Origin(file=name, line=len(lines), column=len(lines[-1]) + 1)

@@ -106,7 +106,7 @@ class Databases:
         if count:
             _copy(self._migrated(count), target)
             with self._open(target) as connection:
-                tables = introspect(connection, other_tools=self.folder.others).tables
+                tables = introspect(connection, other_tools=self.folder.other_tools).tables
                 insert_sample_rows(connection, [table for table in tables if fold(table.name) not in empty])
                 _delete_orphans(connection)
 
@@ -128,7 +128,7 @@ class Databases:
     def schema(self, path: Path) -> Schema:
         """Return the project's part of the schema of the database at ``path``."""
         with self._open(path) as connection:
-            return introspect(connection, other_tools=self.folder.others)
+            return introspect(connection, other_tools=self.folder.other_tools)
 
     def schema_after(self, count: int) -> Schema:
         """Return the schema that the first ``count`` migrations build."""

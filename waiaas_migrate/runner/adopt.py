@@ -1,4 +1,4 @@
-"""Adopt a database: prove that its schema is the one that the migrations build, then record them as applied."""
+"""Adopt a database: prove that its schema is the one that the migrations build, and record them as applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.mismatch import pending_here
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed, made_by_hooks, matching_migrations
-from waiaas_migrate.runner.proof.reword import Definition, other_texts, write_texts
+from waiaas_migrate.runner.proof.reword import Definition, find_new_texts, write_texts
 from waiaas_migrate.runner.run import report_interruption
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
@@ -44,13 +44,13 @@ _MARKED = """SELECT migration_hash FROM (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """The changes that an adoption made, or would make; none if the database differs from the migrations.
+    """The changes that an adoption made, or would make; nothing changes if the database differs from the migrations.
 
     Args:
         at: the last of the migrations that the database was compared with.
         recorded: the migrations that were recorded as applied.
-        completed: the migrations that plain yoyo had recorded before; now their text was recorded, too.
-        reworded: the definitions whose text was replaced by the text in the migrations.
+        completed: the migrations that plain yoyo had recorded, and whose texts were now recorded, too.
+        reworded: the tables and other objects whose definition now has the text in the migrations.
         pending: the migrations that are not applied.
         differences: the differences between the database and the migrations.
         equal_to: if there are differences, the migrations after which the schema matches, latest first.
@@ -68,7 +68,7 @@ class Adoption:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether there was nothing to record or reword, or the database differs from the migrations."""
+        """Return whether nothing is recorded or reworded."""
         return not (self.recorded or self.completed or self.reworded)
 
 
@@ -80,7 +80,7 @@ def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = Non
     Args:
         database: a path or URL.
         folder: the migrations.
-        at: the last migration to record; by default the last one already recorded, or the last of all if none is.
+        at: the last migration to record; by default the last recorded one or, if none is recorded, the last of all.
         dry_run: write nothing.
 
     Raises:
@@ -98,7 +98,7 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
         with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
             reading.execute("BEGIN")
             planned, _ = _plan(reading, folder, at)
-    except KeyboardInterrupt as error:  # in a replay
+    except KeyboardInterrupt as error:  # Ctrl-C ended a replay
         raise ReplayInterrupted(f"Interrupted: {database.name} is unchanged.") from error
     if dry_run or planned.changes_nothing:
         return planned
@@ -115,42 +115,42 @@ def _adopt_file(database: Database, folder: MigrationFolder, at: str | None, *, 
 def _plan(
     connection: sqlite3.Connection, folder: MigrationFolder, at: str | None
 ) -> tuple[Adoption, dict[Definition, str]]:
-    """Return the adoption to carry out, or the differences; and the new texts of definitions."""
-    names = pending_here(connection, folder, verify=False)
-    recorded = folder.without(names)
+    """Return the adoption to carry out, or the differences that prevent it, and the new texts of definitions."""
+    pending = pending_here(connection, folder, verify=False)
+    recorded = folder.without(pending)
     _refuse_empty(connection, folder, recorded)
-    target = _target(connection, folder, recorded, at)
+    target = _choose_target(connection, folder, recorded, at)
     plan = Adoption(at=target[-1].id, pending=tuple(one.id for one in folder.migrations if one not in target))
     if found := differences(connection, target, folder):
-        ran = {one.id for one in recorded}
-        points = matching_migrations(connection, folder)
-        equal_to = tuple(name for name in points if ran <= set(folder.ids[: folder.ids.index(name) + 1]))
+        recorded_ids = {one.id for one in recorded}
+        matching = matching_migrations(connection, folder)
+        equal_to = tuple(name for name in matching if recorded_ids <= set(folder.ids[: folder.ids.index(name) + 1]))
         return replace(plan, differences=tuple(found), equal_to=equal_to), {}
     identities = read_identities(connection)
     rows = read_catalog(connection)
     subjects = {(row.kind, fold(row.name)) for row in rows if not row.is_virtual}
     subjects -= {("table", name) for name in known_shadow_names(rows)} | made_by_hooks(folder)
-    texts, kept = other_texts(connection, target, subjects)
+    new_texts, unchanged_tables = find_new_texts(connection, target, subjects)
     plan = replace(
         plan,
-        recorded=tuple(one.id for one in target if one.id in names),
+        recorded=tuple(one.id for one in target if one.id in pending),
         completed=tuple(one.id for one in recorded if cached_hash(one.id) not in identities),
-        reworded=tuple(name for _, name in texts),
+        reworded=tuple(name for _, name in new_texts),
     )
-    return replace(plan, notices=tuple(_notices(plan, folder, kept))), texts
+    return replace(plan, notices=tuple(_notices(plan, folder, unchanged_tables))), new_texts
 
 
 def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile]) -> None:
-    if not recorded and not folder.others.except_for(folder.tables).exclude_from(read_catalog(connection)):
+    if not recorded and not folder.other_tools.except_for(folder.tables).exclude_from(read_catalog(connection)):
         raise DatabaseRefused(
             f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
         )
 
 
-def _target(
+def _choose_target(
     connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile], at: str | None
 ) -> tuple[MigrationFile, ...]:
-    """Return the migrations that must be recorded after the adoption."""
+    """Return all migrations that the database must have recorded after the adoption."""
     if not folder.ids:
         raise UsageError(f"There are no migrations in {folder.path}. Run `waiaas-migrate generate` first.")
     if at is None:
@@ -162,24 +162,26 @@ def _target(
     if later:
         raise UsageError(
             f"{database_name(connection)}: {later[-1]}, which comes after {at}, is recorded as applied. Leave out "
-            f"--at, or undo it with `waiaas-migrate rollback`."
+            f"--at, or roll {later[-1]} back with `waiaas-migrate rollback`."
         )
     return target
 
 
-def _notices(plan: Adoption, folder: MigrationFolder, kept: Sequence[str]) -> Iterator[str]:
+def _notices(plan: Adoption, folder: MigrationFolder, unchanged_tables: Sequence[str]) -> Iterator[str]:
     to_record = folder.named(plan.recorded)
     change_rows = [one.id for one in to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
     if change_rows:
-        yield f"not run, although it changes rows: {', '.join(change_rows)}. Check that the rows are as it leaves them."
+        names = ", ".join(change_rows)
+        yield f"recorded but not run, although it changes rows: {names}. Check that its changes were made already."
     if to_record and folder.post_apply and not plan.pending:
         yield "post-apply hooks did not run. `apply` runs them after the next migration."
-    if kept:
-        yield f"these tables keep their text, since their columns or keys are in another order: {', '.join(kept)}."
+    if unchanged_tables:
+        names = ", ".join(unchanged_tables)
+        yield f"these tables keep their text, since their columns or keys are in another order: {names}."
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
-    """Plan again under the write lock, since another process may have written; then carry out the plan.
+    """Carry out an adoption; plan it again under the write lock, since another process may have written.
 
     Raises:
         ProofError: with the new texts, the schema would differ from the migrations.
@@ -196,7 +198,7 @@ def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | No
                 notices.append("definitions keep their text: this SQLite doesn't let anybody edit the catalog.")
             if found := differences(connection, folder.without(plan.pending), folder):
                 raise ProofError(
-                    f"{database_name(connection)}: with the migrations' texts its schema would differ: "
+                    f"{database_name(connection)}: with the texts in the migrations, the schema would differ: "
                     f"{listed(found)}. Nothing was changed. Please report this."
                 )
     return replace(plan, notices=(*plan.notices, *notices))
@@ -207,7 +209,7 @@ def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adopt
     steps.prepare_records()
     for migration in folder.named(plan.recorded):
         steps.record(migration, folder, "mark", was_adopted=True)
-    never_ran = {key for (key,) in connection.execute(_MARKED)}
+    marked = {key for (key,) in connection.execute(_MARKED)}
     for migration in folder.named(plan.completed):
-        was_adopted = cached_hash(migration.id) in never_ran
+        was_adopted = cached_hash(migration.id) in marked
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))

@@ -17,7 +17,7 @@ from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
-from waiaas_migrate.runner.recovery import had_run, hint, recorded_late
+from waiaas_migrate.runner.recovery import had_run, recorded_late, with_advice
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.squashed import squashed_away, update_squashed
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
@@ -31,14 +31,14 @@ from waiaas_migrate.sqlite.database.connection import connect_file, main_file, p
 from waiaas_migrate.sqlite.database.pragmas import apply_layout_pragmas, apply_pragmas, wait_timeout
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
-#: A busy timeout in seconds, and a number of statements that finish well within this time if they read no rows. Adding
-#: a column takes a few milliseconds in a database with a thousand tables.
+#: A busy timeout in seconds, and a number of statements that finish well within this time if they read no rows. For
+#: example, adding a column takes a few milliseconds in a database with a thousand tables.
 _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResult:
-    """The migrations that a run applied, in order, its notices, and any backup.
+    """The migrations that a run applied, in order, its notices, and the path of its backup, if it made one.
 
     If no migrations were pending, ``manual_changes`` are the differences from the schema that the migrations build.
     """
@@ -79,7 +79,7 @@ def apply_to(
 
 
 def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOptions) -> ApplyResult:
-    if options.stop is not None and options.stop.is_set():  # while this process waited for others
+    if options.stop is not None and options.stop.is_set():  # set while this process waited for another run
         raise Interrupted(database.name)
     # The last connection to close moves the WAL into the database
     # (https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files).
@@ -97,10 +97,10 @@ def _apply_to_file(database: Database, folder: MigrationFolder, options: RunOpti
                 error.note_committed(result.applied, result.backup, database.name)
                 raise
             with standard_settings(connection):
-                found = () if result.applied or not options.verify else changes_at_head(connection, folder)
+                manual_changes = () if result.applied or not options.verify else changes_at_head(connection, folder)
     if not folder.ids:
         return ApplyResult(notices=(f"There are no migrations in {folder.path}.",))
-    return replace(result, manual_changes=found)
+    return replace(result, manual_changes=manual_changes)
 
 
 def apply_pending(
@@ -112,11 +112,11 @@ def apply_pending(
     """Apply the pending migrations of ``folder`` on ``connection``, and restore the connection's settings.
 
     Read the pending migrations without a lock first, so that nothing is locked or written if there are none. Read them
-    again under the lock, since another process may have applied some. If a migration runs outside transactions, commit
-    the ones before it first.
+    again under the lock, since another process may have applied some. Before a migration that runs outside
+    transactions, commit all earlier ones.
 
-    If the connection was opened for this run, pass ``interruption``. It receives the migrations that will run. Ctrl-C
-    can then end a statement, too.
+    If the connection was opened for this run, pass ``interruption``, which receives the ids of the migrations that will
+    run. Ctrl-C can then end a running statement, too.
 
     Raises:
         ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
@@ -140,14 +140,17 @@ def apply_pending(
             while run.run_batch():
                 pass
             run.run_late_hooks()
-    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup_path)
+    return ApplyResult(applied=tuple(run.committed), notices=tuple(run.notices), backup=run.backup)
 
 
 class Upgrade(Run):
-    """Applies pending migrations. Each batch reads them again under the lock, since another process may apply some."""
+    """A run that applies pending migrations in batches, each of which is committed separately.
+
+    Each batch reads the pending migrations again under the lock, since another process may have applied some.
+    """
 
     #: The migrations that are pending once the current batch is applied.
-    _left: tuple[str, ...] = ()
+    _still_pending: tuple[str, ...] = ()
 
     def run_batch(self) -> bool:
         """Apply and commit the next batch; return whether any migrations are still pending."""
@@ -160,18 +163,19 @@ class Upgrade(Run):
         except DatabaseBusy as error:
             if error.doing == COMMITTING or not self._is_done():
                 raise
-            return False  # another connection applied them
+            return False  # another connection applied the migrations
         except ApplyError as error:
-            raise hint(error) from error.__cause__
+            raise with_advice(error) from error.__cause__
         if batch and batch[0].transactional:
             self.note_commit(batch)
         elif batch:
             self._run_outside_transaction(batch[0])
-        return bool(self._left)
+        return bool(self._still_pending)
 
     def _is_done(self) -> bool:
-        left = pending(self.connection, self.folder.ids, self.folder.squashed_hashes)
-        return not left and not squashed_away(self.connection, self.folder)
+        """Return whether no migrations are pending, and no records must be replaced after a squash."""
+        is_pending = bool(pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
+        return not is_pending and not squashed_away(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""
@@ -192,11 +196,11 @@ class Upgrade(Run):
         batch = todo[:1]
         if batch and batch[0].transactional and self.options.transaction == "all":
             batch = tuple(itertools.takewhile(lambda migration: migration.transactional, todo))
-        self._left = tuple(migration.id for migration in todo[len(batch) :])
+        self._still_pending = tuple(migration.id for migration in todo[len(batch) :])
         return batch
 
     def _record_late(self, first: MigrationFile, names: Sequence[str]) -> bool:
-        """Record ``first`` if plain yoyo ran it before it was killed; return whether it did."""
+        """Record ``first`` if plain yoyo ran it before yoyo was killed; return whether it was recorded."""
         applied = self.folder.without(names)
         if not had_run(self.connection, self.folder, applied, first):
             return False
@@ -206,14 +210,14 @@ class Upgrade(Run):
 
     def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
         """Run ``batch``, and the hooks after the last batch; make other processes wait if this may take long."""
-        todo = (*batch, *self.folder.named(self._left))
+        todo = (*batch, *self.folder.named(self._still_pending))
         proof = self.prove(self.folder.without([migration.id for migration in todo]), todo, facts)
         check = ForeignKeyCheck(self.connection, self.effects(batch), facts)
         if check.reads_rows or not self._is_short(batch, facts):
             lock.announce()
         after = self.run_together(batch, check)
         self._finish(batch)
-        # ``after`` was read before the hooks, which may remove objects that earlier hooks made.
+        # Verify the schema from before the hooks, since hooks may remove objects that earlier hooks made.
         self.verify(proof, batch, self._applied_after(batch), after)
 
     def _is_short(self, batch: Sequence[MigrationFile], facts: CatalogFacts) -> bool:
@@ -223,22 +227,22 @@ class Upgrade(Run):
         column.
         """
         effects = self.effects(batch)
-        calls_others = self.wants_backup or self.options.listener is not None or self.folder.post_apply
-        if facts.may_have_strict_tables or calls_others or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
+        may_wait = self.wants_backup or self.options.listener is not None or self.folder.post_apply
+        if facts.may_have_strict_tables or may_wait or wait_timeout(self.folder.pragmas) < _LONG_TIMEOUT:
             return False
         if sum(len(migration.statements) for migration in batch) > _FEW_STATEMENTS:
             return False
         return all(one.is_constant and not one.may_change_rows and not one.may_lose for one in effects)
 
     def _applied_after(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
-        """Return the applied migrations; read yoyo's tables only if ``batch`` may have written there."""
+        """Return the applied migrations; read yoyo's tables only if ``batch`` may have changed them."""
         if any(one.may_change_rows for one in self.effects(batch)):
             return self.folder.without(pending(self.connection, self.folder.ids))
-        return self.folder.without(self._left)
+        return self.folder.without(self._still_pending)
 
     def _finish(self, batch: Sequence[MigrationFile]) -> None:
         """If no migrations are pending after ``batch``, update older records and run the transactional hooks."""
-        if not self._left:
+        if not self._still_pending:
             update_old_rows(self.connection, self.folder, batch)
         if self.folder.post_apply and not pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
@@ -247,7 +251,7 @@ class Upgrade(Run):
                     self.steps.log(hook)
 
     def _run_outside_transaction(self, migration: MigrationFile) -> None:
-        """Run a migration that can't run in a transaction, and record it afterwards."""
+        """Run ``migration``, which can't run in a transaction, and then record it."""
         with MigratingLock(main_file(self.connection)) as lock:
             lock.take_or_wait(self.connection)
             with migration_pragmas(self.connection):
@@ -255,7 +259,9 @@ class Upgrade(Run):
                 if migration.id not in names:
                     return
                 applied = self.folder.without(names)
-                proof = self.prove(applied, [migration, *self.folder.named(self._left)], read_facts(self.connection))
+                proof = self.prove(
+                    applied, [migration, *self.folder.named(self._still_pending)], read_facts(self.connection)
+                )
                 check = ForeignKeyCheck(self.connection)
                 check.begin()
                 self.run_one(migration, check)

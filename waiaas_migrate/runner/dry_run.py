@@ -1,4 +1,4 @@
-"""Estimate the effects and cost of a run, and write nothing: ``apply --dry-run``."""
+"""``apply --dry-run``: estimate the effects and the cost of a run, and write nothing."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from waiaas_migrate.sqlite.database.url import StrPath, database_path, database_
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard, Cost
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: How many rows of a table to read to estimate the table's size, if SQLite can't report it.
 _SAMPLE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """The rows and bytes of a table; ``is_estimate`` if the bytes come from a sample."""
+    """The number of rows and bytes of a table; ``is_estimate`` says whether the bytes are estimated from a sample."""
 
     rows: int
     bytes: int
@@ -40,7 +41,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
-    """A table that a migration touches, the cost of doing so, and the table's size, unless the migration creates it."""
+    """A table that a migration changes, the cost of the change, and the table's size; None if the table is new."""
 
     table: str
     cost: Cost
@@ -49,10 +50,10 @@ class TableEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationEstimate:
-    """A pending migration, the tables that it touches, and its announced hazards.
+    """A pending migration, the tables that it changes, and its announced hazards.
 
-    ``tables`` is None if it may change any table. ``may_lose`` says whether it could lose data. ``writes`` says whether
-    it changes rows of tables that it doesn't rebuild.
+    ``tables`` is None if the migration may change any table. ``may_lose`` says whether it could lose data. ``writes``
+    says whether it changes rows of tables that it doesn't rebuild.
     """
 
     id: str
@@ -69,13 +70,13 @@ class MigrationEstimate:
         """
         if self.tables is None:
             return 2 * file_size
-        times = {Cost.CONSTANT: 0, Cost.SCAN: int(self.writes), Cost.REBUILD: 2}
-        return max((times[table.cost] * table.size.bytes for table in self.tables if table.size), default=0)
+        copies = {Cost.CONSTANT: 0, Cost.SCAN: int(self.writes), Cost.REBUILD: 2}
+        return max((copies[table.cost] * table.size.bytes for table in self.tables if table.size), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A run's migrations, the database's size, the free disk space, and whether the run makes a backup.
+    """The migrations of a run, the size of the database and the free disk space in bytes, and whether it is backed up.
 
     ``manual_changes`` has the same meaning as in :class:`~waiaas_migrate.runner.apply.ApplyResult`.
     """
@@ -117,9 +118,9 @@ def estimate(
     target = database_path(database)
     if target.path is None or (may_make and not os.path.lexists(target.path)):
         with closing(sqlite3.connect(":memory:")) as empty:
-            found = _migrations(empty, folder, folder.ids)
-        free = 0 if target.path is None else _free(target.path)
-        return Estimate(database=target.name, migrations=found, bytes=0, free=free, backup=False)
+            pending = _estimate_migrations(empty, folder, folder.ids)
+        free = 0 if target.path is None else _free_bytes(target.path)
+        return Estimate(database=target.name, migrations=pending, bytes=0, free=free, backup=False)
     with closing(open_read_only(target)) as connection, plain_errors(target.name, doing="reading it"):
         connection.execute("BEGIN")
         todo = pending_here(connection, folder, verify=options.verify)
@@ -128,9 +129,9 @@ def estimate(
             _refuse(connection, folder, todo, options)
         return Estimate(
             database=target.name,
-            migrations=_migrations(connection, folder, todo),
-            bytes=_pragma(connection, "page_count") * _pragma(connection, "page_size"),
-            free=_free(target.path),
+            migrations=_estimate_migrations(connection, folder, todo),
+            bytes=_read_pragma(connection, "page_count") * _read_pragma(connection, "page_size"),
+            free=_free_bytes(target.path),
             backup=wants_backup(connection, effects, options.backup),
             manual_changes=() if todo or not options.verify else changes_at_head(connection, folder),
         )
@@ -170,27 +171,25 @@ def _estimate(
     return estimate(database, folder, options=options, may_make=may_make is None or database in may_make)
 
 
-def _free(path: Path) -> int:
-    """Return the free bytes on the disk that holds ``path``, or would hold it."""
-    folder = Path(os.path.realpath(path)).parent
-    while not folder.exists():
-        folder = folder.parent
+def _free_bytes(path: Path) -> int:
+    """Return the free bytes on the disk that holds ``path``, or that would hold it."""
+    folder = next(folder for folder in Path(os.path.realpath(path)).parents if folder.exists())
     return shutil.disk_usage(folder).free
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
+def _read_pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _migrations(
+def _estimate_migrations(
     connection: sqlite3.Connection, folder: MigrationFolder, todo: Iterable[str]
 ) -> tuple[MigrationEstimate, ...]:
-    """Estimate the migrations ``todo``; measure each table once."""
+    """Return an estimate of each migration in ``todo``; measure each table once."""
     query = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
     names = {fold(name): name for (name,) in connection.execute(query)}
     sizes: dict[str, Size] = {}
 
-    def table(name: str, cost: Cost) -> TableEstimate:
+    def estimate_table(name: str, cost: Cost) -> TableEstimate:
         if fold(name) not in names:
             return TableEstimate(table=name, cost=cost)
         name = names[fold(name)]
@@ -203,17 +202,17 @@ def _migrations(
         MigrationEstimate(
             id=file.id,
             kind=file.kind,
-            tables=None if one.tables is None else tuple(table(name, cost) for name, cost in one.tables),
-            hazards=one.hazards,
-            may_lose=one.may_lose,
-            writes=one.changes_rows,
+            tables=None if effects.tables is None else tuple(estimate_table(*table) for table in effects.tables),
+            hazards=effects.hazards,
+            may_lose=effects.may_lose,
+            writes=effects.changes_rows,
         )
-        for file, one in zip(files, folder.forward(files), strict=True)
+        for file, effects in zip(files, folder.forward(files), strict=True)
     )
 
 
 def _measure(connection: sqlite3.Connection, table: str) -> Size:
-    """Return the rows of a table, and its bytes with its indexes (https://www.sqlite.org/dbstat.html)."""
+    """Return the number of rows of a table, and its bytes including indexes (https://www.sqlite.org/dbstat.html)."""
     try:
         rows = int(connection.execute(f"SELECT count(*) FROM {quote_name(table)}").fetchone()[0])
     except sqlite3.OperationalError:  # the module of a virtual table is missing
@@ -227,7 +226,7 @@ def _measure(connection: sqlite3.Connection, table: str) -> Size:
 
 
 def _estimated_bytes(connection: sqlite3.Connection, table: str, rows: int) -> int:
-    """Return the bytes of a table's rows, estimated from the first ones."""
+    """Return the bytes of a table's rows, estimated from the first rows."""
     columns = [quote_name(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
     # A header, a key, and a type for each value (https://www.sqlite.org/fileformat.html#record_format).
     lengths = " + ".join(f"1 + coalesce(length(CAST({column} AS BLOB)), 0)" for column in columns) or "0"

@@ -1,6 +1,6 @@
-"""Build queries for the rows that a unique key or index would refuse.
+"""Build queries for the duplicate rows that keep SQLite from creating a unique key or index.
 
-The queries use the expressions, collations and condition of the key or index.
+Rows are compared as SQLite compares them: by the expressions, collations and condition of the key or index.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class UniqueTerms:
 
     def duplicates(self, keys: Sequence[str], source: str) -> str:
         """Return a query for the ``keys`` of duplicate rows in ``source``; rows with NULL are never duplicates."""
-        known = " AND ".join(f"({term}) IS NOT NULL" for term in self.terms)
+        without_null = " AND ".join(f"({term}) IS NOT NULL" for term in self.terms)
         return (
             f"SELECT {', '.join(keys)} FROM (SELECT {', '.join(keys)}, "
             f"count(*) OVER (PARTITION BY {', '.join(self.terms)}) AS _waiaas_shared "
-            f"FROM {source} WHERE ({self.where}) AND {known}) WHERE _waiaas_shared > 1"
+            f"FROM {source} WHERE ({self.where}) AND {without_null}) WHERE _waiaas_shared > 1"
         )
 
 
@@ -54,23 +54,23 @@ def terms_of_index(statement: str) -> UniqueTerms | None:
             terms.append("")
         else:
             terms[-1] += piece
-    rest = "".join(pieces)
-    where = _WHERE.match(rest)
+    condition = "".join(pieces)
+    where = _WHERE.match(condition)
     return UniqueTerms(
         table=quote_name(unquote(table)),
         terms=tuple(_DIRECTION.sub("", term) for term in terms),
-        where="1" if where is None else rest[where.end() :].rstrip().removesuffix(";") + "\n",
+        where="1" if where is None else condition[where.end() :].rstrip().removesuffix(";") + "\n",
     )
 
 
 def terms_of_columns(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> UniqueTerms:
-    """Return the terms of a unique key of ``columns``, with the collations by which ``table`` compares them."""
+    """Return the terms of a unique key of ``columns``, with the collations that the key in ``table`` uses."""
     query = """SELECT c.coll, c.name FROM pragma_index_list(?1, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS c
         WHERE i."unique" AND NOT i.partial AND c.key AND (SELECT group_concat(name, char(0)) FROM
         (SELECT name FROM pragma_index_xinfo(i.name, 'main') WHERE key ORDER BY seqno)) = ?2 COLLATE NOCASE"""
-    found = {name: coll for coll, name in connection.execute(query, (table, "\0".join(columns)))}
+    collations = {name: coll for coll, name in connection.execute(query, (table, "\0".join(columns)))}
     terms = tuple(
-        f"{quote_name(name)} COLLATE {quote_name(found[name])}" if name in found else quote_name(name)
+        f"{quote_name(name)} COLLATE {quote_name(collations[name])}" if name in collations else quote_name(name)
         for name in columns
     )
     return UniqueTerms(table=quote_name(table), terms=terms)

@@ -1,4 +1,4 @@
-"""Read a migrations folder, and check it against its manifest."""
+"""The migrations of a folder and the facts in its manifest, which are read together and must agree."""
 
 from __future__ import annotations
 
@@ -29,51 +29,51 @@ class MigrationFolder:
     ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)
-    #: The hash of each migration's text, by yoyo's hash of its id.
-    texts: dict[str, str] = field(init=False, compare=False, repr=False)
+    #: The hash of each migration's text, by yoyo's hash of the migration's id.
+    text_hashes: dict[str, str] = field(init=False, compare=False, repr=False)
     _by_id: dict[str, MigrationFile] = field(init=False, compare=False, repr=False)
     _facts: dict[str, Facts] = field(init=False, compare=False, repr=False)
-    _links: dict[str, str] = field(init=False, compare=False, repr=False)
+    _manifest_hashes: dict[str, str] = field(init=False, compare=False, repr=False)
     #: The migrations that were squashed into the first one.
     replaces: tuple[Replaced, ...] = field(init=False, compare=False, repr=False)
     #: yoyo's hashes of the squashed migrations that are no longer in the folder.
     squashed_hashes: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        # Computed once: a fleet needs them for every database.
+        # Computed once, since the runner needs these values for every database of a fleet.
         object.__setattr__(self, "ids", tuple(migration.id for migration in self.migrations))
-        object.__setattr__(self, "texts", {migration_hash(one.id): one.text_hash for one in self.migrations})
+        object.__setattr__(self, "text_hashes", {migration_hash(one.id): one.text_hash for one in self.migrations})
         object.__setattr__(self, "_by_id", {migration.id: migration for migration in self.migrations})
         entries = () if self.manifest is None else self.manifest.migrations
         object.__setattr__(self, "_facts", {entry.id: entry.facts for entry in entries})
-        object.__setattr__(self, "_links", {entry.id: entry.hash for entry in entries})
+        object.__setattr__(self, "_manifest_hashes", {entry.id: entry.hash for entry in entries})
         replaces = self.facts(self.migrations[0]).replaces if self.migrations else ()
         object.__setattr__(self, "replaces", replaces)
-        gone = frozenset(migration_hash(one.id) for one in replaces if one.id not in self._by_id)
-        object.__setattr__(self, "squashed_hashes", gone)
+        squashed = frozenset(migration_hash(one.id) for one in replaces if one.id not in self._by_id)
+        object.__setattr__(self, "squashed_hashes", squashed)
 
     def named(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
         """Return the migrations with the ids ``names``, in the order of ``names``."""
         return tuple(self._by_id[name] for name in names)
 
     def without(self, names: Iterable[str]) -> tuple[MigrationFile, ...]:
-        """Return the migrations other than ``names``, in order."""
-        left_out = frozenset(names)
-        return tuple(migration for migration in self.migrations if migration.id not in left_out)
+        """Return all migrations but those with the ids ``names``, in the order of the folder."""
+        excluded = frozenset(names)
+        return tuple(migration for migration in self.migrations if migration.id not in excluded)
 
-    def has_text(self, key: str, text: str) -> bool:
-        """Return whether ``text`` is the hash of the migration ``key``'s text, now or before a squash."""
-        if self.texts.get(key) == text:
+    def has_text_hash(self, key: str, text_hash: str) -> bool:
+        """Return whether the migration whose id has yoyo's hash ``key`` has this text, now or before a squash."""
+        if self.text_hashes.get(key) == text_hash:
             return True
-        return any(one.text_hash == text and migration_hash(one.id) == key for one in self.replaces)
+        return any(one.text_hash == text_hash and migration_hash(one.id) == key for one in self.replaces)
 
     def facts(self, migration: MigrationFile) -> Facts:
         """Return the facts that the manifest records about ``migration``; the worst case if it records none."""
         return self._facts.get(migration.id, UNKNOWN)
 
     def manifest_hash(self, migration: MigrationFile) -> str | None:
-        """Return the manifest's hash of ``migration`` and all before it; None if it is not in the manifest."""
-        return self._links.get(migration.id)
+        """Return the manifest's hash of ``migration`` and all before it; None if the manifest lacks ``migration``."""
+        return self._manifest_hashes.get(migration.id)
 
     def forward(self, migrations: Iterable[MigrationFile]) -> list[Effects]:
         """Return the effects of applying each of ``migrations``."""
@@ -94,7 +94,7 @@ class MigrationFolder:
         return () if self.manifest is None else self.manifest.pragmas
 
     @property
-    def others(self) -> OtherTools:
+    def other_tools(self) -> OtherTools:
         """Return the patterns for tables of other tools."""
         recorded = () if self.manifest is None else self.manifest.ignore
         return OtherTools(patterns=(*self.ignore, *recorded))

@@ -1,8 +1,7 @@
 """Follow tables and columns while statements rename, rebuild or drop them.
 
-Statements are not parsed. Instead, the follower compares the catalog and the columns before and after each statement.
-While SQLite compiles the statement, it also asks an authorizer about each table that the statement reads or writes
-(https://www.sqlite.org/c3ref/set_authorizer.html).
+Statements are not parsed. Instead, :class:`TableFollower` compares the catalog and the columns before and after each
+statement. It also sets an authorizer, which SQLite calls for each table that a statement reads or writes (https://www.sqlite.org/c3ref/set_authorizer.html).
 """
 
 from __future__ import annotations
@@ -14,24 +13,25 @@ from collections.abc import Iterable, Mapping
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.memory import execute
 
-#: The root page and the current name of each table. A rename keeps the root page. A virtual table has none, so its
-#: name stands in for it.
+#: The root page and the name of each table. A rename keeps the root page. A virtual table has no root page, so its name
+#: is used instead.
 _TABLES = "SELECT iif(rootpage, rootpage, name), name FROM main.sqlite_master WHERE type = 'table'"
 #: Columns that store values: all but generated and hidden ones.
 _COLUMNS = "SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden < 2 ORDER BY cid"
 
+#: A root page, or the name of a virtual table.
 Root = int | str
 
 
 class FollowedTable:
-    """A table that is followed: its current place and columns, and whether its rows may have been deleted.
+    """A table from the beginning, its current root page and columns, and whether its rows may have been deleted.
 
     Args:
         name: the name of the table at the beginning.
-        root: its current root page; None after it was dropped.
+        root: the current root page; None if the table was dropped.
         columns: the columns at the beginning, with their current names; None for a dropped column.
         deletes_rows: whether rows may have been deleted without dropping the table.
-        copies: the root pages of the tables that its rows may have been copied into.
+        copies: the root pages of the tables into which the rows may have been copied.
     """
 
     def __init__(self, name: str, root: Root, columns: Iterable[str]) -> None:
@@ -42,13 +42,13 @@ class FollowedTable:
         self.copies: set[Root] = set()
         self._names = {fold(name)}
 
-    def move(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
-        """Find the table after a statement: compare ``tables`` and ``columns`` now with its columns ``before``."""
+    def update(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
+        """Find the table after a statement, given all ``tables`` and ``columns`` now, and the columns ``before``."""
         if self.root in tables:
             self._follow_columns(before.get(self.root, []), columns[self.root])
             self._names.add(fold(tables[self.root]))
             return
-        # A rebuild copies the rows into another table, drops this one, and gives the other its name.
+        # A rebuild copies the rows into a new table, drops this table, and gives its name to the new table.
         self.root = next((root for root in self.copies if fold(tables.get(root, "")) in self._names), None)
         if self.root is not None:
             self._follow_columns([], columns[self.root])
@@ -57,11 +57,11 @@ class FollowedTable:
         renamed = {}
         if len(before) == len(after):
             renamed = {fold(old): new for old, new in zip(before, after, strict=True) if fold(old) != fold(new)}
-        there = set(map(fold, after))
-        for name, now in self.columns.items():
-            if now is not None:
-                new = renamed.get(fold(now), now)
-                self.columns[name] = new if fold(new) in there else None
+        existing = set(map(fold, after))
+        for name, old in self.columns.items():
+            if old is not None:
+                new = renamed.get(fold(old), old)
+                self.columns[name] = new if fold(new) in existing else None
 
 
 class TableFollower:
@@ -74,7 +74,7 @@ class TableFollower:
         self.tables = [FollowedTable(name, root, self._columns[root]) for root, name in self._tables.items()]
 
     def execute(self, connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-        """Run one statement, as :func:`~waiaas_migrate.sqlite.database.memory.execute` does."""
+        """Run one statement as :func:`~waiaas_migrate.sqlite.database.memory.execute` does, and follow the tables."""
         used: defaultdict[int, set[str]] = defaultdict(set)  # folded names of tables, by authorizer action
 
         def authorize(action: int, name: str | None, *_: str | None) -> int:
@@ -100,10 +100,10 @@ class TableFollower:
                 name = fold(self._tables[table.root])
                 if name in used[sqlite3.SQLITE_READ]:
                     table.copies |= {roots[target] for target in used[sqlite3.SQLITE_INSERT] & roots.keys()}
-                if table.root in tables:  # for an authorizer, DROP TABLE deletes rows, too
+                if table.root in tables:  # SQLite reports DROP TABLE to the authorizer as a deletion of rows, too
                     table.deletes_rows |= name in used[sqlite3.SQLITE_DELETE]
             if changed:
-                table.move(tables, columns, self._columns)
+                table.update(tables, columns, self._columns)
         self._tables, self._columns = tables, columns
 
     def _read_tables(self) -> dict[Root, str]:

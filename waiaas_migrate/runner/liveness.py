@@ -1,23 +1,23 @@
-"""Find out whether the process that left a file or a lock may still be running."""
+"""Find out whether the process that wrote a partial file or a lock row may still be running."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-#: Seconds of inaccuracy to allow: Linux reports its boot time in whole seconds, and the start of a process relative to
+#: Seconds of inaccuracy to allow. Linux reports its boot time in whole seconds, and the start of a process relative to
 #: the boot time.
 _TOLERANCE = 2.0
 
 
 def may_be_running(pid: int, since: float | None) -> bool:
-    """Return whether the process that had the number ``pid`` at ``since`` (Unix seconds) may still be running.
+    """Return whether the process that had the id ``pid`` at the time ``since`` (Unix seconds) may still be running.
 
-    If the process with this number started after ``since``, it is a different one.
+    If a process with this id started after ``since``, it is another process.
     """
     if pid <= 0:
         return False
-    if os.name == "nt":  # signal 0 is Ctrl-C there
+    if os.name == "nt":  # os.kill(pid, 0) would send Ctrl-C
         return True
     try:
         os.kill(pid, 0)
@@ -30,7 +30,7 @@ def may_be_running(pid: int, since: float | None) -> bool:
 
 
 def _start_time(pid: int) -> float | None:
-    """Return when a process started, in Unix seconds; None if the system doesn't say (proc(5))."""
+    """Return the time at which a process started, in Unix seconds; None if the system has no proc(5)."""
     try:
         # The program's name is in parentheses and may contain anything.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

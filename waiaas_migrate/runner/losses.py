@@ -1,4 +1,4 @@
-"""List the data that a rollback would delete, by trying the rollback in memory on a copy of the schema."""
+"""List the data that a rollback would delete, by running the rollback in memory on a copy of the schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Loss:
     """Data that a rollback deletes.
 
     Args:
-        kind: a ``table``; a ``column`` of a table that stays; ``rows`` of such a table; or ``unknown``.
+        kind: a ``table``; a ``column`` or ``rows`` of a table that isn't dropped; or ``unknown``.
         name: the table, ``table.column``, or the migration whose rollback can't be tried in memory.
         count: the number of rows, or of values other than NULL; for ``rows``, an upper limit. None if unknown.
         reason: why the loss is unknown.
@@ -48,14 +48,14 @@ class Loss:
             case "rows":
                 return f"rows of {self.name} (up to {number})"
             case "unknown":
-                return f"data that only {self.name} knows ({self.reason})"
+                return f"unknown data ({self.name}: {self.reason})"
 
 
 def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
     """Return the data that rolling back ``todo``, in this order, would delete; write nothing.
 
-    Empty tables and columns are left out. The rollbacks run in memory, on the schema of ``connection`` without rows. A
-    Python migration isn't run, so its losses are unknown.
+    Tables without rows, and columns without values, are left out. The rollbacks run in memory, on the schema of
+    ``connection`` without its rows. A Python migration isn't run, so its losses are unknown.
     """
     unknown: list[Loss] = []
     rows = read_catalog(connection)
@@ -75,18 +75,19 @@ def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> 
                 reason = f"it fails in memory: {error.reason.rstrip('.')}"
                 unknown += [Loss(kind="unknown", name=one.id, reason=reason) for one in todo[number:]]
                 break
-    derived = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row.sql)} | known_shadow_names(rows)
-    tables = [table for table in follower.tables if fold(table.name) not in derived]
-    found = [loss for table in tables for loss in _lost(connection, table)]
+    without_data = {fold(row.name) for row in rows if row.is_virtual and not holds_rows(row.sql)}
+    without_data |= known_shadow_names(rows)
+    tables = [table for table in follower.tables if fold(table.name) not in without_data]
+    found = [loss for table in tables for loss in _losses_of_table(connection, table)]
     return (*(loss for loss in found if loss.count != 0), *unknown)
 
 
-def _lost(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss]:
+def _losses_of_table(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss]:
     if table.root is None:
         yield Loss(kind="table", name=table.name, count=_count(connection, table.name, "*"))
         return
-    for column, now in table.columns.items():
-        if now is None:
+    for column, current_name in table.columns.items():
+        if current_name is None:
             count = _count(connection, table.name, quote_name(column))
             yield Loss(kind="column", name=f"{table.name}.{column}", count=count)
     if table.deletes_rows:
@@ -94,7 +95,7 @@ def _lost(connection: sqlite3.Connection, table: FollowedTable) -> Iterator[Loss
 
 
 def _count(connection: sqlite3.Connection, table: str, what: str) -> int | None:
-    """Return how many rows, or non-NULL values of a column, a table has; None if it can't be read."""
+    """Count the rows of ``table`` (``*``), or the values of a column other than NULL; return None if that fails."""
     try:
         return int(connection.execute(f"SELECT count({what}) FROM main.{quote_name(table)}").fetchone()[0])
     except sqlite3.OperationalError as error:

@@ -1,15 +1,16 @@
 """Lock the file ``NAME-migrating`` beside a database while migrations run on it.
 
-SQLite's write lock doesn't show whether migrations run. Processes give up on the write lock after the busy timeout,
-but wait for migrations until they end. The lock also keeps two migrations outside transactions from running at once.
+A process gives up waiting for SQLite's write lock after the busy timeout, but waits for migrations until they end.
+SQLite's write lock doesn't show whether its owner runs migrations; this lock does. It also keeps two migrations outside
+transactions from running at the same time.
 
-It is a flock(2) lock, so it ends with its process. It isn't on the database itself, since closing that file would
+It is a flock(2) lock, so it ends with its process. It isn't a lock on the database file, since closing that file would
 drop SQLite's own locks (https://www.sqlite.org/howtocorrupt.html, "Posix advisory locks canceled by a separate thread
-doing close()"). Only users who may write the database can open the file, so nobody else can keep a run waiting. Whoever
-releases the lock deletes the file. A file that a killed process left is used again.
+doing close()"). Only users who may write the database can open the lock file, so nobody else can keep a run waiting.
+The process that releases the lock deletes the file. If a killed process left the file, the next run uses it again.
 
-A process that takes the lock writes its id into the file. So a lock by something else, such as ``flock(1)`` around a
-command, isn't mistaken for migrations, and no process waits for it forever.
+A process that takes the lock writes its id into the file. If another program locks the empty file, such as ``flock(1)``
+around a command, nobody takes that for migrations and waits forever.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ResultT = TypeVar("ResultT")
 LOCK_SUFFIX = "-migrating"
 
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+#: The number of attempts of ``announce``, the seconds between them, and the seconds between those of ``take_or_wait``.
 _ATTEMPTS, _PAUSE, _LONG_PAUSE = 20, 0.001, 0.02
 
 #: The locks that this process holds: path and thread, by descriptor.
@@ -43,8 +45,8 @@ _held: dict[int, tuple[str, int]] = {}
 class MigratingLock:
     """The lock of one database, a context manager that releases it at the end.
 
-    Enter it before the transaction, so that the lock ends after the transaction. ``database`` is the path of the file
-    with links followed; empty for a database in memory.
+    Enter the context before the transaction, so that the lock ends after the transaction. ``database`` is the path of
+    the database file, with links resolved; it is empty for a database in memory.
     """
 
     def __init__(self, database: str) -> None:
@@ -61,11 +63,11 @@ class MigratingLock:
     def take(self) -> bool:
         """Take the lock; return False if another process or thread has it.
 
-        Also return True if such a lock is impossible here.
+        If no lock can be taken here, for example on a database in memory, return True, so that the run goes on.
         """
         if not self._database or not HAS_LOCKS:
             return True
-        with suppress(OSError):  # this user may not make or open the file
+        with suppress(OSError):  # this user may lack the permission to create or open the file
             while True:
                 descriptor = self._open()
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -75,7 +77,7 @@ class MigratingLock:
                 if is_locked and is_same_file(descriptor, self._path):
                     self._descriptor = descriptor
                     _held[descriptor] = self._path, threading.get_ident()
-                    with suppress(OSError):  # such as on a full disk
+                    with suppress(OSError):  # the disk may be full
                         os.ftruncate(descriptor, 0)
                         os.write(descriptor, b"%d\n" % os.getpid())
                     return True
@@ -85,9 +87,10 @@ class MigratingLock:
         return True
 
     def announce(self) -> None:
-        """Take the lock so that others wait; continue without it if it stays taken.
+        """Take the lock, so that other processes wait until the migrations end; give up after a few attempts.
 
-        In that case a waiting process is checking it, or a migration outside transactions already makes others wait.
+        If the lock stays taken, the holder is a waiting process that checks it, or a migration outside transactions,
+        for which other processes already wait.
         """
         for _ in range(_ATTEMPTS):
             if self.take():
@@ -98,7 +101,7 @@ class MigratingLock:
         """Take the lock, waiting up to the busy timeout of ``connection``.
 
         Raises:
-            DatabaseBusy: another process or thread still has it.
+            DatabaseBusy: another process or thread still has the lock.
         """
         deadline = time.monotonic() + busy_timeout(connection)
         while not self.take():
@@ -108,7 +111,7 @@ class MigratingLock:
             time.sleep(_LONG_PAUSE)
 
     def release(self) -> None:
-        """Delete the file, then unlock it: a forked child may still have it open."""
+        """Delete and unlock the file; closing it isn't enough, since a forked child may still have it open."""
         descriptor = self._descriptor
         if descriptor not in _held:
             return
@@ -121,9 +124,9 @@ class MigratingLock:
         os.close(descriptor)
 
     def is_taken_elsewhere(self) -> bool:
-        """Return whether another process or thread, but not this one, runs migrations."""
-        is_own = (self._path, threading.get_ident()) in _held.values()
-        if is_own or not self._database or not HAS_LOCKS:
+        """Return whether another process or thread runs migrations."""
+        is_taken_here = (self._path, threading.get_ident()) in _held.values()
+        if is_taken_here or not self._database or not HAS_LOCKS:
             return False
         try:
             descriptor = os.open(self._path, _FLAGS)
@@ -135,12 +138,12 @@ class MigratingLock:
             os.close(descriptor)
 
     def _open(self) -> int:
-        """Open the file; if it is missing, make it for the users who may write the database."""
+        """Open the file; if it is missing, create it for the users who may write the database."""
         while True:
             try:
                 descriptor = os.open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
             except FileExistsError:
-                with suppress(FileNotFoundError):  # it was deleted just now
+                with suppress(FileNotFoundError):  # another process deleted the file just now
                     return os.open(self._path, _FLAGS)
             else:
                 with suppress(OSError):
@@ -148,9 +151,9 @@ class MigratingLock:
                 return descriptor
 
     def _share(self, descriptor: int) -> None:
-        """Give a new file the owner and group of the database; whoever may write the database may read and write it."""
-        database, own = os.stat(self._database), os.fstat(descriptor)  # noqa: PTH116 — as above
-        if (database.st_uid, database.st_gid) != (own.st_uid, own.st_gid):
+        """Let exactly the users who may write the database read and write a new file."""
+        database, new_file = os.stat(self._database), os.fstat(descriptor)  # noqa: PTH116 — faster, as in release
+        if (database.st_uid, database.st_gid) != (new_file.st_uid, new_file.st_gid):
             with suppress(OSError):
                 os.fchown(descriptor, database.st_uid if os.geteuid() == 0 else -1, database.st_gid)
         writers = database.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
@@ -174,7 +177,7 @@ def retry_while_migrating(database: Database | sqlite3.Connection, work: Callabl
         except DatabaseBusy as error:
             file = (database.file or "") if isinstance(database, Database) else main_file(database)
             is_migrating = MigratingLock(os.path.realpath(file) if file else "").is_taken_elsewhere()
-            # Migrations that ran a moment ago may have ended just now.
+            # If migrations ran at the last attempt, they may have ended during this one, so try once more.
             if error.committed or error.doing == COMMITTING or not (is_migrating or was_migrating):
                 raise
             was_migrating = is_migrating

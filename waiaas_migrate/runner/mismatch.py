@@ -1,8 +1,8 @@
-"""Recognize a database that ran other migrations than those of a folder, or whose records are wrong.
+"""Refuse a database that ran other migrations than those of a folder, or whose records are wrong.
 
-The recorded texts of the migrations decide. Plain yoyo records no texts. If it recorded the last migration, the tables
-and columns that the migrations make must exist. Other manual changes are reported, but an application can still open
-its database.
+The runner records the hash of each migration's text, and compares these hashes with the folder. Plain yoyo records no
+hashes. So if plain yoyo recorded the last migration, the tables and columns that the migrations make must exist. Other
+manual changes are reported, but an application can still open its database.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, not_applied
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 
-_REDO = "If only databases of your own ran {}, run `waiaas-migrate apply --redo` on them."
+_REDO_ADVICE = "If only databases of your own ran {}, run `waiaas-migrate apply --redo` on them."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,36 +34,35 @@ class Mismatch:
 
 
 def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
-    """Return the pending migrations of ``folder``; verify that the database ran the others. Write nothing.
+    """Return the ids of the pending migrations; verify that the database ran the other ones. Write nothing.
 
     Args:
         connection: the database; it must return plain rows.
         folder: the migrations.
-        verify: whether to check that the tables and columns exist if only yoyo recorded the last migration.
+        verify: whether to check that the migrations' tables and columns exist if plain yoyo recorded the last one.
 
     Raises:
         OtherMigrationsError: the database ran other migrations, or has records of migrations that never ran.
         UnknownMigrationsError: the database is ahead of the folder.
         DatabaseRefused: an object with the name of a table that records migrations is something else.
     """
+    pending, records = _read_pending(connection, folder)
+    if verify and _only_yoyo_recorded_last(connection, folder, pending, records):
+        with _read_transaction(connection):
+            pending, _ = _read_pending(connection, folder)
+            _refuse(connection, never_ran(connection, folder, pending, manual_changes(connection, folder, pending)))
+    return pending
+
+
+def _read_pending(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[tuple[str, ...], Records]:
+    """Return the ids of the pending migrations, and the records; refuse a database that ran other texts."""
     records = read_records(connection)
-    names = _checked(connection, folder, records)
-    if verify and _is_unproved(connection, folder, names, records):
-        with _one_moment(connection):
-            records = read_records(connection)
-            names = _checked(connection, folder, records)
-            _refuse(connection, never_ran(connection, folder, names, manual_changes(connection, folder, names)))
-    return names
-
-
-def _checked(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> tuple[str, ...]:
-    """Return the pending migrations; refuse a database that ran other texts under the names of ``folder``."""
     refuse_changed(connection, folder, records)
-    return not_applied(connection, records.applied, folder.ids, folder.squashed_hashes)
+    return not_applied(connection, records.applied, folder.ids, folder.squashed_hashes), records
 
 
 def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> None:
-    """Refuse a database if its ``records`` show that it ran other texts under the names of ``folder``.
+    """Refuse a database if its ``records`` show that it ran migrations with the same ids and other texts.
 
     Raises:
         OtherMigrationsError: names the migrations.
@@ -72,28 +71,28 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
 
 
 def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
-    """Return the applied migrations whose text has changed since, or that a squash replaced only in part."""
+    """Return the applied migrations whose text has changed since, or that are only a part of a squash."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
-    ran, here = records.texts, folder.texts
-    if ran.items() <= here.items():
+    ran, current = records.texts, folder.text_hashes
+    if ran.items() <= current.items():
         return None
-    known = here.keys() | folder.squashed_hashes  # the others are unknown to the folder
-    differing = {key for key, text in ran.items() if key in known and not folder.has_text(key, text)}
-    if squashed := tuple(row.id for row in read_applied(connection) or () if row.hash in differing - here.keys()):
-        it = f"it ran another {squashed[0]} than the one that was squashed into {folder.ids[0]}"
-        what = f"belongs to another migrations folder: {it}."
-        return Mismatch(migrations=squashed, what=what, fix="Use the folder that made it.")
+    known = current.keys() | folder.squashed_hashes
+    differing = {key for key, text in ran.items() if key in known and not folder.has_text_hash(key, text)}
+    if squashed := tuple(row.id for row in read_applied(connection) or () if row.hash in differing - current.keys()):
+        difference = f"it ran another {squashed[0]} than the one that was squashed into {folder.ids[0]}"
+        what = f"belongs to another migrations folder: {difference}."
+        return Mismatch(migrations=squashed, what=what, fix="Use the folder that made the database.")
     names = tuple(name for name in folder.ids if cached_hash(name) in differing)
     if not names:
         return None
     if names[0] == folder.ids[0]:
         what = f"belongs to another migrations folder: it ran another {names[0]} than the one in {folder.path}."
-        fix = f"Use the folder that made it, or restore {names[0]} from git. {_REDO.format('it')}"
+        fix = f"Use the folder that made the database, or restore {names[0]} from git. {_REDO_ADVICE.format('it')}"
         return Mismatch(migrations=names, what=what, fix=fix)
     what = f"ran {', '.join(names)} before the file{'' if len(names) == 1 else 's'} changed."
-    it = "it" if len(names) == 1 else "them"
-    return Mismatch(migrations=names, what=what, fix=f"Restore {it} from git. {_REDO.format(it)}")
+    pronoun = "it" if len(names) == 1 else "them"
+    return Mismatch(migrations=names, what=what, fix=f"Restore {pronoun} from git. {_REDO_ADVICE.format(pronoun)}")
 
 
 def _partly_squashed(folder: MigrationFolder, records: Records, missing: tuple[str, ...]) -> Mismatch:
@@ -105,13 +104,13 @@ def _partly_squashed(folder: MigrationFolder, records: Records, missing: tuple[s
 
 
 def manual_changes(
-    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str]
+    connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str]
 ) -> Sequence[Difference]:
-    """Return how the schema differs from the one that the migrations make without the pending ``names``.
+    """Return the differences between the schema and the one that the migrations make, without the ``pending`` ones.
 
     Return nothing if the migrations can't be replayed, for example if they change tables that they don't create.
     """
-    return replayed_differences(connection, folder, folder.without(names), read_facts(connection)) or ()
+    return replayed_differences(connection, folder, folder.without(pending), read_facts(connection)) or ()
 
 
 def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
@@ -120,20 +119,20 @@ def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> 
 
 
 def never_ran(
-    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str], found: Sequence[Difference]
+    connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str], changes: Sequence[Difference]
 ) -> Mismatch | None:
-    """Return the migrations that only yoyo recorded, if a table or column that they should have made is missing.
+    """Return the migrations that only yoyo recorded, if one of their tables or columns is missing.
 
-    ``names`` are the pending migrations, and ``found`` are the manual changes.
+    ``pending`` are the ids of the pending migrations, and ``changes`` are the manual changes.
     """
-    missing = [one.missing for one in found if one.missing is not None]
-    if not missing or not _is_unproved(connection, folder, names, records := read_records(connection)):
+    missing = [change.missing for change in changes if change.missing is not None]
+    if not missing or not _only_yoyo_recorded_last(connection, folder, pending, records := read_records(connection)):
         return None
     return Mismatch(
-        migrations=tuple(one.id for one in folder.without(names) if cached_hash(one.id) not in records.texts),
+        migrations=tuple(one.id for one in folder.without(pending) if cached_hash(one.id) not in records.texts),
         what=f"records migrations as applied, but what they create is missing: {listed(missing)}.",
-        fix="Somebody marked them without running them, or dropped it by hand. Restore a backup, or, if the file has "
-        "no data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
+        fix="Somebody marked these migrations as applied without running them, or dropped the objects by hand. Restore "
+        "a backup. If the file has no data, delete it and apply again. `waiaas-migrate drift` lists every difference.",
     )
 
 
@@ -143,23 +142,23 @@ def _refuse(connection: sqlite3.Connection, found: Mismatch | None) -> None:
         raise OtherMigrationsError(database=name, migrations=found.migrations, what=found.what, fix=found.fix)
 
 
-def _is_unproved(
-    connection: sqlite3.Connection, folder: MigrationFolder, names: Sequence[str], records: Records
+def _only_yoyo_recorded_last(
+    connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str], records: Records
 ) -> bool:
-    """Return whether only yoyo recorded the migration applied last.
+    """Return whether only yoyo recorded the last applied migration.
 
-    If the runner recorded it, the runner also checked the earlier ones at that time.
+    If the runner recorded the last migration, it also checked the earlier ones at that time.
     """
-    texts, todo = records.texts, set(names)
-    if all(name in todo or cached_hash(name) in texts for name in folder.ids):
+    texts, pending_ids = records.texts, set(pending)
+    if all(name in pending_ids or cached_hash(name) in texts for name in folder.ids):
         return False
-    known = [row.hash for row in read_applied(connection) or () if row.hash in folder.texts]
+    known = [row.hash for row in read_applied(connection) or () if row.hash in folder.text_hashes]
     return known[-1] not in texts
 
 
 @contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read everything in one transaction, since another process may apply migrations meanwhile."""
+def _read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read in one transaction, since another process may apply migrations between two reads."""
     if connection.in_transaction:
         yield
         return

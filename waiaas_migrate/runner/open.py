@@ -1,7 +1,7 @@
-"""The functions that an application calls to open and close a database at head.
+"""Open a database from an application, applying pending migrations first, and close it.
 
-Opening a database at head reads the manifest and the list of applied migrations, and nothing else. It takes no lock,
-writes nothing, and imports neither yoyo nor the modules that read migrations.
+If no migrations are pending, opening a database reads only the manifest and the list of applied migrations. It takes no
+lock, writes nothing, and imports neither yoyo nor the modules that read migrations.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.options import BackupWhen
     from waiaas_migrate.sqlite.database.connect_options import ConnectOptions
 
-#: Seconds that closing waits for other connections, which may be about to close.
+#: How many seconds :func:`close_database` waits for other connections to finish, so that it can move the whole WAL.
 _CLOSE_TIMEOUT = 0.1
-#: The head of a folder without a manifest. No database is ever at this head.
+#: The head of a folder without a manifest. No database is ever at this head, so the migrations themselves are read.
 _UNKNOWN_HEAD = Head(
     hashes=frozenset(), last="", manifest_hash=None, fingerprint=None, pragmas=(), timeout=DEFAULT_TIMEOUT
 )
@@ -57,7 +57,7 @@ def connect(
         DatabaseFileError: the file can't be used.
         PragmaError: a PRAGMA did not take effect.
         MigrationsError: the manifest can't be used.
-        UsageError: there is no such option.
+        UsageError: one of ``connect_options`` is unknown.
     """
     return connect_to(database_path(path), migrations=migrations, setup=setup, options=connect_options)
 
@@ -70,12 +70,16 @@ def connect_to(
     options: ConnectOptions,
     migrated: sqlite3.Connection | None = None,
 ) -> sqlite3.Connection:
-    """Open ``database`` as :func:`connect` does; copy ``migrated`` into a separate database in memory."""
+    """Open ``database`` as :func:`connect` does.
+
+    A second connection to a database in memory may open a separate, empty database. In that case, copy the content of
+    ``migrated``, the connection on which the migrations ran.
+    """
     _refuse_unknown_options(options)
     _, head = _read_head(migrations)
     # With autocommit=False a transaction is always open, and most PRAGMAs do nothing within one.
-    others = {name: value for name, value in options.items() if name != "autocommit"}
-    connection = connect_file(database, timeout=head.timeout, options=others)
+    options_at_first = {name: value for name, value in options.items() if name != "autocommit"}
+    connection = connect_file(database, timeout=head.timeout, options=options_at_first)
     try:
         if setup is not None:
             setup(connection)
@@ -103,11 +107,11 @@ def open_database(
     Args:
         path: as for :func:`connect`.
         migrations: the migrations folder.
-        backup: when to copy an existing database before anything is applied. ``auto``: if a step could lose something
-            or rebuilds a table. A database without tables is never copied.
+        backup: when to back up an existing database before anything is applied. ``auto``: if a migration could lose
+            data or rebuilds a table. A database without tables is never backed up.
         setup: called with the connection first, and with every other connection that migrations need, such as those to
             scratch databases in memory. Its exceptions reach the caller.
-        connect_options: as for :func:`connect`. Migrations run on a connection of their own, without them.
+        connect_options: as for :func:`connect`. Migrations run on a separate connection without these options.
 
     Log notices of the run, such as existing foreign key violations, as warnings of the logger ``waiaas_migrate``.
 
@@ -119,20 +123,21 @@ def open_database(
         OtherMigrationsError: the database ran other migrations of the same names.
         PragmaError: a PRAGMA did not take effect.
         MigrationsError: the migrations folder can't be used.
-        UsageError: there is no such option.
+        UsageError: ``backup`` or one of ``connect_options`` is unknown.
     """
-    _refuse_unknown_choice(backup)
+    _refuse_unknown_backup(backup)
     _refuse_unknown_options(connect_options)
     folder, head = _read_head(migrations)
     database = database_path(path)
     connection = retry_while_migrating(database, lambda: _open(database, folder, head, backup, setup))
     if not connect_options:
         return connection
-    with closing(connection):  # the application gets one with its own options
+    with closing(connection):  # the application gets another connection, with its options
         return connect_to(database, migrations=folder, setup=setup, options=connect_options, migrated=connection)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:
+    # A cursor that is made this way ignores the row factory of the connection.
     version: int = sqlite3.Cursor(connection).execute("PRAGMA schema_version").fetchone()[0]
     return version
 
@@ -145,9 +150,9 @@ def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup
             setup(connection)
         with standard_settings(connection), plain_errors(connection, doing="opening it"):
             apply_layout_pragmas(connection, pragmas)
-            needs_nothing = is_at_head(connection, head)
+            is_current = is_at_head(connection, head)
         with using_setup(setup):
-            applied = () if needs_nothing else _push(connection, folder, backup, database)
+            applied = () if is_current else _push(connection, folder, backup, database)
         try:
             _set_pragmas(connection, pragmas)
         except MigrateError as error:
@@ -162,8 +167,8 @@ def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup
 def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: BackupWhen = "auto") -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` and notices are those of :func:`open_database`; a database in memory has no backup. If a migration ran,
-    the connection has no authorizer afterwards.
+    ``backup`` and notices are as for :func:`open_database`; a database in memory is never backed up. If a migration
+    ran, the connection has no authorizer afterwards.
 
     Raises:
         UsageError: a transaction is open on the connection.
@@ -172,7 +177,7 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: 
         OtherMigrationsError: the database ran other migrations of the same names.
         MigrationsError: the migrations folder can't be used.
     """
-    _refuse_unknown_choice(backup)
+    _refuse_unknown_backup(backup)
     require_sqlite()
     folder, head = _read_head(migrations)
     with plain_errors(connection, doing="applying migrations"):
@@ -182,17 +187,17 @@ def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: 
 
 
 def close_database(connection: sqlite3.Connection) -> None:
-    """Move the WAL into the database, and close; harmless on a closed connection.
+    """Move the WAL into the database, and close the connection; do nothing if the connection is closed.
 
-    Uncommitted changes are rolled back. If another connection still reads or writes, it keeps the WAL, and moves it
-    when it closes (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+    Uncommitted changes are rolled back. If another connection is reading or writing, the WAL stays until the last
+    connection closes (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
     """
     try:
         in_transaction = connection.in_transaction
     except sqlite3.ProgrammingError:
         return
     try:
-        if in_transaction:  # depending on autocommit, connection.rollback() would do nothing or begin a new transaction
+        if in_transaction:  # connection.rollback() may do nothing, or begin a new transaction, depending on autocommit
             connection.execute("ROLLBACK")
         with suppress(sqlite3.OperationalError):
             connection.execute(f"PRAGMA busy_timeout = {round(_CLOSE_TIMEOUT * 1000)}")
@@ -202,7 +207,7 @@ def close_database(connection: sqlite3.Connection) -> None:
 
 
 def _read_head(migrations: StrPath) -> tuple[str, Head]:
-    """Return the migrations folder, and the head that its manifest records."""
+    """Return the path of the migrations folder, and the head that the folder's manifest records."""
     folder = os.fspath(migrations)
     head = read_head(folder)
     if head is None and not os.path.isdir(folder):  # noqa: PTH112 — it is a string
@@ -211,7 +216,7 @@ def _read_head(migrations: StrPath) -> tuple[str, Head]:
     return folder, head or _UNKNOWN_HEAD
 
 
-def _refuse_unknown_choice(backup: str) -> None:
+def _refuse_unknown_backup(backup: str) -> None:
     if backup not in ("auto", "always", "never"):
         raise UsageError(f"backup={backup!r}: unknown value. Use 'auto', 'always' or 'never'.")
 
@@ -233,11 +238,12 @@ def _push(
 ) -> tuple[str, ...]:
     """Apply pending migrations and return their ids.
 
-    ``opened`` is the database if it was opened for this run. Set the PRAGMAs of a new file first: filling it is faster
-    with its final journal and cache. An existing file keeps its journal until all checks have passed.
+    If ``connection`` was opened for this run, ``opened`` is its database. In that case, set the PRAGMAs of a new file
+    first: filling the file is faster with its final journal and cache. An existing file keeps its journal until all
+    checks have passed.
     """
     with plain_errors(connection, doing="applying migrations"):
-        import logging  # it is rarely needed, and opening a database should be fast
+        import logging  # imported only if migrations are pending, so that opening a database is fast
 
         from waiaas_migrate.runner.apply import apply_pending
         from waiaas_migrate.runner.folder import read_folder

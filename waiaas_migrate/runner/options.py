@@ -1,4 +1,4 @@
-"""The options of a run, passed as one value from the command to the COMMIT."""
+"""The options of a run of migrations, as one value that every function of the run passes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from waiaas_migrate.runner.watching.events import Listener, StopRequest
 
-#: When a run backs up the database first; ``auto`` means only if the run could lose data.
+#: When a run backs up the database first; ``auto`` means only if the run could lose data or rebuilds a table.
 BackupWhen = Literal["auto", "always", "never"]
 
 #: Whether all pending migrations share one transaction, or each has its own.
@@ -23,7 +23,7 @@ class RunOptions:
         backup: when to back up an existing database first.
         transaction: which migrations commit together; a rollback always runs in one transaction.
         listener: receives the events of the run.
-        stop: ends the run once it is set.
+        stop: the run ends and is rolled back once ``stop.is_set()`` returns true.
     """
 
     verify: bool = True

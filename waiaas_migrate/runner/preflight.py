@@ -1,4 +1,4 @@
-"""Refuse unsuitable databases and connections before a run changes anything."""
+"""Refuse a database or a connection that isn't suitable for a run, before the run changes anything."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import database_name
 from waiaas_migrate.sqlite.planning.effects import Effects
 
+#: How many tables a message names.
 _SHOWN = 5
 
 
@@ -24,9 +25,9 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
     """
     if read_applied(connection) is not None:
         return
-    others = folder.others.except_for(folder.tables)
+    others = folder.other_tools.except_for(folder.tables)
     tables = [row.name for row in others.exclude_from(read_catalog(connection)) if row.kind == "table"]
-    # Look again: another connection may have made the tables and the record a moment ago.
+    # Read the records again: another connection may have created both the tables and the records a moment ago.
     if tables and read_applied(connection) is None:
         shown = ", ".join(tables[:_SHOWN]) + (" …" if len(tables) > _SHOWN else "")
         raise DatabaseRefused(
@@ -36,15 +37,15 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
 
 
 def refuse_temporary_objects(connection: sqlite3.Connection, effects: Sequence[Effects]) -> None:
-    """Refuse a connection with temporary objects that hide those of the database from migrations.
+    """Refuse a connection with temporary objects that hide objects of the database from migrations.
 
-    Also refuse temporary triggers on a table that a migration touches. They would fire, and would be lost if the table
-    is rebuilt. If a migration may touch any table, refuse every temporary object.
+    Also refuse temporary triggers on a table that a migration changes: they would fire, and would be lost if the table
+    is rebuilt. If a migration may change any table, refuse every temporary object.
 
     Raises:
         DatabaseRefused: names the objects.
     """
-    # The fastest check. Running the PRAGMA itself would also read file names, which may not be UTF-8.
+    # This is the fastest check. Running the PRAGMA itself would also read file names, which may not be UTF-8.
     if ("temp",) not in connection.execute("SELECT name FROM pragma_database_list").fetchall():
         return
     query = "SELECT name, tbl_name FROM sqlite_temp_master WHERE sql IS NOT NULL"

@@ -1,6 +1,7 @@
-"""``apply --redo``: roll back changed and deleted migrations, then apply the folder's, in one transaction.
+"""``apply --redo``: roll back migrations that were changed or deleted, then apply the current ones, in one transaction.
 
-The rollbacks come from the database, which stores those of the last migrations. The folder's may have changed.
+The database stores the rollbacks of the last migrations that it ran. Those are used, since the rollbacks in the folder
+may have changed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, is_post_apply, rollback_only
-from waiaas_migrate.runner.apply import Upgrade, apply_to
+from waiaas_migrate.runner.apply import ApplyResult, Upgrade, apply_to
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
-from waiaas_migrate.runner.rollback import Confirm, Confirmed, OthersWroteError, confirmed
+from waiaas_migrate.runner.rollback import Confirm, ConfirmedRollback, UnconfirmedLossError, confirm_rollback
 from waiaas_migrate.runner.run import report_interruption, wants_backup
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied
@@ -34,15 +35,11 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, Effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RedoResult:
-    """The migrations rolled back, then applied, and the data lost. Other attributes are those of ``ApplyResult``."""
+class RedoResult(ApplyResult):
+    """The result of a run that first rolled migrations back, which may have deleted data."""
 
     rolled_back: tuple[str, ...] = ()
-    applied: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
-    notices: tuple[str, ...] = ()
-    backup: Path | None = None
-    manual_changes: tuple[str, ...] = ()
 
 
 def redo(
@@ -57,7 +54,7 @@ def redo(
         database: a path or URL.
         migrations: the migrations folder.
         options: how to run. For the backup, ``auto`` means ``always`` if anything is rolled back.
-        confirm: called with the losses, if there are any; returns whether to go on.
+        confirm: called with the losses, if there are any; returns whether to roll back anyway.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -71,59 +68,62 @@ def redo(
     target = database_path(database)
 
     def run() -> RedoResult:
-        agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder), confirm)
-        if not agreed.todo:
-            done = apply_to(database, folder, options=options, may_make=False)
-            return RedoResult(**asdict(done))
+        confirmed = confirm_rollback(target, folder, partial(_find_migrations, folder=folder), confirm)
+        if not confirmed.todo:
+            return RedoResult(**asdict(apply_to(database, folder, options=options, may_make=False)))
         try:
-            return _redo_file(target, folder, options, agreed)
-        except OthersWroteError:
-            return run()
+            return _redo_file(target, folder, options, confirmed)
+        except UnconfirmedLossError:
+            return run()  # ask again
 
     return retry_while_migrating(target, run)
 
 
-def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
-    """Return the applied migrations, last first, back to the first that changed or is missing in the folder.
+def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
+    """Return the migrations to roll back, last first: the first that was changed or deleted, and all after it.
 
     Raises:
-        UnsupportedError: the rollback of one of them is neither in the database nor in the folder.
+        UnsupportedError: neither the database nor the folder has the rollback of one of the migrations.
     """
     ran = [
         row
         for row in read_applied(connection) or ()
         if not is_post_apply(row.id) and row.hash not in folder.squashed_hashes
     ]
-    texts = read_identities(connection)
+    identities = read_identities(connection)
     files = {cached_hash(migration.id): migration for migration in folder.migrations}
-    same = {
-        key: file for key, file in files.items() if key not in texts or folder.has_text(key, texts[key].content_hash)
+    unchanged = {
+        key: file
+        for key, file in files.items()
+        if key not in identities or folder.has_text_hash(key, identities[key].content_hash)
     }
-    first = next((number for number, row in enumerate(ran) if row.hash not in same), len(ran))
+    first = next((number for number, row in enumerate(ran) if row.hash not in unchanged), len(ran))
     found: list[MigrationFile] = []
     for row in reversed(ran[first:]):
-        kept = texts[row.hash].rollback if row.hash in texts else None
-        if row.hash in same:
-            found.append(same[row.hash])
-        elif kept is not None:
-            found.append(rollback_only(folder.path / f"{row.id}.sql", kept))
+        stored_rollback = identities[row.hash].rollback if row.hash in identities else None
+        if row.hash in unchanged:
+            found.append(unchanged[row.hash])
+        elif stored_rollback is not None:
+            found.append(rollback_only(folder.path / f"{row.id}.sql", stored_rollback))
         else:
             raise UnsupportedError(
                 f"{database_name(connection)}: ran a {row.id} that the folder no longer has, and did not keep its "
-                f"rollback: it keeps those of the last migrations in SQL. Nothing was changed. Restore a backup from "
-                f"before {row.id}, or delete the file if it has no data."
+                f"rollback: a database keeps only the SQL rollbacks of the last migrations. Nothing was changed. "
+                f"Restore a backup from before {row.id}, or delete the database if it has no data."
             )
     return found
 
 
-def _redo_file(database: Database, folder: MigrationFolder, options: RunOptions, confirmed: Confirmed) -> RedoResult:
+def _redo_file(
+    database: Database, folder: MigrationFolder, options: RunOptions, confirmed: ConfirmedRollback
+) -> RedoResult:
     with (
         report_interruption(database) as interruption,
         closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
         plain_errors(database.name, doing="applying migrations"),
         standard_settings(connection),
     ):
-        run = _Redo(connection, folder, options, confirmed, interruption)
+        run = _RedoRun(connection, folder, options, confirmed, interruption)
         refuse_temporary_objects(connection, [*folder.rollback(confirmed.todo), *folder.forward(run.todo)])
         with run:
             while run.run_batch():
@@ -135,12 +135,12 @@ def _redo_file(database: Database, folder: MigrationFolder, options: RunOptions,
         applied=tuple(run.committed),
         losses=run.losses,
         notices=tuple(run.notices),
-        backup=run.backup_path,
+        backup=run.backup,
     )
 
 
-class _Redo(Upgrade):
-    """Rolls back the ``confirmed`` migrations in the same transaction as the first batch."""
+class _RedoRun(Upgrade):
+    """A run that also rolls back the ``confirmed`` migrations, in the transaction of the first batch."""
 
     losses: tuple[Loss, ...] = ()
 
@@ -149,16 +149,18 @@ class _Redo(Upgrade):
         connection: sqlite3.Connection,
         folder: MigrationFolder,
         options: RunOptions,
-        confirmed: Confirmed,
+        confirmed: ConfirmedRollback,
         interruption: report_interruption,
     ) -> None:
-        undone = {migration.id for migration in confirmed.todo}
+        rolled_back = {migration.id for migration in confirmed.todo}
         applied = {row.hash for row in read_applied(connection) or ()}
-        self.todo = [one for one in folder.migrations if one.id in undone or cached_hash(one.id) not in applied]
+        self.todo = [one for one in folder.migrations if one.id in rolled_back or cached_hash(one.id) not in applied]
         super().__init__(connection, folder, options, "apply", self.todo, interruption)
-        # If a name is applied again, its record does not show whether this run committed.
-        interruption.todo = [migration.id for migration in self.todo if migration.id not in undone]
-        self._confirmed: Confirmed | None = confirmed
+        # After an interruption, the record of an id that is rolled back and applied again doesn't show whether this run
+        # committed.
+        interruption.todo = [migration.id for migration in self.todo if migration.id not in rolled_back]
+        #: The rollback to do in the first transaction; None once this transaction is committed.
+        self._confirmed: ConfirmedRollback | None = confirmed
         self._deletes_data = True
         self.wants_backup = wants_backup(connection, [WORST_CASE], options.backup)
 
@@ -166,34 +168,34 @@ class _Redo(Upgrade):
         return self._confirmed is None and super()._is_done()
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
-        """Return the effects of ``migrations``; those of old ones are unknown, so assume the worst for a rollback."""
+        """Return the effects of ``migrations``; for a rollback, assume the worst: the manifest may have changed."""
         return super().effects(migrations) if self.direction == "apply" else [WORST_CASE] * len(migrations)
 
     def _next_batch(self, state: LockState, lock: MigratingLock) -> tuple[MigrationFile, ...]:
-        if self._confirmed is None:  # the rollback is committed; this is a later batch
+        if self._confirmed is None:
             return super()._next_batch(state, lock)
         lock.announce()
-        undo = _to_roll_back(self.connection, self.folder)
-        self.losses = self._confirmed.losses_now(self.connection, undo)
-        self._roll_back(undo, state.facts)
+        to_undo = _find_migrations(self.connection, self.folder)
+        self.losses = self._confirmed.losses_now(self.connection, to_undo)
+        self._roll_back(to_undo, state.facts)
         batch = super()._next_batch(state, lock)
-        if not (batch and batch[0].transactional):
-            self._verify(undo)
+        if not (batch and batch[0].transactional):  # otherwise the batch is verified together with the rollback
+            self._verify(to_undo)
         return batch
 
-    def _roll_back(self, undo: Sequence[MigrationFile], facts: CatalogFacts) -> None:
+    def _roll_back(self, to_undo: Sequence[MigrationFile], facts: CatalogFacts) -> None:
         self.direction = "rollback"
         try:
-            self.run_together(undo, ForeignKeyCheck(self.connection, facts=facts))
+            self.run_together(to_undo, ForeignKeyCheck(self.connection, facts=facts))
         except ApplyError as error:
             raise error.with_changes(was_rolling_back=True) from error
         finally:
             self.direction = "apply"
 
-    def _verify(self, undo: Sequence[MigrationFile]) -> None:
-        """Add notices about the differences from the remaining migrations; nobody knows who made them."""
+    def _verify(self, rolled_back: Sequence[MigrationFile]) -> None:
+        """Report differences from the remaining migrations as notices, since they may be manual changes."""
         applied, facts = self.folder.without([one.id for one in self.todo]), read_facts(self.connection)
-        self.verify(self.prove(applied, (), facts), undo, applied, facts)
+        self.verify(self.prove(applied, (), facts), rolled_back, applied, facts)
 
     def _run_in_transaction(self, batch: Sequence[MigrationFile], facts: CatalogFacts, lock: MigratingLock) -> None:
         super()._run_in_transaction(batch, facts if self._confirmed is None else read_facts(self.connection), lock)

@@ -1,4 +1,4 @@
-"""Explain why SQLite refused a statement, and name the rows that break the constraint."""
+"""Explain why SQLite refused a statement of a migration, and name the rows that break the constraint."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name, unquote
 
+#: How many rows a message names.
 _SHOWN = 5
-#: The number of characters or bytes of a key to show, enough to find the row.
-_KEY = 60
+#: How many characters or bytes of a key a message shows: enough to find the row.
+_KEY_LENGTH = 60
 _NEW_TABLE_PREFIX = "_waiaas_new_"
 _NAME = r'(?:"(?:[^"]|"")*"|\w+)'
 
-#: The form in which the templates write guards and copies.
+#: Guards and copies, as the templates write them.
 _GUARD = re.compile(
     rf"NOT EXISTS \(SELECT 1 FROM (?P<source>(?P<table>{_NAME})(?: AS child)?) WHERE (?P<where>.*)\);?\s*\Z", re.DOTALL
 )
@@ -45,9 +46,10 @@ class Refusal:
 
 
 def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error) -> Refusal | None:
-    """Return the reason for ``error``, and the rows for which SQLite refused ``statement``.
+    """Return the reason for ``error``, and the rows that made SQLite refuse ``statement``.
 
-    Call this while the failed transaction is open. Return None unless a constraint or an edit of the catalog failed.
+    Call this while the failed transaction is open, to find the rows. Return None unless a constraint or an edit of the
+    catalog failed.
     """
     failed = _FAILED.match(str(error))
     if failed is None:
@@ -60,11 +62,11 @@ def refusal(connection: sqlite3.Connection, statement: str, error: sqlite3.Error
     if rule == "UNIQUE":
         return Refusal(reason=reason, rows=_duplicates(connection, statement, what, copy))
     table = copy["table"] if copy is not None else _table_in(what)
-    where = f"NOT ({what})" if rule == "CHECK" else _is_null(what)
+    where = f"NOT ({what})" if rule == "CHECK" else _null_condition(what)
     if where is None or table is None:
         return Refusal(reason=reason)
-    # The constraint applies to the copied rows. If the copy has no key columns, query the original rows.
-    rows = "" if copy is None else _rows_where(connection, table, _copied(copy), where)
+    # The constraint applies to the rows as the copy writes them. If these have no key columns, query the original rows.
+    rows = "" if copy is None else _rows_where(connection, table, _copied_rows(copy), where)
     return Refusal(reason=reason, rows=rows or _rows_where(connection, table, table, where))
 
 
@@ -75,12 +77,12 @@ def _refused_by_guard(connection: sqlite3.Connection, statement: str, message: s
     if guard is not None:
         return Refusal(reason=message, rows=_rows_where(connection, guard["table"], guard["source"], guard["where"]))
     violations = _VIOLATIONS.search(statement)
-    rows = "" if violations is None else _found(connection, f"{violations['query']} ORDER BY 1, 2", _orphan)
+    rows = "" if violations is None else _describe(connection, f"{violations['query']} ORDER BY 1, 2", _format_orphan)
     return Refusal(reason=message, rows=rows)
 
 
 def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
-    """Return the refusal of a catalog edit; None for any other error."""
+    """Return the reason if SQLite refused to edit the catalog; None for any other error."""
     if "UPDATE sqlite_schema" not in statement or "may not be modified" not in str(error):
         return None
     return Refusal(  # https://www.sqlite.org/c3ref/c_dbconfig_defensive.html
@@ -89,25 +91,26 @@ def _refused_edit(statement: str, error: sqlite3.Error) -> Refusal | None:
     )
 
 
-def _copied(copy: re.Match[str]) -> str:
-    """Return a subquery for the rows that a copy writes."""
+def _copied_rows(copy: re.Match[str]) -> str:
+    """Return a subquery for the rows that the statement ``copy`` writes."""
     written = f"SELECT {copy['sources']} FROM {copy['table']}"
     return f"(WITH copied ({copy['columns']}) AS ({written}) SELECT * FROM copied)"
 
 
-def _is_null(what: str) -> str | None:
-    """Return a condition for the rows with NULL in ``what``, which is ``table.column``; None if it isn't."""
+def _null_condition(what: str) -> str | None:
+    """Return a condition for the rows with NULL in ``what``; None if ``what`` isn't ``table.column``."""
     column = what.partition(", ")[0].rpartition(".")[2]
     return f"{quote_name(column)} IS NULL" if "." in what else None
 
 
 def _table_in(what: str) -> str | None:
+    """Return the quoted table in ``what``; None if ``what`` isn't ``table.column``."""
     table = what.partition(".")[0]
     return quote_name(table) if "." in what and " " not in table else None
 
 
 def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
-    """Describe the rows that have the same values in a unique key or index."""
+    """Describe the rows with the same values in the unique key or index of ``statement`` or ``what``."""
     unique = terms_of_index(statement)
     if unique is None:
         columns = [part.rpartition(".")[2] for part in what.split(", ") if "." in part]
@@ -116,48 +119,50 @@ def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy:
         return ""
     table = unique.table if copy is None else copy["table"]
     keys = _key_columns(connection, table)
-    rows = "" if copy is None else _rows(connection, keys, unique.duplicates(keys, _copied(copy)))
+    rows = "" if copy is None else _rows(connection, keys, unique.duplicates(keys, _copied_rows(copy)))
     return rows or _rows(connection, keys, unique.duplicates(keys, table))
 
 
 def _rows_where(connection: sqlite3.Connection, table: str, source: str, where: str) -> str:
-    """Describe the rows of ``source`` that meet ``where``, by the primary key of ``table``."""
+    """Describe the rows of ``source`` that meet the condition ``where``, by the primary key of ``table``."""
     keys = _key_columns(connection, table)
     return _rows(connection, keys, f"SELECT {', '.join(keys)} FROM {source} WHERE {where}")
 
 
 def _rows(connection: sqlite3.Connection, keys: Sequence[str], query: str) -> str:
-    """Return how many rows ``query`` finds, and a few of their ``keys``; empty if it finds none or fails."""
-    return _found(connection, query, lambda row: "/".join(map(_short, row)), f"{'/'.join(keys)} ")
+    """Describe the rows that ``query`` finds by their ``keys``, such as ``2 rows: id 3, 4``."""
+    return _describe(connection, query, lambda row: "/".join(map(_format_value, row)), f"{'/'.join(keys)} ")
 
 
-def _found(connection: sqlite3.Connection, query: str, shown: Callable[[Sequence[Any]], str], keys: str = "") -> str:
-    """Return how many rows ``query`` finds, and the first ones, formatted by ``shown``; empty if there are none."""
+def _describe(
+    connection: sqlite3.Connection, query: str, format_row: Callable[[Sequence[Any]], str], keys: str = ""
+) -> str:
+    """Return the number of rows that ``query`` finds, and the first ones; empty if it finds none or fails."""
     with suppress(sqlite3.Error):
         number = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0]
-        rows = ", ".join(map(shown, connection.execute(f"{query} LIMIT {_SHOWN}")))
+        rows = ", ".join(map(format_row, connection.execute(f"{query} LIMIT {_SHOWN}")))
         more = ", …" if number > _SHOWN else ""
         return f"{number} {'row' if number == 1 else 'rows'}: {keys}{rows}{more}" if number else ""
     return ""
 
 
-def _orphan(row: Sequence[Any]) -> str:
+def _format_orphan(row: Sequence[Any]) -> str:
     child, rowid, parent, *_ = row
     return f"{child}{'' if rowid is None else f' rowid {rowid}'} without {parent}"
 
 
-def _short(value: str | float | bytes | None) -> str:
-    """Return ``value`` as SQL; a long text or BLOB is cut."""
-    if isinstance(value, str | bytes) and len(value) > _KEY:
-        return f"{quote_literal(value[:_KEY])}…"
+def _format_value(value: str | float | bytes | None) -> str:
+    """Return ``value`` as an SQL literal; a long text or BLOB is cut."""
+    if isinstance(value, str | bytes) and len(value) > _KEY_LENGTH:
+        return f"{quote_literal(value[:_KEY_LENGTH])}…"
     return quote_literal(value)
 
 
 def _key_columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    """Return the quoted primary key columns of ``table``; the rowid if it has no key, or a key with NULLs."""
+    """Return the quoted primary key columns of ``table``; the rowid if there is no key, or a row has NULL in it."""
     query = "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk"
     keys = [quote_name(column) for (column,) in connection.execute(query, (unquote(table),))]
-    lacking = " OR ".join(f"{key} IS NULL" for key in keys)
-    if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {lacking}").fetchone():
+    has_null = " OR ".join(f"{key} IS NULL" for key in keys)
+    if not keys or connection.execute(f"SELECT 1 FROM {table} WHERE {has_null}").fetchone():
         return ["rowid"]
     return keys

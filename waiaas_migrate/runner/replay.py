@@ -1,7 +1,7 @@
-"""Replay migrations in memory, with the SQLite that Python uses.
+"""Replay migrations in memory, to find the schema that they build.
 
-A replay touches no file; ``sqlite/database/memory.py`` lists what it leaves out. Caution: a Python migration can have
-effects outside its connection, such as network requests. A replay doesn't prevent these.
+A replay touches no file; ``sqlite/database/memory.py`` lists the statements that it skips. Caution: a Python migration
+can have effects outside its connection, such as network requests. A replay doesn't prevent these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_i
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, has_skipped_attach, open_memory, transaction
 from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
 
-#: The advice if nothing more specific is known.
+#: The advice about a migration that fails for an unknown reason.
 CORRECT = "Correct it, or restore it from git."
 _WITHOUT_DATABASE = (
     "A replay attaches no database. Create tables with their columns, then fill them with INSERT … SELECT. In Python, "
@@ -34,11 +34,11 @@ _AFTER_MERGE = (
 _IN_TRANSACTION = re.compile(r"(?:within|inside) (?:a )?transaction")
 
 #: A guard's message that a table's definition differs from the one for which the migration was generated.
-_OTHER_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
+_DIFFERING_TABLE = re.compile(rf"\A(?P<table>.+): {re.escape(DEFINITION_DIFFERS)}")
 
 
 class Replay:
-    """A database in memory in which migrations run one after the other; no file is touched."""
+    """A database in memory in which migrations run one after the other."""
 
     def __init__(self, migrations: Sequence[MigrationFile]) -> None:
         self.connection = open_memory()
@@ -52,7 +52,7 @@ class Replay:
         self.connection.close()
 
     def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run the rest of ``migrations``; the list must begin with the migrations that have run already.
+        """Run those of ``migrations`` that haven't run yet; the list must begin with those that have.
 
         Raises:
             ApplyError: a migration fails.
@@ -90,33 +90,34 @@ def _run(runner: StepRunner, migration: MigrationFile, direction: Direction) -> 
 def replay(
     migrations: Sequence[MigrationFile], *, note: Callable[[MigrationFile, sqlite3.Connection], None] | None = None
 ) -> sqlite3.Connection:
-    """Apply ``migrations`` in memory, and call ``note`` after each one; return the connection.
+    """Apply ``migrations`` in memory, and call ``note`` after each migration; return the connection.
 
     Raises:
         MigrationsError: names the migration that fails on an empty database, and the statement.
         ReplayInterrupted: Ctrl-C was pressed; names the migration.
     """
-    replayed = Replay(migrations)
+    connection = open_memory()
+    runner = StepRunner(connection, migrations, execute=execute)
     try:
-        for number, migration in enumerate(migrations, 1):
+        for migration in migrations:
             try:
-                replayed.run(migrations[:number])
+                _run(runner, migration, "apply")
             except ApplyError as error:
-                raise MigrationsError([_problem(replayed.connection, migration, error)]) from None
+                raise MigrationsError([_problem(connection, migration, error)]) from None
             except KeyboardInterrupt as error:
                 raise ReplayInterrupted(f"Interrupted during the replay of {migration.path}.") from error
             if note is not None:
-                note(migration, replayed.connection)
+                note(migration, connection)
     except BaseException:
-        replayed.connection.close()
+        connection.close()
         raise
-    return replayed.connection
+    return connection
 
 
 def _problem(connection: sqlite3.Connection, migration: MigrationFile, error: ApplyError) -> Problem:
-    other = _OTHER_TABLE.search(error.reason)
-    if other is not None and "_waiaas_guard" in (error.statement or ""):
-        table = other["table"]
+    differing = _DIFFERING_TABLE.search(error.reason)
+    if differing is not None and "_waiaas_guard" in (error.statement or ""):
+        table = differing["table"]
         what = f"it was written for another version of the table {table}, which a migration before it changes, too."
         return Problem(file=str(migration.path), what=what, fix=_AFTER_MERGE)
     what = f"it fails on an empty database after the migrations before it: {error.reason.rstrip(';.')}."

@@ -1,4 +1,4 @@
-"""Roll back the migrations applied last, in reverse order, in one transaction."""
+"""Roll back the last applied migrations, in reverse order, in one transaction."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """The migrations in the order they were rolled back, the deleted data, the notices, and any backup."""
+    """The migrations in the order they were rolled back, the deleted data, notices, and the path of any backup."""
 
     rolled_back: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
@@ -70,9 +71,9 @@ def roll_back_in(
 ) -> RollbackResult:
     """Open ``database``, roll back the last migrations of the folder ``migrations``, and close it.
 
-    Rolling back deletes everything the migrations added, including data written since. So for the backup,
-    ``auto`` means ``always``. If data would be lost, ``confirm`` is called with the losses and decides whether to
-    go on. Allow ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
+    Rolling back deletes everything the migrations added, including data written since. So ``options.backup="auto"``
+    means ``"always"``. If data would be lost, ``confirm`` is called with the losses, and returns whether to roll back
+    anyway. Allow ``DROP_TABLE`` to roll back migrations that the database adopted and never ran.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
@@ -88,20 +89,21 @@ def roll_back_in(
     allowed = allowed_codes(allow)
 
     def run() -> RollbackResult:
-        agreed = confirmed(target, folder, lambda reading: _to_roll_back(reading, folder, extent), confirm, allowed)
+        find = partial(_find_migrations, folder=folder, extent=extent)
+        confirmed = confirm_rollback(target, folder, find, confirm, allowed)
         try:
-            return _roll_back_file(target, folder, extent, options, agreed) if agreed.todo else RollbackResult()
-        except OthersWroteError:
-            return run()
+            return _roll_back_file(target, folder, extent, options, confirmed) if confirmed.todo else RollbackResult()
+        except UnconfirmedLossError:
+            return run()  # ask again
 
     return retry_while_migrating(target, run)
 
 
-class OthersWroteError(Exception):
-    """Rolling back would delete something that was not confirmed, since another process has written."""
+class UnconfirmedLossError(Exception):
+    """Rolling back would delete data that another process wrote after the losses were confirmed."""
 
 
-class Confirmed(NamedTuple):
+class ConfirmedRollback(NamedTuple):
     """The migrations to roll back and the data to delete, as confirmed before this process took the write lock."""
 
     todo: list[MigrationFile]
@@ -110,37 +112,35 @@ class Confirmed(NamedTuple):
     def losses_now(self, connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
         """Return the data that rolling back ``todo`` would delete now, under the write lock.
 
-        Allow more rows or values than were confirmed. Otherwise a busy application would make this ask forever.
+        Allow more rows or values than were confirmed. Otherwise the user would be asked again and again while an
+        application writes.
 
         Raises:
-            OthersWroteError: the migrations changed, or a table or column that was not confirmed would lose data.
+            UnconfirmedLossError: other migrations must be rolled back, or another table or column would lose data.
         """
         losses = losses_of(connection, todo)
         known = {(loss.kind, loss.name) for loss in self.losses}
         if list(todo) != self.todo or any((loss.kind, loss.name) not in known for loss in losses):
-            raise OthersWroteError
+            raise UnconfirmedLossError
         return losses
 
 
-def confirmed(
+def confirm_rollback(
     database: Database,
     folder: MigrationFolder,
-    to_roll_back: Callable[[sqlite3.Connection], list[MigrationFile]],
+    find_migrations: Callable[[sqlite3.Connection], list[MigrationFile]],
     confirm: Confirm,
     allowed: Collection[Code] = (),
-) -> Confirmed:
-    """Return the migrations to roll back, and the losses after ``confirm`` agreed to them.
+) -> ConfirmedRollback:
+    """Find the migrations to roll back and the losses; call ``confirm`` if there are losses.
 
     Raises:
         DatabaseRefused: ``confirm`` returned false, or a migration was adopted and ``DROP_TABLE`` isn't ``allowed``.
-        UnsupportedError: one of them can't be rolled back.
+        UnsupportedError: one of the migrations can't be rolled back.
     """
-    with (
-        closing(open_read_only(database)) as reading,
-        plain_errors(database.name, doing="reading it"),
-    ):  # creates no file
+    with closing(open_read_only(database)) as reading, plain_errors(database.name, doing="reading it"):
         reading.execute("BEGIN")
-        todo = to_roll_back(reading)
+        todo = find_migrations(reading)
         _refuse_outside_transactions(todo)
         StepRunner(reading, folder.migrations).refuse_irreversible(todo)
         if Code.DROP_TABLE not in allowed:
@@ -151,22 +151,22 @@ def confirmed(
             f"{database.name}: rolling back {batch_name(todo[::-1])} would delete {', '.join(map(str, losses))}. "
             f"Nothing was changed. To delete it, pass --yes (in Python, `confirm`)."
         )
-    return Confirmed(todo, losses)
+    return ConfirmedRollback(todo, losses)
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
-    read_applied(connection)  # refuses a table that isn't yoyo's
-    found = read_identities(connection)
-    adopted = [one.id for one in todo if (row := found.get(cached_hash(one.id))) is not None and row.was_adopted]
+    read_applied(connection)  # raises an error if one of yoyo's tables is something else
+    identities = read_identities(connection)
+    adopted = [one.id for one in todo if (row := identities.get(cached_hash(one.id))) is not None and row.was_adopted]
     if adopted:
         raise DatabaseRefused(
             f"{database_name(connection)}: adopted {', '.join(adopted)} and never ran it, so rolling back would drop "
-            f"what was there before. Nothing was changed. To do it anyway, pass --allow DROP_TABLE."
+            f"tables that existed before. Nothing was changed. To drop them anyway, pass --allow DROP_TABLE."
         )
 
 
 def _roll_back_file(
-    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: Confirmed
+    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: ConfirmedRollback
 ) -> RollbackResult:
     with (
         report_interruption(database, was_rolling_back=True) as interruption,
@@ -183,7 +183,7 @@ def roll_back(
     options: RunOptions = RunOptions(),
     interruption: report_interruption | None = None,
     *,
-    confirmed: Confirmed | None = None,
+    confirmed: ConfirmedRollback | None = None,
 ) -> RollbackResult:
     """Roll back migrations on ``connection``, all or none, in reverse order.
 
@@ -197,10 +197,10 @@ def roll_back(
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
-        OthersWroteError: something that was not ``confirmed`` would be deleted.
+        UnconfirmedLossError: data that was not ``confirmed`` would be deleted.
     """
     with standard_settings(connection):
-        todo = _to_roll_back(connection, folder, extent)
+        todo = _find_migrations(connection, folder, extent)
         if not todo and not confirmed:
             return RollbackResult()
         refuse_temporary_objects(connection, folder.rollback(todo))
@@ -210,14 +210,14 @@ def roll_back(
             except ApplyError as error:
                 raise error.with_changes(was_rolling_back=True) from error
     return RollbackResult(
-        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup_path
+        rolled_back=tuple(run.committed), losses=losses, notices=tuple(run.notices), backup=run.backup
     )
 
 
-def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, ...]:
+def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple[Loss, ...]:
     """Roll back, and return the deleted data.
 
-    The migrations are read again under the lock, since another process may have rolled some back.
+    The applied migrations are read again under the lock, since another process may have rolled some back.
     """
 
     def applied() -> tuple[MigrationFile, ...]:
@@ -226,7 +226,7 @@ def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, .
     lock = MigratingLock(main_file(run.connection))
     with lock, sole_transaction(run.connection, run.notices) as state:
         lock.announce()
-        batch = _to_roll_back(run.connection, run.folder, extent)
+        batch = _find_migrations(run.connection, run.folder, extent)
         losses = () if confirmed is None else confirmed.losses_now(run.connection, batch)
         _refuse_outside_transactions(batch)
         run.steps.refuse_irreversible(batch)
@@ -241,7 +241,7 @@ def _run(run: Run, extent: Extent, confirmed: Confirmed | None) -> tuple[Loss, .
     return losses
 
 
-def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
+def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
     """Return the migrations to roll back, last first.
 
     Raises:
@@ -254,9 +254,8 @@ def _to_roll_back(connection: sqlite3.Connection, folder: MigrationFolder, exten
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]
     if extent.to not in names:
-        raise UsageError(
-            f"{extent.to} is not applied to {database_name(connection)}. Name one of: {', '.join(names) or 'none is'}."
-        )
+        fix = f"Name one of: {', '.join(names)}." if names else "No migration is applied."
+        raise UsageError(f"{extent.to} is not applied to {database_name(connection)}. {fix}")
     return list(applied[names.index(extent.to) + 1 :][::-1])
 
 

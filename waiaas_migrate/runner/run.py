@@ -1,4 +1,7 @@
-"""Run migrations on one connection, forward or back."""
+"""The steps that each run of migrations needs, forward or back: backup, records, checks, events, interruption.
+
+``apply.py``, ``rollback.py`` and ``redo.py`` build on :class:`Run` and choose the migrations.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Self
 
 from waiaas_migrate.errors import ApplyError, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, migration_hash
-from waiaas_migrate.runner.backups.backup import Backup, back_up, prune
+from waiaas_migrate.runner.backups.backup import back_up, prune
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.options import BackupWhen, RunOptions
 from waiaas_migrate.runner.proof.differences import listed
@@ -39,7 +42,8 @@ class Run:
         options: how to run.
         direction: ``apply`` or ``rollback``.
         todo: the migrations to run, as read before the run takes the write lock.
-        interruption: receives ``todo``; None if the caller owns the connection and its progress handler.
+        interruption: receives the ids of ``todo``; None if the connection belongs to an application, whose progress
+            handler must stay.
     """
 
     def __init__(
@@ -54,7 +58,8 @@ class Run:
         self.connection, self.folder, self.options, self.direction = connection, folder, options, direction
         self.committed: list[str] = []
         self.notices: list[str] = []
-        self.backup: Backup | None = None
+        #: The path of the backup, once it is made.
+        self.backup: Path | None = None
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
@@ -74,15 +79,10 @@ class Run:
         self._monitor.__exit__()
         if isinstance(error, MigrateError):
             has_changed = bool(self.committed) or not error.rolled_back
-            backup = self.backup_path if has_changed or self._deletes_data else None
+            backup = self.backup if has_changed or self._deletes_data else None
             error.note_committed(self.committed, backup, database_name(self.connection))
         if self.backup is not None:
             prune(Path(main_file(self.connection)), _last_applied)
-
-    @property
-    def backup_path(self) -> Path | None:
-        """Return the path of the backup, if one was made."""
-        return None if self.backup is None else self.backup.path
 
     def effects(self, migrations: Sequence[MigrationFile]) -> list[Effects]:
         """Return the effects of each of ``migrations`` in the direction of this run."""
@@ -104,7 +104,7 @@ class Run:
         return after
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
-        """Run ``migration``; if it is the first one, make the backup before it."""
+        """Run ``migration``; back up the database before the first one."""
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
@@ -127,7 +127,10 @@ class Run:
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts
     ) -> SchemaProof | None:
-        """Before ``todo`` run, compare the schema with the one that ``applied`` build.
+        """Compare the schema with the one that ``applied`` build, before ``todo`` run.
+
+        Pass the result to :meth:`verify` after the run. The result is None if the run doesn't verify the schema, or if
+        the manifest records no schema.
 
         Raises:
             DatabaseRefused: manual changes would be lost.
@@ -144,10 +147,10 @@ class Run:
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
     ) -> None:
-        """Compare the schema after ``batch`` with the one of ``applied``. The cost doesn't grow with the rows.
+        """Compare the schema after ``batch`` with the one that ``applied`` build; the cost doesn't grow with the rows.
 
         Raises:
-            ApplyError: there are differences that did not exist before.
+            ApplyError: ``batch`` added differences.
         """
         if proof is None:
             return
@@ -173,7 +176,7 @@ class Run:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
         file = Path(main_file(self.connection))
-        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.pages)
+        self.backup = back_up(file, _last_applied(self.connection), listener=self._monitor.note_pages).path
 
 
 def batch_name(batch: Sequence[MigrationFile]) -> str:
@@ -182,7 +185,7 @@ def batch_name(batch: Sequence[MigrationFile]) -> str:
 
 
 def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], when: BackupWhen) -> bool:
-    """Return whether a run with these ``effects`` needs a backup; a database without tables never does."""
+    """Return whether a run with these ``effects`` makes a backup; a database without tables is never backed up."""
     if when == "never" or not effects or not (when == "always" or any(one.may_lose for one in effects)):
         return False
     return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))
@@ -195,10 +198,10 @@ def _last_applied(connection: sqlite3.Connection) -> str:
 
 
 class report_interruption:  # noqa: N801 — a context manager; in a generator, Ctrl-C could come at more points
-    """Raise Interrupted, with the outcome, if Ctrl-C or a stop request ends a run.
+    """If Ctrl-C or a stop request ends a run, raise Interrupted, which says what was committed.
 
-    Set ``todo`` to the migrations that will run. The outcome is read on another connection, since closing the run's
-    connection may take long, and may be interrupted, too.
+    Set ``todo`` to the ids of the migrations that will run. The committed migrations are read on another connection,
+    since closing the run's connection may take long, and may be interrupted, too.
     """
 
     def __init__(self, database: Database, *, was_rolling_back: bool = False) -> None:
@@ -227,11 +230,11 @@ class report_interruption:  # noqa: N801 — a context manager; in a generator, 
 
 
 def _recorded_hashes(database: Database) -> set[str] | None:
-    """Return the hashes of the recorded migrations, none for a database in memory; None if they can't be read."""
-    if database.file is None:
+    """Return yoyo's hashes of the recorded migrations; None if they can't be read."""
+    if database.file is None:  # a database in memory is gone once its connection closes
         return set()
     try:
         with closing(open_read_only(database)) as connection:
             return {row.hash for row in read_applied(connection) or ()}
-    except (MigrateError, sqlite3.Error):  # another connection may lock it, or the disk may fail
+    except (MigrateError, sqlite3.Error):  # another connection may lock the database, or the disk may fail
         return None

@@ -1,4 +1,4 @@
-"""Run one migration, in an open transaction or without one, and record it."""
+"""Run single migrations, written in SQL or Python, on a connection, and record them in yoyo's tables."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from waiaas_migrate.runner.yoyo_backend import MigrateBackend
 
 Direction = Literal["apply", "rollback"]
-#: Runs a statement on a connection. In memory, dummies may replace the application's functions and collations.
+#: Runs a statement on a connection. In memory, stand-ins may replace the application's functions and collations.
 Execute = Callable[[sqlite3.Connection, str], sqlite3.Cursor]
 
 #: SQLite's messages about a missing collation, function or module, which the application may provide.
 _UNREGISTERED = re.compile(r"no such (?:collation sequence|function|module): |unknown function: ")
-_NAME_SETUP = (
+_SETUP_ADVICE = (
     "If the application registers it, name the function that does so as `setup` in [tool.waiaas-migrate], or call "
     "push_schema on a connection that has it."
 )
@@ -75,12 +75,12 @@ class StepRunner:
         return yoyo_migrations(migration.path for migration in self._migrations)
 
     def prepare_records(self) -> None:
-        """Make yoyo's tables, or upgrade those of an old yoyo.
+        """Create yoyo's tables, or upgrade those that an older yoyo created.
 
         Raises:
-            UnsupportedError: a newer yoyo made them.
+            UnsupportedError: a newer yoyo created them.
         """
-        found = self._found_version()
+        found = self._version_of_records()
         if found > records_version():
             raise UnsupportedError(
                 f"{database_name(self.connection)}: a newer yoyo made its tables (version {found}; the installed one "
@@ -88,7 +88,8 @@ class StepRunner:
             )
         self._bookkeeping("yoyo's bookkeeping", self._backend.ensure_internal_schema_updated)
 
-    def _found_version(self) -> int:
+    def _version_of_records(self) -> int:
+        """Return the version of yoyo's tables in the database; 0 if there are none."""
         try:
             found = self.connection.execute("SELECT max(version) FROM main._yoyo_version").fetchone()[0]
         except sqlite3.OperationalError as error:
@@ -100,8 +101,8 @@ class StepRunner:
     def run(self, migration: MigrationFile, direction: Direction) -> None:
         """Run the statements, or the Python steps, of ``migration``.
 
-        A transactional migration needs an open transaction, and leaves it open. Other
-        migrations need a connection without an open transaction, and must leave none open.
+        A transactional migration needs an open transaction, which stays open. Other migrations need a connection
+        without an open transaction, and must leave none open.
 
         Raises:
             ApplyError: names the migration, the reason, and the statement.
@@ -123,7 +124,7 @@ class StepRunner:
                 self._yoyo[migration.id].process_steps(self._backend, direction)
             except MigrateError:
                 raise
-            except (Exception, SystemExit) as error:  # a Python migration may raise anything
+            except (Exception, SystemExit) as error:
                 reason = denial(denied[0]) if denied else None
                 raise self._plain_error(migration, error, reason=reason) from error
 
@@ -186,7 +187,7 @@ class StepRunner:
         return all(_has_rollback(step) for step in loaded.steps or ())
 
     def _bookkeeping(self, migration: MigrationFile | str, write: Callable[[], object]) -> None:
-        """Call ``write``; turn any exception into an error of this package."""
+        """Call ``write``, which changes yoyo's tables; raise its exceptions as errors of this package."""
         try:
             write()
         except MigrateError:
@@ -202,7 +203,7 @@ class StepRunner:
         *,
         reason: str | None = None,
     ) -> MigrateError:
-        """Return ``error`` as an error of this package; ``reason`` replaces its text."""
+        """Return ``error`` as an error of this package; ``reason`` replaces the text of ``error``."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
             plain = plain_error(error, self.connection, doing="migrating it")
             return plain or self._error(migration, str(error), statement)
@@ -219,14 +220,14 @@ class StepRunner:
     def _error(self, migration: MigrationFile | str, reason: str | Refusal, statement: str | None = None) -> ApplyError:
         line = first_line(statement) if statement else None
         names_rows = isinstance(reason, Refusal) and bool(reason.rows)
-        # Users wouldn't understand the statements that this package adds.
-        is_own = line is not None and ("_waiaas_guard" in line or (names_rows and "_waiaas_" in line))
-        if line is not None and not is_own:
+        # Users wouldn't understand the statements that `generate` adds, so the message doesn't show them.
+        is_added = line is not None and ("_waiaas_guard" in line or (names_rows and "_waiaas_" in line))
+        if line is not None and not is_added:
             text = f"{reason}, in: {line}"
         else:
             text = f"{reason}. Change these rows, then try again." if names_rows else f"{reason}."
         if _UNREGISTERED.search(text):
-            text = f"{text} {_NAME_SETUP}" if text.endswith(".") else f"{text}. {_NAME_SETUP}"
+            text = f"{text.removesuffix('.')}. {_SETUP_ADVICE}"
         return ApplyError(
             database=database_name(self.connection),
             migration=migration if isinstance(migration, str) else migration.id,
@@ -249,11 +250,9 @@ def _unsafe_journal(statement: str) -> str | None:
 
 
 def _has_rollback(step: object) -> bool:
-    """Return whether a step of yoyo, or every step of a group, can be rolled back."""
-    inner = getattr(step, "step", None)
-    if inner is not None:
-        return _has_rollback(inner)
-    group = getattr(step, "steps", None)
-    if group is not None:
-        return all(_has_rollback(one) for one in group)
+    """Return whether one of yoyo's steps, or every step of one of yoyo's groups, can be rolled back."""
+    if (wrapped := getattr(step, "step", None)) is not None:
+        return _has_rollback(wrapped)
+    if (group := getattr(step, "steps", None)) is not None:
+        return all(map(_has_rollback, group))
     return getattr(step, "_rollback", None) is not None

@@ -1,4 +1,4 @@
-"""Run migrations in one transaction, with the connection settings they need."""
+"""Context managers for a run's transaction, and for the connection settings and PRAGMAs that migrations need."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAUSE = 0.01
 #: The ``doing`` of a DatabaseBusy that was raised by COMMIT.
 COMMITTING = "committing"
 
-#: PRAGMAs that a migration may set; they are reset afterwards.
+#: PRAGMAs that a migration may set; they get their earlier values back afterwards.
 _RESET = ("foreign_keys", "legacy_alter_table", "ignore_check_constraints", "recursive_triggers", "secure_delete")
 #: PRAGMAs that are off while migrations run. Guards are CHECKs, so CHECKs must be enforced. A rename must update all
 #: references to a table (https://www.sqlite.org/pragma.html#pragma_legacy_alter_table).
@@ -27,10 +27,10 @@ _OFF = ("foreign_keys", "ignore_check_constraints", "legacy_alter_table")
 
 
 class standard_settings:  # noqa: N801 — a context manager; a generator takes three times as long, which a fleet notices
-    """Make ``connection`` return plain rows and begin no transactions by itself; reset the settings at the end.
+    """Make ``connection`` return plain rows and begin no transactions by itself; restore its settings at the end.
 
     Raises:
-        UsageError: a transaction is open; migrations could only commit it or lose it.
+        UsageError: a transaction is open; running migrations would commit it or roll it back.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -56,10 +56,10 @@ def _refuse_transaction(connection: sqlite3.Connection) -> None:
 
 
 class migration_pragmas:  # noqa: N801 — a context manager, as standard_settings is
-    """Set the PRAGMAs that migrations need; at the end, restore these and those that migrations may change.
+    """Turn off the PRAGMAs that disturb migrations; at the end, restore all PRAGMAs that migrations may change.
 
     Raises:
-        DatabaseRefused: SQLite can't set one.
+        DatabaseRefused: SQLite can't turn one of them off.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -76,7 +76,8 @@ class migration_pragmas:  # noqa: N801 — a context manager, as standard_settin
             raise
 
     def __exit__(self, *exc_info: object) -> None:
-        _end(self._connection)  # a migration that failed may have left its own open, which executescript would commit
+        # A migration that failed may have left a transaction open, which executescript would commit.
+        _end_transaction(self._connection)
         # Faster: Python releases its lock once per statement of a script, but about six times for a single statement.
         self._connection.executescript(";".join(_setting(name, value) for name, value in self._before.items()))
 
@@ -101,11 +102,12 @@ def _setting(pragma: str, value: int) -> str:
 
 
 class write_transaction:  # noqa: N801 — a context manager, as standard_settings is
-    """Turn foreign keys off, BEGIN IMMEDIATE, then COMMIT, or ROLLBACK after an exception. Always reset the PRAGMAs.
+    """Turn foreign keys off and BEGIN IMMEDIATE; at the end, COMMIT or, after an error, ROLLBACK; restore the PRAGMAs.
 
     Foreign keys are turned off before BEGIN, since the PRAGMA does nothing within a transaction. While they are on,
-    DROP TABLE deletes rows, and cascades (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). BEGIN is
-    IMMEDIATE, since a transaction that reads first may never be able to write, no matter how long it waits.
+    DROP TABLE deletes the table's rows one by one, and rows of other tables by ON DELETE CASCADE
+    (https://www.sqlite.org/foreignkeys.html#fk_schemacommands). BEGIN is IMMEDIATE, since a transaction that reads
+    first may never be able to write, no matter how long it waits.
 
     Raises:
         DatabaseBusy: another connection is writing, or is reading when this one commits.
@@ -125,7 +127,7 @@ class write_transaction:  # noqa: N801 — a context manager, as standard_settin
                 _begin(self._connection)
                 _refuse_unsafe_journal(self._connection)
         except BaseException:
-            _end(self._connection)  # Ctrl-C may come after BEGIN
+            _end_transaction(self._connection)  # Ctrl-C may come after BEGIN
             self._pragmas.__exit__()
             raise
         return None
@@ -166,8 +168,7 @@ def _begin(connection: sqlite3.Connection) -> None:
 def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
     """Refuse a connection on which a rollback, or a crash, would corrupt the file.
 
-    A database in memory may keep its journal in memory. With the VFS ``memdb``, the database has
-    a name, but no file.
+    A database in memory may keep its journal in memory. With the VFS ``memdb``, such a database has a name but no file.
     """
     mode = connection.execute("PRAGMA main.journal_mode").fetchone()[0]
     if mode in SAFE_JOURNALS or (mode == "memory" and not os.path.exists(main_file(connection))):  # noqa: PTH110 — may be empty
@@ -178,26 +179,27 @@ def _refuse_unsafe_journal(connection: sqlite3.Connection) -> None:
     )
 
 
-def _end(connection: sqlite3.Connection) -> None:
-    # SQLite may have rolled back already, as after a full disk (https://www.sqlite.org/lang_transaction.html).
+def _end_transaction(connection: sqlite3.Connection) -> None:
+    # SQLite may have rolled back already, for example if the disk is full (https://www.sqlite.org/lang_transaction.html).
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    _end(connection)
-    # A migration that edits the catalog may have failed halfway; RESET also reads the catalog again.
+    _end_transaction(connection)
+    # A migration that edits the catalog may have failed while writable_schema was on. RESET turns it off, and makes
+    # SQLite read the catalog again.
     connection.execute("PRAGMA writable_schema = RESET")
 
 
 @contextmanager
 def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iterator[list[str]]:
-    """Run Python steps; yield a list of the forbidden statements that they try. Reset the row and text factory.
+    """Let Python steps use ``connection``; yield a list that receives the forbidden statements that they try to run.
 
-    If ``transactional``, the steps can't end the transaction or turn its journal off. SQLite asks an authorizer before
-    it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html). So this covers SQL,
-    ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer can't be read back, so it is lost.
-    Savepoints are allowed.
+    If ``transactional``, the steps can't end the transaction or turn its journal off; savepoints are allowed. SQLite
+    asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), so this covers
+    SQL, ``connection.commit()`` and ``with connection:`` alike. The connection loses the caller's authorizer, which
+    can't be read and restored. The row factory and the text factory are restored.
     """
     denied: list[str] = []
 

@@ -28,7 +28,7 @@ def _changes(old: Schema, new: Schema, *, column_order: bool) -> Iterator[c.Chan
         if name not in after:
             yield c.DropTable(old=table)
         elif table != after[name]:
-            yield from diff_table(table, after[name], column_order=column_order)
+            yield from _table_changes(table, after[name], column_order=column_order)
     yield from (c.AddTable(new=table) for name, table in after.items() if name not in before)
     yield from _object_changes(old.virtual_tables, new.virtual_tables)
     yield from _object_changes(old.views, new.views)
@@ -39,13 +39,12 @@ def _object_changes(old: Sequence[c.StatementObject], new: Sequence[c.StatementO
     return _compare(old, new, _name, c.AddObject, c.DropObject, c.ModifyObject)
 
 
-def diff_table(old: Table, new: Table, *, column_order: bool = False) -> Iterator[c.Change]:
-    """Yield the changes that turn one table into another of the same name."""
+def _table_changes(old: Table, new: Table, *, column_order: bool) -> Iterator[c.Change]:
     table = new.name
     if (old.strict, old.without_rowid) != (new.strict, new.without_rowid):
         yield c.ModifyTableOptions(old=old, new=new)
     yield from _compare(old.columns, new.columns, _name, c.AddColumn, c.DropColumn, c.ModifyColumn, table=table)
-    before, after = (tuple(column.name for column in one.columns) for one in (old, new))
+    before, after = (tuple(column.name for column in side.columns) for side in (old, new))
     if column_order and [*map(fold, before)] != [*map(fold, after)]:
         yield c.ReorderColumns(table=table, old=before, new=after)
     if canonical(old.primary_key) != canonical(new.primary_key):

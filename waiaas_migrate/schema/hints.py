@@ -45,13 +45,15 @@ def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
         name = renames.table_after(table.name)
         successor = after.get(fold(name))
         columns = {fold(column.name): column for column in successor.columns} if successor is not None else {}
-        back = (_reversed_hints(table, c, columns.get(fold(renames.column_after(name, c.name)))) for c in table.columns)
+        back = (
+            _rollback_column(table, c, columns.get(fold(renames.column_after(name, c.name)))) for c in table.columns
+        )
         tables.append(replace(table, columns=tuple(back)))
     return replace(start, tables=tuple(tables))
 
 
-def _reversed_hints(table: Table, column: Column, successor: Column | None) -> Column:
-    """Return ``column`` with the reversed hints of ``successor``, the same column after the migration.
+def _rollback_column(table: Table, column: Column, successor: Column | None) -> Column:
+    """Return ``column`` with hints that reverse those of ``successor``, the same column after the migration.
 
     If the migration replaced several values by one new value, the rollback restores the first of them in all rows. It
     does the same for NULL if the column was NOT NULL. If the replacement existed before, rows keep it, because nothing

@@ -14,11 +14,7 @@ from waiaas_migrate.files.enum_sources.words import split_words, words_of
 class EnumGroup:
     """An enum with the names of its definitions: a class or type, a list, or both.
 
-    Args:
-        values: the values.
-        type_name: the name of the class or type; empty if there is only a list.
-        list_name: the name of the list; empty if there is only a class or type.
-        members: the names of the values in the class; empty if there is no class.
+    ``members`` are the names of the values in the class. A name is empty if there is no such definition.
     """
 
     values: tuple[str | int, ...]

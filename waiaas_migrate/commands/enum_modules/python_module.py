@@ -43,7 +43,7 @@ def _class(group: EnumGroup) -> str:
 
 
 def _other_definitions(group: EnumGroup) -> Iterator[str]:
-    """Yield the definitions that are not classes: lists, and Literals of text and numbers."""
+    """Yield the definitions of ``group`` that are not classes: a list, or a Literal of text and numbers."""
     items = [_literal(value) for value in group.values]
     if group.type_name and not _is_class(group):
         yield _wrap_items(f"{group.type_name} = Literal[", items, "]")

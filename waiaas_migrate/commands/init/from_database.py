@@ -57,7 +57,7 @@ def from_database(surroundings: Surroundings, database: StrPath) -> Start:
         migrations = {file.name: file.read_bytes().decode() for file in sorted(project.migrations.iterdir())}
     files |= {target / "migrations" / name: text for name, text in migrations.items()}
     if adoption.differences:
-        what = " ".join(f"{one.where}: {one}." for one in adoption.differences)
+        what = " ".join(f"{difference.where}: {difference}." for difference in adoption.differences)
         notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
     return Start(files=files, database=path, notices=tuple(notices), has_migration=not adoption.differences)
 

@@ -42,7 +42,7 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
 
     Args:
         folder: the folder of the project; it may contain other files.
-        database: a database to take the schema from; its first migration is written, and recorded there as applied.
+        database: a database to take the schema from. The first migration is written and recorded in it, too.
         models: SQLAlchemy models to take the schema from, such as ``app.tables:Base``.
 
     Raises:
@@ -59,7 +59,11 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
     notices = [*start.notices, *_add_integrations(files, surroundings)]
     pyproject = surroundings.new_pyproject(start.database)
     written = write_new_files(files, (surroundings.folder / "pyproject.toml", pyproject))
-    adopted = _adopt(surroundings.folder, database) if database is not None and start.has_migration else None
+    adopted = None
+    if database is not None and start.has_migration:
+        from waiaas_migrate.commands.adopt import adopt
+
+        adopted = adopt(find_project(surroundings.folder), database).at
     next_commands = _next_commands(start, from_database=database is not None)
     return Initialized(written=written, adopted=adopted, notices=tuple(notices), next=next_commands)
 
@@ -103,12 +107,6 @@ def _add_integrations(files: dict[Path, str], surroundings: Surroundings) -> lis
         else:
             files[path] = text
     return notices
-
-
-def _adopt(folder: Path, database: StrPath) -> str | None:
-    from waiaas_migrate.commands.adopt import adopt
-
-    return adopt(find_project(folder), database).at
 
 
 def _next_commands(start: Start, *, from_database: bool) -> dict[str, str]:

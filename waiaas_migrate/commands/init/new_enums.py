@@ -27,18 +27,18 @@ def new_enums(database: StrPath, name: str) -> str:
         schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}
     taken = set(_IMPORTED)
-    for found in value_lists(schema):
-        if found.values not in groups and found.values != _BOOLEAN and found.check.allowed is not None:
-            enum = _enum_name(found, taken)
-            groups[found.values] = EnumGroup(values=found.check.allowed.values, type_name=enum)
+    for listed in value_lists(schema):
+        if listed.values not in groups and listed.values != _BOOLEAN and listed.check.allowed is not None:
+            enum = _enum_name(listed, taken)
+            groups[listed.values] = EnumGroup(values=listed.check.allowed.values, type_name=enum)
             taken.add(enum)
     head = (f"Made from {name}. schema.yaml refers to these enums.",)
     return python_module(groups.values(), head) if groups else ""
 
 
-def _enum_name(found: ValueList, taken: Collection[str]) -> str:
+def _enum_name(listed: ValueList, taken: Collection[str]) -> str:
     """Return a name that isn't in ``taken``: the column's, the table's and the column's, or ``Enum`` and a number."""
-    column, both = (_camel_case(*names) for names in ((found.column.name,), (found.table.name, found.column.name)))
+    column, both = (_camel_case(*names) for names in ((listed.column.name,), (listed.table.name, listed.column.name)))
     numbered = (f"Enum{number}" for number in range(1, len(taken) + 2))
     return next(name for name in (column, both, *numbered) if name.isidentifier() and name not in taken)
 

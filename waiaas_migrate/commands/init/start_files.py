@@ -1,4 +1,4 @@
-"""The files of a new project: the value that describes them, and the texts that are the same for every project."""
+"""The texts of the files that ``init`` writes, and the class ``Start`` that collects them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 
 @collection_paused()
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
-    """Return the findings of the rules in schema.yaml, and the hazards of migrations that ``since`` doesn't have.
+    """Run the rules on schema.yaml, and return their findings with the hazards of migrations that ``since`` lacks.
 
     Args:
         project: the project with the schema, and with the settings that select rules.
@@ -44,7 +44,7 @@ def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
 
 
 def lint_errors(project: Project, declared: Declared, places: KeyPlaces) -> Iterator[Finding]:
-    """Yield the findings in schema.yaml whose severity is error; ``check`` reports them, too.
+    """Run the rules whose severity is error on schema.yaml, for ``check``, and yield their findings.
 
     Raises:
         SchemaFileError: a waiver names an unknown rule.
@@ -55,7 +55,7 @@ def lint_errors(project: Project, declared: Declared, places: KeyPlaces) -> Iter
 
 
 def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
-    """Return the findings of the rules in the schema of ``database``; skip the tables of other tools.
+    """Run the rules on the schema of ``database``, without the tables of other tools, and return their findings.
 
     Raises:
         DatabaseFileError: the database cannot be read.
@@ -90,5 +90,7 @@ def _file_findings(project: Project, declared: Declared, rules: Iterable[Rule], 
     pragmas = {fold(name): value for name, value in declared.source.pragmas}
     waivers = schema_waivers(project.schema, root=project.root)
     for finding, path in run_rules(rules, Linted(schema=declared.schema, pragmas=pragmas)):
-        if not any(waiver.covers(path, finding.code) for waiver in waivers):
+        keys = tuple(map(fold, path))
+        # A waiver covers the whole file, a table (two keys), or a column (four keys).
+        if not any((keys[:length], finding.code) in waivers for length in (0, 2, 4)):
             yield with_place(finding, places.find(path))

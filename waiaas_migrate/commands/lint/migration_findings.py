@@ -34,7 +34,7 @@ _WAIVE = "If that is meant, write `-- lint ignore {}: REASON` into the migration
 
 
 class _Statement(NamedTuple):
-    """A statement of a migration: its tokens without comments, and its first line; None in a Python migration."""
+    """A statement: its tokens without comments, and the number of its first line; None in a Python migration."""
 
     tokens: Sequence[Token]
     line: int | None
@@ -47,8 +47,8 @@ class _Statement(NamedTuple):
 def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> Iterator[Finding]:
     """Yield the findings in the migrations that the commit ``since`` doesn't have, except waived ones.
 
-    The hazards of a generated migration are those that its comments announce. A hand-written migration also has the
-    hazards that ``generate`` would report for its changes to the schema, and ``rules`` look at its statements.
+    A generated migration has the hazards that its comments announce. A hand-written migration also has the hazards that
+    ``generate`` would report for its changes to the schema, and the findings of ``rules`` in its statements.
 
     Raises:
         UsageError: git doesn't know ``since``.
@@ -98,8 +98,8 @@ def _hazard_finding(code: str, where: str, what: str, line: int | None = None) -
 def _announced_finding(sql: str, hazard: AnnouncedHazard) -> Finding:
     """Return a finding with the text and the line of the comment in ``sql`` that announces ``hazard``."""
     for number, line in enumerate(sql.splitlines(), 1):
-        _, found, text = line.partition(f"hazard {hazard}:")
-        if found:
+        _, announcement, text = line.partition(f"hazard {hazard}:")
+        if announcement:
             return _hazard_finding(hazard.code, hazard.where, text.strip(), number)
     return _hazard_finding(hazard.code, hazard.where, "the migration announces this hazard.")
 
@@ -111,12 +111,13 @@ def _hand_written_findings(
     statements = tuple(_statements(migration))
     names = _names(introspect(before)) | _names(after)
     # Statements may refer to objects that exist only during the migration, such as a temporary table.
-    names |= {name for one in statements if one.tokens[0].word in ("CREATE", "ALTER") for name in one.names()}
+    definitions = (statement for statement in statements if statement.tokens[0].word in ("CREATE", "ALTER"))
+    names |= {name for definition in definitions for name in definition.names()}
     _rename(before, migration, after.by_name())
     old = introspect(before)
     for hazard in find_hazards(old, after, diff(old, after)):
         table = fold(hazard.where.partition(".")[0])
-        line = next((one.line for one in statements if table in one.names()), None)
+        line = next((statement.line for statement in statements if table in statement.names()), None)
         yield _hazard_finding(hazard.code, hazard.where, hazard.what, line)
     for tokens, line in statements:
         with suppress(SqlError):

@@ -1,8 +1,8 @@
 """Define and run the rules of ``lint``. Each rule is a function in a module of the package ``rules``.
 
-To add a rule, add a function with the decorator :func:`rule`. The function yields what it finds in a schema or in a
-statement. Its name in upper case is the code of the rule. Its docstring becomes a page of the documentation: the first
-sentence says what is wrong, the next paragraph why, and the last one what to do.
+To add a rule, add a function with the decorator :func:`rule`. The function yields the weaknesses that it finds in a
+schema or in a statement. The function's name in upper case is the code of the rule. The docstring becomes a page of the
+documentation: the first sentence names the weakness, the next paragraph explains its effect, and the last one the fix.
 """
 
 from __future__ import annotations
@@ -71,16 +71,7 @@ RuleFunction: TypeAlias = Callable[[Linted], Iterator[Found]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule with its documentation.
-
-    Args:
-        code: the code of its findings.
-        severity: the severity of its findings.
-        explanation: the docstring of the function, as Markdown.
-        bad: an example in which the rule finds something.
-        good: the corrected example.
-        find: the function.
-    """
+    """A rule: its code, its severity, its documentation, an example with a finding, one without, and its function."""
 
     code: str
     severity: Severity
@@ -130,11 +121,11 @@ def all_rules() -> tuple[Rule, ...]:
     """Return all rules in the package ``rules``, in the order of their codes."""
     names = [module.name for module in pkgutil.iter_modules(modules.__path__, f"{modules.__name__}.")]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    return tuple(sorted((one for one in values if isinstance(one, Rule)), key=lambda one: one.code))
+    return tuple(sorted((value for value in values if isinstance(value, Rule)), key=lambda found: found.code))
 
 
 def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, KeyPath]]:
-    """Yield each finding of ``rules`` in ``linted``, with the keys of schema.yaml that lead to it."""
+    """Run ``rules`` on ``linted``, and yield each finding with the keys of schema.yaml that lead to it."""
     for one in rules:
         for path, what, fix in one.find(linted):
             where = ".".join(path[1::2]) or path[0]
@@ -158,5 +149,5 @@ def unknown_code(code: str) -> tuple[str, str] | None:
 
 
 def path_to(table: str, *columns: str) -> KeyPath:
-    """Return the keys of schema.yaml that lead to the column; to the table if ``columns`` has none or several."""
+    """Return the keys in schema.yaml of a column, or of its table if ``columns`` doesn't have exactly one name."""
     return ("tables", table, "columns", *columns) if len(columns) == 1 else ("tables", table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from waiaas_migrate.commands.lint.rule import unknown_code
 from waiaas_migrate.errors import MigrationsError, SchemaFileError
@@ -17,33 +16,24 @@ from waiaas_migrate.schema.names import fold
 _COMMENT = re.compile(r"^\s*(?:--|#) *lint ignore\b *(?P<code>\w*) *:? *(?P<reason>.*?) *$", re.MULTILINE)
 
 
-class Waiver(NamedTuple):
-    """A code that ``lint`` ignores in one part of schema.yaml; ``path`` is the folded keys that lead to this part."""
+def schema_waivers(path: Path, *, root: Path) -> frozenset[tuple[KeyPath, str]]:
+    """Return the waivers in schema.yaml: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
 
-    path: KeyPath
-    code: str
-
-    def covers(self, path: KeyPath, code: str) -> bool:
-        """Return whether the waiver covers a finding of ``code`` at ``path``."""
-        return code == self.code and tuple(map(fold, path[: len(self.path)])) == self.path
-
-
-def schema_waivers(path: Path, *, root: Path) -> tuple[Waiver, ...]:
-    """Return the waivers in the schema.yaml ``path``: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
+    Each waiver is the folded keys of the table or column, or no keys for the whole file, and the code.
 
     Raises:
         SchemaFileError: a code is unknown.
     """
     report = Report()
-    waivers = []
+    waivers = set()
     for keys, origin, code in text_values(path, root=root):
         if keys[-3:-1] == ("lint", "ignore") and len(keys) in (3, 5, 7):
-            waivers.append(Waiver(tuple(map(fold, keys[:-3])), code))
+            waivers.add((tuple(map(fold, keys[:-3])), code))
             if problem := unknown_code(code):
                 report.add(origin, *problem)
     if problems := report.problems():
         raise SchemaFileError(problems)
-    return tuple(waivers)
+    return frozenset(waivers)
 
 
 def migration_waivers(migration: MigrationFile, *, root: Path) -> frozenset[str]:

@@ -28,15 +28,7 @@ USED_NAMES = frozenset((*IMPORTS, *"Base annotations bool bytes dict float int l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """A column with its Python name and type.
-
-    Args:
-        name: the Python name.
-        column: the column.
-        values: the Python type of the values.
-        in_key: whether the column belongs to the primary key.
-        is_numbered: whether SQLite numbers the rows in this column, because it is an alias of the rowid.
-    """
+    """A column with its Python name and types. ``is_numbered``: SQLite chooses its values, because it is the rowid."""
 
     name: str
     column: Column
@@ -66,7 +58,7 @@ class Model:
 
     def attribute(self, column: str) -> Attribute | None:
         """Return the attribute of the column called ``column``, in any case."""
-        return next((one for one in self.attributes if fold(one.column.name) == fold(column)), None)
+        return next((found for found in self.attributes if fold(found.column.name) == fold(column)), None)
 
     def targets(self, key: ForeignKey) -> tuple[Attribute, ...]:
         """Return the attributes that a foreign key to this table refers to; empty if SQLAlchemy can't express it."""
@@ -78,12 +70,7 @@ class Model:
 
 
 def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
-    """Return the tables of a schema with their Python names, in the same order.
-
-    Args:
-        source: the schema and the enums.
-        classes: make classes if possible; otherwise all tables are variables.
-    """
+    """Return the tables of a schema with their Python names, as classes if ``classes`` and SQLAlchemy allow."""
     tables = source.declared.schema.tables
     names = _model_names(tables, source, classes=classes)
     taken = {*USED_NAMES, *names.values(), *source.enums}
@@ -93,13 +80,13 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
 
 
 def _can_be_class(table: Table) -> bool:
-    """Return whether SQLAlchemy can map a class to ``table``: it has a primary key, and no row refers to itself."""
-    to_itself = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
-    return table.primary_key is not None and not any(_may_refer_to_same_row(table, key) for key in to_itself)
+    """Return whether SQLAlchemy can map a class to ``table``, which must have a primary key."""
+    to_same_table = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
+    return table.primary_key is not None and not any(_refers_to_own_columns(table, key) for key in to_same_table)
 
 
-def _may_refer_to_same_row(table: Table, key: ForeignKey) -> bool:
-    """Return whether a column of ``key`` is also its target. (tenant, parent) to (tenant, id) refers to another row."""
+def _refers_to_own_columns(table: Table, key: ForeignKey) -> bool:
+    """Return whether ``key`` refers to its own columns. (tenant, parent) to (tenant, id) doesn't, because of parent."""
     targets = tuple(map(fold, targets_of(table, key)))
     others = {name for name, target in zip(map(fold, key.columns), targets, strict=False) if name != target}
     return not others or not others.isdisjoint(targets)

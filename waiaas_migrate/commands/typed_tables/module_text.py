@@ -85,22 +85,18 @@ def _imports(body: str, source: Source) -> list[str]:
 
 def _aliases(models: Iterable[Model]) -> list[str]:
     """Return the definitions of type aliases, such as ``TaskState = Literal["open", "done"]``."""
-    found = [
-        line
-        for model in models
-        if model.is_class
-        for one in model.attributes
-        if one.values.alias is not None
-        for line in lines(one.values.alias, before=f"{one.values.annotation} = ")
-    ]
-    return ["", *found] if found else []
+    values = [attribute.values for model in models if model.is_class for attribute in model.attributes]
+    aliases = [(each.annotation, each.alias) for each in values if each.alias is not None]
+    definitions = [line for name, alias in aliases for line in lines(alias, before=f"{name} = ")]
+    return ["", *definitions] if definitions else []
 
 
 def _class(model: Model, tables: TableCode, links: Iterable[Relationship]) -> str:
     columns = [
         line for one in model.attributes for line in _attribute(one.name, one.annotation, tables.column(model, one))
     ]
-    own = [line for one in links if one.owner == model.name for line in _attribute(one.name, one.annotation, one.code)]
+    own_links = [link for link in links if link.owner == model.name]
+    relationship_lines = [line for one in own_links for line in _attribute(one.name, one.annotation, one.code)]
     return "\n".join(
         [
             f"class {model.name}(Base, kw_only=True):",
@@ -110,7 +106,7 @@ def _class(model: Model, tables: TableCode, links: Iterable[Relationship]) -> st
             *_table_arguments(model, tables),
             "",
             *columns,
-            *(["", *own] if own else []),
+            *(["", *relationship_lines] if relationship_lines else []),
         ]
     )
 
@@ -138,6 +134,6 @@ def _attribute(name: str, annotation: str, code: Code) -> list[str]:
 
 def _variable(model: Model, tables: TableCode, metadata: str) -> str:
     """Return the definition of a variable with a ``Table``."""
-    columns = [tables.column(model, one) for one in model.attributes]
+    columns = [tables.column(model, attribute) for attribute in model.attributes]
     parts = [quoted(model.table.name), metadata, *columns, *tables.constraints(model.table)]
     return "\n".join(lines(call("sa.Table", *parts, **tables.options(model.table)), before=f"{model.name} = "))

@@ -19,18 +19,15 @@ _IRREGULAR = {
     **{word: word for word in "series species news".split()},
 }
 #: Endings of plurals and of their singulars; the first that matches counts. So "statuses" loses "es", "databases" "s".
-_ENDINGS = tuple(
-    (re.compile(pattern), end)
-    for pattern, end in (
-        (r"(?<=..)ies$", "y"),
-        (r"(?<=ss|sh|ch|us)es$", ""),
-        (r"(?<=x)es$", ""),
-        (r"(?<=[^siu])s$", ""),
-    )
+_ENDINGS = (
+    (r"(?<=..)ies$", "y"),
+    (r"(?<=ss|sh|ch|us)es$", ""),
+    (r"(?<=x)es$", ""),
+    (r"(?<=[^siu])s$", ""),
 )
 
 #: Attributes that SQLAlchemy defines in every class (https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html).
-RESERVED = frozenset({"metadata", "registry"})
+_RESERVED = frozenset({"metadata", "registry"})
 
 
 def class_name(table: str) -> str:
@@ -48,8 +45,8 @@ def singular(word: str) -> str:
     if lower in _IRREGULAR:
         return word[:1] + _IRREGULAR[lower][1:]
     for pattern, end in _ENDINGS:
-        if pattern.search(lower):
-            return pattern.sub(end, word)
+        if re.search(pattern, lower):
+            return re.sub(pattern, end, word)
     return word
 
 
@@ -63,11 +60,11 @@ def attribute_name(name: str, taken: Container[str]) -> str:
     attribute = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
     if not attribute.isidentifier() or not attribute.strip("_") or attribute.startswith(("__", "_sa_")):
         attribute = f"column_{attribute.strip('_')}"
-    return free_name(f"{attribute}_" if iskeyword(attribute) or attribute in RESERVED else attribute, taken)
+    return free_name(f"{attribute}_" if iskeyword(attribute) or attribute in _RESERVED else attribute, taken)
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return ``name`` with as many trailing underscores as it needs not to be ``taken``."""
+    """Return ``name``, with trailing underscores if it is ``taken``."""
     while name in taken:
         name += "_"
     return name

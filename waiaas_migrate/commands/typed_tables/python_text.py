@@ -65,14 +65,10 @@ def _escaped(character: str, quote: str) -> str:
 
 
 def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", split: bool = False) -> list[str]:
-    """Return the lines of ``code``.
+    """Return the lines of ``code``, each after ``indent`` spaces.
 
-    Args:
-        code: the code.
-        indent: how many spaces each line begins with.
-        before: text before the code on its first line, such as ``name = ``.
-        after: text after the code on its last line, such as a comma.
-        split: put the items of a call on several lines even if one line is enough.
+    ``before`` is text before the code on its first line, such as ``name = ``; ``after`` follows on the last line. If
+    ``split`` is true, the items of a call are on several lines even if one line is enough.
     """
     margin = " " * indent
     line = f"{margin}{before}{_flat(code)}{after}"

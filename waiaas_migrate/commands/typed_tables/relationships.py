@@ -28,15 +28,9 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Link:
-    """A foreign key between two classes, and the names of its two relationships.
+    """A foreign key from ``columns`` of the class ``child`` to ``targets`` of the class ``parent``.
 
-    Args:
-        child: the class with the foreign key.
-        parent: the class that the foreign key refers to.
-        columns: the attributes of the foreign key.
-        targets: the attributes of the parent that ``columns`` refer to.
-        forward: the name of the relationship of the child, which leads to the parent.
-        backward: the name of the relationship of the parent, which leads to its children.
+    ``forward`` is the name of the relationship from child to parent, ``backward`` from parent to children.
     """
 
     child: Model
@@ -92,7 +86,7 @@ def _links(models: tuple[Model, ...]) -> Iterator[_Link]:
                 continue
             columns = tuple(filter(None, map(child.attribute, key.columns)))
             targets = parent.targets(key)
-            identity = (child.name, parent.name, tuple(one.name for one in columns))
+            identity = (child.name, parent.name, tuple(column.name for column in columns))
             if targets and identity not in seen:
                 seen.add(identity)
                 yield _Link(child=child, parent=parent, columns=columns, targets=targets)
@@ -103,7 +97,7 @@ def _with_names(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
     models = {model.name: model for link in links for model in (link.child, link.parent)}
     taken = {name: {*USED_NAMES, *models, *(one.name for one in model.attributes)} for name, model in models.items()}
     several = Counter((link.child.name, link.parent.name) for link in links)
-    found = []
+    named = []
     for link in links:
         parent, prefix = snake_case(link.parent.name), link.stem or link.columns[0].name
         forward = _first_free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
@@ -115,13 +109,14 @@ def _with_names(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
             choices = ["child" if link.is_one_to_one else "children", *choices]
         backward = _first_free(choices, taken[link.parent.name])
         taken[link.parent.name].add(backward)
-        found.append(replace(link, forward=forward, backward=backward))
-    return tuple(found)
+        named.append(replace(link, forward=forward, backward=backward))
+    return tuple(named)
 
 
 def _first_free(choices: list[str], taken: set[str]) -> str:
     """Return the first of ``choices`` that is a free name; if there is none, the last one with underscores."""
-    return next((one for one in choices if attribute_name(one, taken) == one), attribute_name(choices[-1], taken))
+    free = (choice for choice in choices if attribute_name(choice, taken) == choice)
+    return next(free, attribute_name(choices[-1], taken))
 
 
 def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> Iterator[Relationship]:
@@ -140,7 +135,7 @@ def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> I
     yield side(
         link.child,
         link.forward,
-        f"{parent} | None" if any(one.accepts_none for one in link.columns) else parent,
+        f"{parent} | None" if any(column.accepts_none for column in link.columns) else parent,
         remote_side=_attributes(link.parent, link.targets) if link.is_to_same_table else None,
         back_populates=quoted(link.backward),
     )
@@ -156,7 +151,7 @@ def _both_sides(link: _Link, links: Iterable[_Link], *, is_ambiguous: bool) -> I
 
 def _attributes(model: Model, attributes: tuple[Attribute, ...]) -> Code:
     """Return the code of ``attributes`` as a string, which SQLAlchemy evaluates when all classes are defined."""
-    names = ", ".join(f"{model.name}.{one.name}" for one in attributes)
+    names = ", ".join(f"{model.name}.{attribute.name}" for attribute in attributes)
     return quoted(names if len(attributes) == 1 else f"[{names}]")
 
 

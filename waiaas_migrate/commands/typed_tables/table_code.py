@@ -149,7 +149,7 @@ class TableCode:
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]
-        return [quoted(f"{parent.table.name}.{one.column.name}") for one in parent.targets(key)]
+        return [quoted(f"{parent.table.name}.{target.column.name}") for target in parent.targets(key)]
 
     def _reference_options(self, key: ForeignKey, table: Table) -> Options:
         kind, _, initially = (key.deferral or "").partition(" INITIALLY ")
@@ -187,7 +187,7 @@ def sql_text(sql: str) -> Text:
 
 def server_default(sql: str) -> Code:
     """Return the code of a DEFAULT."""
-    if sql[0] in "[`":  # SQLite reads this quoted name as text; in parentheses it would be a name
+    if sql[0] in "[`":  # a quoted name, which SQLite reads as text unless it is in parentheses
         sql = '"' + unquote(sql).replace('"', '""') + '"'
     return call("sa.text", sql_text(sql if may_omit_parentheses(sql) else f"({sql})"))
 

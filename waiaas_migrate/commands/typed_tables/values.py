@@ -118,33 +118,33 @@ def _by_enum(table: Table, column: Column, source: Source, plain: Values) -> Val
         return None
     if definition.shape == "type":
         return replace(plain, annotation=use.name, is_literal=True)
-    found = _enum_class(definition, use, source)
-    if found is None:
+    enum_class = _enum_class(definition, use, source)
+    if enum_class is None:
         return None
-    members, held = frozenset[str | int](found.members), values_in_lists(table, column)
-    by_names = held == members and held != frozenset(found.values)
-    kind = _enum_type(found, column.type or "", by_names=by_names)
-    if kind is None or found.name.startswith("_"):
+    members, allowed = frozenset[str | int](enum_class.members), values_in_lists(table, column)
+    by_names = allowed == members and allowed != frozenset(enum_class.values)
+    kind = _enum_type(enum_class, column.type or "", by_names=by_names)
+    if kind is None or enum_class.name.startswith("_"):
         return None
-    stored = found.members if by_names else found.values
-    constants = {value: f"{found.name}.{member}" for value, member in zip(stored, found.members, strict=True)}
-    return Values(annotation=found.name, type=kind, constants=constants)
+    stored = enum_class.members if by_names else enum_class.values
+    constants = {value: f"{enum_class.name}.{member}" for value, member in zip(stored, enum_class.members, strict=True)}
+    return Values(annotation=enum_class.name, type=kind, constants=constants)
 
 
-def _enum_type(found: EnumDefinition, declared: str, *, by_names: bool) -> Call | None:
-    """Return the SQLAlchemy type that stores the members of an enum class in a column of the type ``declared``.
+def _enum_type(enum_class: EnumDefinition, declared: str, *, by_names: bool) -> Call | None:
+    """Return the SQLAlchemy type that stores ``enum_class`` in a column of the type ``declared``.
 
     Returns None if no type does. ``by_names`` stores the names of the members instead of their values.
     """
-    kinds = {type(value) for value in found.values}
+    kinds = {type(value) for value in enum_class.values}
     match = re.fullmatch(r"VARCHAR ?\( ?(\d+) ?\)", declared.upper())
     if match is not None and (by_names or kinds == {str}):
         # By default, SQLAlchemy's Enum stores the names of the members.
         values = None if by_names else "lambda kind: [member.value for member in kind]"
-        return call("sa.Enum", found.name, native_enum=False, length=match[1], values_callable=values)
+        return call("sa.Enum", enum_class.name, native_enum=False, length=match[1], values_callable=values)
     names = {("TEXT", str): "EnumText", ("INTEGER", int): "EnumInteger"}
     name = names.get((declared.upper(), next(iter(kinds))))
-    return None if name is None or by_names or len(kinds) > 1 else call(name, found.name)
+    return None if name is None or by_names or len(kinds) > 1 else call(name, enum_class.name)
 
 
 def _enum_class(definition: EnumDefinition, use: EnumUse, source: Source) -> EnumDefinition | None:
@@ -152,7 +152,7 @@ def _enum_class(definition: EnumDefinition, use: EnumUse, source: Source) -> Enu
     if _is_class(definition):
         return definition
     classes = filter(_is_class, source.enums.values())
-    equal = [one for one in classes if one.values == use.values and not one.name.startswith("_")]
+    equal = [enum for enum in classes if enum.values == use.values and not enum.name.startswith("_")]
     return equal[0] if len(equal) == 1 else None
 
 
@@ -163,7 +163,7 @@ def _is_class(definition: EnumDefinition) -> bool:
 def _literal(table: Table, column: Column, plain: Values, alias: str) -> Values | None:
     """Return a Literal of the values that a CHECK of the column lists; None if no CHECK does."""
     lists = (check.allowed for check in table.checks if check.allowed is not None)
-    allowed = next((one for one in lists if fold(one.column) == fold(column.name)), None)
+    allowed = next((values for values in lists if fold(values.column) == fold(column.name)), None)
     if allowed is None or {type(value).__name__ for value in allowed.values} != {plain.annotation}:
         return None
     values = dict.fromkeys(allowed.values)

@@ -1,5 +1,5 @@
-"""Read the enums that schema.yaml refers to, in the language they are written in.
+"""Read the enums that schema.yaml refers to, from Python, TypeScript, JSON or YAML.
 
-Each language has a module that turns a text into the same few expressions, and :mod:`evaluate` follows references
-between them. Nothing is executed, except a Python module whose values are computed, which is imported.
+A module for each language turns a text into the same few expressions, and :mod:`evaluate` finds their values. Nothing
+is executed, except that a Python module is imported if it computes the values of an enum.
 """

@@ -11,7 +11,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, Scalar
 
 
 def parse_data(text: str, path: Path, file: str) -> Module:
-    """Return the names in a YAML file. JSON files work too, because JSON is also YAML.
+    """Return the names in a YAML file, or in a JSON file, because JSON is also YAML.
 
     Raises:
         SchemaFileError: the file isn't YAML, or isn't a mapping.
@@ -24,7 +24,7 @@ def parse_data(text: str, path: Path, file: str) -> Module:
 
 
 def mapping_module(node: MappingNode, path: Path, file: str) -> Module:
-    """Return the names of a mapping in a file."""
+    """Return the keys of ``node``, a mapping in ``file``, as the names of a module."""
     return Module(path=path, file=file, names={key.text: _expression(value) for key, value in node.entries})
 
 

@@ -1,4 +1,4 @@
-"""The enums of an application, as lists of values."""
+"""The enums of an application: their values, where they are defined, and the problems of names that aren't enums."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.problem_report import Origin, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: How an enum is defined: an enum class or an object with named members, a list, or a type without a value. ``other``
-#: is whatever can't be an enum.
+#: The form of a definition: ``class`` is an enum class or an object with named members, ``type`` a type that has no
+#: value when the program runs, and ``other`` anything that can't be an enum.
 Shape = Literal["class", "list", "type", "other"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumDefinition:
-    """A name in a source of enums. ``problem`` says why it can't be used as an enum; it is empty if it can.
+    """A name in a source of enums.
 
     Args:
         source: the module or file, as schema.yaml spells it.
-        module: the Python module to import it from; empty in other languages.
-        at: its place, or that of the problem.
+        module: the Python module to import the name from; empty in other languages.
+        at: the place of the definition, or of the problem.
+        values: the values of the enum.
         places: the places of the values; empty if they are not known.
         members: the names of the members of an enum class, which SQLAlchemy stores by default.
+        shape: the form of the definition.
+        problem: the reason that the name can't be used as an enum; empty if it can.
         fix: what to do about the problem.
     """
 
@@ -41,24 +44,24 @@ class EnumDefinition:
 
     def place_of(self, value: str | int) -> Origin:
         """Return the place of a value or a member's name; the place of the enum if that place is unknown."""
-        named = dict(zip(self.members, self.places, strict=False))
-        return dict(zip(self.values, self.places, strict=False)).get(value) or named.get(str(value), self.at)
+        by_member = dict(zip(self.members, self.places, strict=False))
+        return dict(zip(self.values, self.places, strict=False)).get(value) or by_member.get(str(value), self.at)
 
     def as_problem(self) -> Problem:
-        """Return the problem at its place."""
+        """Return the problem as one that can be reported, with its place."""
         at = Origin(file=self.at.file, line=self.at.line, column=self.at.column, path=self.name)
         return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedEnums:
-    """The enums that the sources define: all of them, or at least those that were asked for."""
+    """The enums that the sources define: all of them, or at least those that schema.yaml uses."""
 
     sources: tuple[str, ...] = ()
     definitions: tuple[EnumDefinition, ...] = ()
 
     def find(self, name: str) -> EnumDefinition | None:
-        """Return the definition of ``name``, which may have a ``problem``; None if there is none."""
+        """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
             first, *_ = found
@@ -70,12 +73,12 @@ class LoadedEnums:
         return found[0] if found else None
 
     def usable(self) -> tuple[str, ...]:
-        """Return the names that can be referred to."""
+        """Return the names that schema.yaml can use as enums."""
         return tuple(definition.name for definition in self.definitions if not definition.problem)
 
 
 def value_list_problem(values: Sequence[str | int]) -> str:
-    """Return why ``values`` can't be the list of a CHECK, or an empty string."""
+    """Return the reason that ``values`` can't be the list of a CHECK; an empty string if they can."""
     if not values:
         return "it has no values"
     seen: set[str | int] = set()
@@ -92,7 +95,7 @@ def value_list_problem(values: Sequence[str | int]) -> str:
 
 
 def unknown_enum(name: str, enums: LoadedEnums) -> tuple[str, str]:
-    """Return the problem of a reference to the undefined enum ``name``, and its fix."""
+    """Return the problem of a reference to the undefined enum ``name``, and the fix."""
     if not enums.sources:
         fix = "Name the module or file that defines it, such as `enums: app.enums` or `enums: src/enums.ts`."
         return f"unknown enum `{name}`.", fix

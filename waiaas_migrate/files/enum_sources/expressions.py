@@ -1,6 +1,6 @@
-"""The forms in which an enum may be written, in any language.
+"""The expressions that can define an enum, in any language.
 
-They are named tuples, because an enum may have many values and a frozen dataclass takes three times as long to make.
+They are named tuples, because an enum can have many values, and creating a frozen dataclass takes three times as long.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ class Constant(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list, a tuple, or a union of types."""
+    """A list, a tuple, or a union of literals."""
 
     items: tuple[Expression, ...]
     at: Position
 
 
 class Members(NamedTuple):
-    """An enum or an object of constants, as names with expressions; the name of a spread is empty."""
+    """An enum class or an object of constants: names with expressions. The name of a spread is empty."""
 
     entries: tuple[tuple[str, Expression], ...]
     at: Position
 
 
 class Spread(NamedTuple):
-    """All values of another expression."""
+    """All values of another expression, such as ``*STATES``, as part of a list."""
 
     of: Expression
     at: Position
@@ -50,7 +50,7 @@ class Name(NamedTuple):
 
 
 class Import(NamedTuple):
-    """A name in another module, both as spelled in the import; an empty name means the module itself."""
+    """A name in another module, both as the import spells them. An empty name means the module itself."""
 
     module: str
     name: str
@@ -58,7 +58,7 @@ class Import(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """Any other expression; ``problem`` explains it, or is empty for a computed value."""
+    """Any other expression; ``problem`` says why it can't be read, or is empty if its value is computed."""
 
     at: Position
     problem: str = ""
@@ -75,10 +75,10 @@ class Module:
         path: the file.
         file: the name of the file in messages.
         names: every name at the top level.
-        exported: the names it exports; None for all.
+        exported: the names that the file exports; None for all.
         types: the names that are types rather than lists.
-        stars: the modules that this one re-exports as a whole, as in ``from module import *``.
-        is_complete: whether ``names`` and ``stars`` are all that the file can define.
+        stars: the modules whose names it all re-exports, as in ``from module import *``.
+        is_complete: whether the file can define no other names.
         syntax_error: the first place that can't be read.
     """
 

@@ -1,4 +1,4 @@
-"""Load the enums of a project's sources: Python modules, files, and mappings in schema.yaml."""
+"""Load the enums of a project from its sources: Python modules, files, and mappings in schema.yaml."""
 
 from __future__ import annotations
 
@@ -45,15 +45,19 @@ _FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
 
 
 class EnumSource(NamedTuple):
-    """A source of enums: a module, a file, or a mapping in schema.yaml; and the place that names it."""
+    """A source of enums: a module, a file, or a mapping in schema.yaml; ``at`` is the place that names the source."""
 
     name: str
     at: Origin
     mapping: MappingNode | None = None
 
 
-class _Opened(NamedTuple):
-    """A source, its names (unless only an import finds them), and the Python module if it has one."""
+class _ReadSource(NamedTuple):
+    """A source that was read.
+
+    ``text`` has its names; it is None if the source must be imported. ``module`` is the name of a Python module, or
+    empty.
+    """
 
     source: EnumSource
     text: Module | None
@@ -77,49 +81,53 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
         SchemaFileError: lists a problem for each source that can't be read.
     """
     report, evaluator = Report(), Evaluator(_LANGUAGES, root)
-    opened = [found for source in sources if (found := _open(source, evaluator, root, report)) is not None]
+    read = [found for source in sources if (found := _read(source, evaluator, root, report)) is not None]
     if report.problems():
-        used = ()
-    written = [tuple(_definitions_in_text(one, evaluator, used or ())) for one in opened]
-    is_missing = used is None or not {one.name for own in written for one in own}.issuperset(used)
+        used = ()  # these problems are reported anyway, so import as little as possible
+    in_text = [tuple(_definitions_in_text(one, evaluator, used or ())) for one in read]
+    is_missing = used is None or not {enum.name for enums in in_text for enum in enums}.issuperset(used)
     definitions: list[EnumDefinition] = []
-    computed: list[_Opened] = []
-    for one, own in zip(opened, written, strict=True):
-        if one.source.mapping is not None:
-            report.extend(definition.as_problem() for definition in own if definition.problem)
-        if one.module and (one.text is None or _is_computed(one.text, own, used, is_missing=is_missing)):
-            computed.append(one)
+    to_import: list[tuple[str, str, Origin]] = []
+    for (source, text, module), enums in zip(read, in_text, strict=True):
+        if source.mapping is not None:
+            report.extend(enum.as_problem() for enum in enums if enum.problem)
+        if module and (text is None or _needs_import(text, enums, used, is_missing=is_missing)):
+            to_import.append((source.name, module, source.at))
         else:
-            definitions += own
-    definitions += imported_enums([(one.source.name, one.module, one.source.at) for one in computed], root, report)
+            definitions += enums
+    definitions += imported_enums(to_import, root, report)
     if problems := report.problems():
         raise SchemaFileError(problems)
-    return LoadedEnums(sources=tuple(one.source.name for one in opened), definitions=tuple(definitions))
+    return LoadedEnums(sources=tuple(one.source.name for one in read), definitions=tuple(definitions))
 
 
-def _definitions_in_text(one: _Opened, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
+def _definitions_in_text(read: _ReadSource, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
     """Yield the enums that the text of a source defines."""
-    if one.text is not None:
-        for name in dict.fromkeys((*evaluator.names(one.text), *used)):
-            definition = evaluator.definition(one.text, name, one.source.name)
+    if read.text is not None:
+        for name in dict.fromkeys((*evaluator.names(read.text), *used)):
+            definition = evaluator.definition(read.text, name, read.source.name)
             if definition is not None:
-                yield replace(definition, module=one.module)
+                yield replace(definition, module=read.module)
 
 
-def _is_computed(
-    text: Module, own: Iterable[EnumDefinition], used: Collection[str] | None, *, is_missing: bool
+def _needs_import(
+    text: Module, enums: Iterable[EnumDefinition], used: Collection[str] | None, *, is_missing: bool
 ) -> bool:
-    """Return whether a module must be imported to find the enums that are used."""
-    problems = [one.name for one in own if one.problem and (used is None or one.name in used)]
+    """Return whether a module must be imported to find the ``used`` enums.
+
+    ``enums`` are the definitions in its ``text``. If ``is_missing``, no source defines one of the used enums so far.
+    """
+    problems = [enum.name for enum in enums if enum.problem and (used is None or enum.name in used)]
     # Importing can't turn a single value into a list.
-    is_unread = any(not isinstance(text.names.get(name), Constant) for name in problems)
-    return is_unread or (is_missing and not text.is_complete)
+    is_computed = any(not isinstance(text.names.get(name), Constant) for name in problems)
+    return is_computed or (is_missing and not text.is_complete)
 
 
-def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _Opened | None:
+def _read(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _ReadSource | None:
+    """Read the text of a source; report a problem and return None if the source doesn't exist."""
     if source.mapping is not None:
         # The suffix chooses the language.
-        return _Opened(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
+        return _ReadSource(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))
     path, module = root / source.name, ""
     if path.suffix in _LANGUAGES:
         if not path.is_file():
@@ -129,7 +137,7 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
     elif all(part.isidentifier() for part in source.name.split(".")):
         module, found = source.name, locate_python(source.name, root, root)
         if found is None:
-            return _Opened(source, None, module)
+            return _ReadSource(source, None, module)
         path = found
     else:
         report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
@@ -141,11 +149,11 @@ def _open(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
         if not module:  # not UTF-8; Python can import a module in another encoding
             report.extend(error.problems)
             return None
-    return _Opened(source, text, module)
+    return _ReadSource(source, text, module)
 
 
 def _similar_file(path: Path, root: Path) -> str:
-    """Return the fix for a missing file: a file with a similar name."""
+    """Return the fix for a missing file: suggest a file with a similar name."""
     files = path.parent.iterdir() if path.parent.is_dir() else ()
     known = [display_name(file, root) for file in files if file.suffix in _LANGUAGES]
     return suggestion(display_name(path, root), known, f"It is looked up in {root}. Correct the path.")
@@ -160,20 +168,18 @@ def _module_of(path: Path, root: Path) -> str:
     return ""
 
 
-def same_enums(one: str, other: str, *, suffix: str) -> bool:
-    """Return whether two texts in the language of files with ``suffix`` define the same enums."""
+def same_enums(first: str, second: str, *, suffix: str) -> bool:
+    """Return whether two texts define the same enums; ``suffix`` is that of files in their language."""
     path = Path(f"enums{suffix}")
-    first, second = (
+    in_first, in_second = (
         {(enum.name, enum.shape, enum.values, enum.members, enum.problem) for enum in enums_in(text, path, root=Path())}
-        for text in (one, other)
+        for text in (first, second)
     )
-    return first == second
+    return in_first == in_second
 
 
 def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]:
     """Return the enums that the file at ``path`` defines if its text is ``text``; nothing is imported."""
-    evaluator = Evaluator(_LANGUAGES, root)
     module = _LANGUAGES[path.suffix].parse(text, path, "")
-    return tuple(
-        _definitions_in_text(_Opened(EnumSource("", Origin(file="")), module, _module_of(path, root)), evaluator, ())
-    )
+    read = _ReadSource(EnumSource("", Origin(file="")), module, _module_of(path, root))
+    return tuple(_definitions_in_text(read, Evaluator(_LANGUAGES, root), ()))

@@ -1,7 +1,8 @@
 """Import Python modules to read enums whose values are computed.
 
-The modules are imported from source each time and removed afterwards. Modules that a running program has already
-imported under the same names are put back, so its types stay the same. Edits take effect without a new process.
+The modules are imported from source each time, so that edits take effect without a new process. Afterwards they are
+removed from ``sys.modules``. If a running program had imported modules of the same names, these are put back, so that
+its classes stay the same.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from waiaas_migrate.files.text_file import display_name, read_text
 
 #: The folders of installed packages, which don't belong to the project even if its folder contains them.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-#: The fix for flags.
-_FLAGS = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
+#: The fix for an ``enum.Flag``.
+_FLAG_FIX = "use an integer column, such as `{type: integer, check: a BETWEEN 0 AND 7}`"
 
 
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
-    """Yield every name in ``modules``, with a problem if it can't be an enum.
+    """Yield every name in ``modules``, with a problem if it can't be an enum; report modules that can't be imported.
 
-    Each of ``modules`` is the name of a source, its module, and the place that names it. Report each module that
-    can't be imported. During the imports, ``root`` and its ``src`` folder are on ``sys.path``.
+    Each of ``modules`` is the name of a source, its module, and the place that names the source. During the imports,
+    ``root`` and its ``src`` folder are on ``sys.path``.
     """
     if not modules:
         return
@@ -42,7 +43,7 @@ def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, repor
         for source, name, origin in modules:
             module = _import(name, origin, report, root)
             if module is not None:
-                yield from (replace(found, module=name) for found in _definitions(module, source, root))
+                yield from (replace(definition, module=name) for definition in _definitions(module, source, root))
 
 
 def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType | None:
@@ -61,20 +62,22 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 @contextlib.contextmanager
 def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
-    """Import from ``root`` first inside the block; then restore sys.path and the project's modules."""
+    """Import the project's modules from their source inside the block; then restore sys.path and sys.modules."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
     places = (folder, folder / "src")
-    own_tops = {top for top in tops for place in places if (place / f"{top}.py").is_file() or (place / top).is_dir()}
+    project_tops = {
+        top for top in tops for place in places if (place / f"{top}.py").is_file() or (place / top).is_dir()
+    }
 
-    def own_modules() -> dict[str, ModuleType]:
+    def project_modules() -> dict[str, ModuleType]:
         return {
             name: module
             for name, module in sys.modules.items()
-            if name != "__main__" and (name.partition(".")[0] in own_tops or _is_inside(module, folder))
+            if name != "__main__" and (name.partition(".")[0] in project_tops or _is_inside(module, folder))
         }
 
-    before = own_modules()
+    before = project_modules()
     path, finder = list(sys.path), _SourceFinder(folder)
     try:
         for name in before:
@@ -87,7 +90,7 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
         sys.path[:] = path
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
-        for name in own_modules():
+        for name in project_modules():
             del sys.modules[name]
         sys.modules.update(before)
 
@@ -96,10 +99,10 @@ def _is_inside(module: ModuleType | None, folder: Path) -> bool:
     """Return whether a module belongs to the project: its file or package is in ``folder``."""
     file = getattr(module, "__file__", None)
     places = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
-    return any(isinstance(place, str) and _is_own_file(place, folder) for place in places)
+    return any(isinstance(place, str) and _is_project_file(place, folder) for place in places)
 
 
-def _is_own_file(place: str, folder: Path) -> bool:
+def _is_project_file(place: str, folder: Path) -> bool:
     path = Path(place)
     return path.is_relative_to(folder) and _INSTALLED.isdisjoint(path.relative_to(folder).parts)
 
@@ -108,11 +111,11 @@ class _SourceLoader(SourceFileLoader):
     """Compiles the source each time, because a cached .pyc hides an edit of the same second and size."""
 
     def path_stats(self, path: str) -> typing.Never:
-        raise OSError(path)  # without this time and size, Python neither reads nor writes a cache
+        raise OSError(path)  # if the time and size of the source are unknown, Python doesn't use the cache
 
 
 class _SourceFinder:
-    """Finds modules as usual, and loads those of the project from their source."""
+    """Finds modules as Python does, and loads those of the project with :class:`_SourceLoader`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -121,7 +124,7 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target)
-        if spec and isinstance(spec.loader, SourceFileLoader) and _is_own_file(spec.loader.path, self._folder):
+        if spec and isinstance(spec.loader, SourceFileLoader) and _is_project_file(spec.loader.path, self._folder):
             spec.loader = _SourceLoader(name, spec.loader.path)
             return spec
         return None
@@ -136,24 +139,24 @@ def _definitions(module: ModuleType, source: str, root: Path) -> Iterator[EnumDe
     for name, thing in list(vars(module).items()):
         if not name.startswith("__") and not isinstance(thing, ModuleType):
             at = places.get(name, Origin(file=source))
-            yield _read(thing, EnumDefinition(name=name, source=source, at=at, shape="other"))
+            yield _completed(EnumDefinition(name=name, source=source, at=at, shape="other"), thing)
 
 
-def _read(thing: object, found: EnumDefinition) -> EnumDefinition:
-    """Return ``found`` with the values of ``thing``, or with a problem."""
+def _completed(definition: EnumDefinition, thing: object) -> EnumDefinition:
+    """Return ``definition`` with the shape and values of ``thing``, the object of that name, or with a problem."""
     try:
         with application_code():  # a lazy alias or a metaclass may raise anything
             if type(thing).__name__ == "TypeAliasType":  # `type X = Literal[…]` of Python 3.12, evaluated only now
                 thing = getattr(thing, "__value__", thing)
-            found = replace(found, shape=_shape(thing))
+            definition = replace(definition, shape=_shape(thing))
             values = _raw_values(thing)
             members: list[enum.Enum] = list(thing) if isinstance(thing, enum.EnumMeta) else []
-            found = replace(found, members=tuple(member.name for member in members))
-            return replace(found, values=_plain_values(values))
+            definition = replace(definition, members=tuple(member.name for member in members))
+            return replace(definition, values=_plain_values(values))
     except _NotUsable as error:
-        return replace(found, problem=str(error))
+        return replace(definition, problem=str(error))
     except ApplicationError as error:
-        return replace(found, problem=f"it can't be read: {error}")
+        return replace(definition, problem=f"it can't be read: {error}")
 
 
 def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
@@ -164,7 +167,7 @@ def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
     file = display_name(path, root)
     text = read_text(path, file, missing="")
     names = {} if isinstance(text, Problem) else parse_python(text, path, file).names
-    return {name: Origin(file=file, line=found.at[0], column=found.at[1]) for name, found in names.items()}
+    return {name: Origin(file=file, line=value.at[0], column=value.at[1]) for name, value in names.items()}
 
 
 def _shape(thing: object) -> Shape:
@@ -176,8 +179,15 @@ def _shape(thing: object) -> Shape:
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:
+    """Return the values of an enum class, a Literal, a tuple or a list.
+
+    Raises:
+        _NotUsable: ``thing`` is something else.
+    """
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
-        raise _NotUsable(f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAGS})")
+        raise _NotUsable(
+            f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAG_FIX})"
+        )
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         return tuple(member.value for member in thing)
     if typing.get_origin(thing) is typing.Literal:
@@ -195,7 +205,7 @@ def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
         _NotUsable: a CHECK can't list them.
     """
     if any(isinstance(value, enum.Flag) for value in values):
-        raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAGS})")
+        raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAG_FIX})")
     plain: list[str | int] = []
     for value in (value.value if isinstance(value, enum.Enum) else value for value in values):
         if isinstance(value, bool) or not isinstance(value, str | int):

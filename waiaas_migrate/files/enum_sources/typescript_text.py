@@ -8,40 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from waiaas_migrate.errors import SchemaFileError
-from waiaas_migrate.files.enum_sources.expressions import (
-    Computed,
-    Constant,
-    Expression,
-    Import,
-    Items,
-    Members,
-    Module,
-    Name,
-    Position,
-    Spread,
-)
+from waiaas_migrate.files.enum_sources import expressions as e
 from waiaas_migrate.files.problem_report import Origin
 
 #: A tree-sitter node. It has no type here because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
-#: File name endings that an import may omit.
+#: The endings that an import can leave out.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
-#: The source endings of each compiled ending: an import may name the compiled file.
+#: The endings of source files by the ending of the compiled file, because an import can name the compiled file.
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
-#: Expressions that only add a type to their first child.
+#: Expressions that have the same value as their first child, such as ``x as const``.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
 _SYNTAX = "there is a syntax error here"
 
 
-def parse_typescript(text: str, path: Path, file: str) -> Module:
+def parse_typescript(text: str, path: Path, file: str) -> e.Module:
     """Return the names in a TypeScript file.
 
     Raises:
-        SchemaFileError: tree-sitter isn't installed.
+        SchemaFileError: tree-sitter isn't installed, or the values are nested too deep.
     """
     try:
         import tree_sitter
@@ -51,14 +40,14 @@ def parse_typescript(text: str, path: Path, file: str) -> Module:
         raise SchemaFileError([problem]) from None
     language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
     root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
-    reader = _File()
+    reader = _FileReader()
     try:
         for statement in root.named_children:
             reader.read(statement)
     except RecursionError:
         problem = Origin(file=file).problem("values are nested too deep.", "Write the enums in a file of their own.")
         raise SchemaFileError([problem]) from None
-    return Module(
+    return e.Module(
         path=path,
         file=file,
         names=dict(sorted((reader.types | reader.values).items(), key=lambda one: one[1].at)),
@@ -79,14 +68,14 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
     return next((Path(*one.parts) for one in candidates if one.is_file()), None)
 
 
-class _File:
-    """The statements of one file. TypeScript keeps the names of values and types apart."""
+class _FileReader:
+    """Reads the statements of one file. In TypeScript, a value and a type can have the same name."""
 
     def __init__(self) -> None:
-        self.values: dict[str, Expression] = {}
-        self.types: dict[str, Expression] = {}
+        self.values: dict[str, e.Expression] = {}
+        self.types: dict[str, e.Expression] = {}
         self.exported: set[str] = set()
-        self.stars: list[Import] = []
+        self.stars: list[e.Import] = []
 
     def read(self, statement: Node) -> list[str]:
         """Read a statement at the top level, and return the names that it declares."""
@@ -101,9 +90,9 @@ class _File:
                 return self._declare(statement)
             case "enum_declaration":
                 name = _text(statement.child_by_field_name("name"))
-                # TypeScript merges several declarations of one enum.
+                # TypeScript merges the declarations of an enum that is declared twice.
                 is_second, at = name in self.values, _position(statement)
-                self.values[name] = Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
+                self.values[name] = e.Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
                 return [name]
             case "type_alias_declaration":
                 name = _text(statement.child_by_field_name("name"))
@@ -122,10 +111,10 @@ class _File:
                 continue
             names.append(_text(name))
             if not is_constant:
-                found: Expression = Computed(_position(one), "it can change, since it is not a `const`")
+                expression: e.Expression = e.Computed(_position(one), "it can change, since it is not a `const`")
             else:
-                found = Computed(_position(one)) if value is None else _checked(value, _expression)
-            self.values[names[-1]] = found
+                expression = e.Computed(_position(one)) if value is None else _checked(value, _expression)
+            self.values[names[-1]] = expression
         return names
 
     def _export(self, statement: Node) -> None:
@@ -140,17 +129,17 @@ class _File:
             if clause.type == "export_clause":
                 self._export_names(clause, module)
             elif clause.type == "namespace_export":
-                self.values[_text(clause.named_children[0])] = Import(module, "", at)
+                self.values[_text(clause.named_children[0])] = e.Import(module, "", at)
         if module and any(child.type == "*" for child in statement.children):
-            self.stars.append(Import(module, "", at))
+            self.stars.append(e.Import(module, "", at))
 
     def _export_names(self, clause: Node, module: str) -> None:
         for name, alias, at in _specifiers(clause):
             self.exported.add(alias)
             if module:
-                self.values[alias] = Import(module, name, at)
+                self.values[alias] = e.Import(module, name, at)
             elif alias != name:
-                self.values[alias] = Name((name,), at)
+                self.values[alias] = e.Name((name,), at)
 
     def _import(self, statement: Node) -> None:
         source = statement.child_by_field_name("source")
@@ -160,28 +149,28 @@ class _File:
         module, at = _string(source), _position(statement)
         for part in clause.named_children:
             if part.type == "identifier":
-                self.values[_text(part)] = Import(module, "default", at)
+                self.values[_text(part)] = e.Import(module, "default", at)
             elif part.type == "namespace_import":
-                self.values[_text(part.named_children[0])] = Import(module, "", at)
+                self.values[_text(part.named_children[0])] = e.Import(module, "", at)
             elif part.type == "named_imports":
                 for name, alias, place in _specifiers(part):
-                    self.values[alias] = Import(module, name, place)
+                    self.values[alias] = e.Import(module, name, place)
 
 
-def _specifiers(clause: Node) -> Iterator[tuple[str, str, Position]]:
-    """Yield each name of an import or export, its new name (after ``as``), and its place."""
+def _specifiers(clause: Node) -> Iterator[tuple[str, str, e.Position]]:
+    """Yield each name of an import or export, its new name after ``as``, and its place."""
     for one in clause.named_children:
         if (name := one.child_by_field_name("name")) is not None:
             yield _text(name), _text(one.child_by_field_name("alias") or name), _position(one)
 
 
-def _checked(node: Node, read: Callable[[Node], Expression]) -> Expression:
+def _checked(node: Node, read: Callable[[Node], e.Expression]) -> e.Expression:
     """Return the expression that ``read`` returns for ``node``, unless the node has a syntax error."""
-    return Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
+    return e.Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
 
 
 def _first_error(node: Node) -> Node:
-    """Return the first node with a syntax error in ``node``, which must contain one."""
+    """Return the innermost node of the first syntax error in ``node``, which must contain an error."""
     while not (node.is_error or node.is_missing):
         inner = next((child for child in node.children if child.has_error or child.is_missing), None)
         if inner is None:
@@ -190,15 +179,15 @@ def _first_error(node: Node) -> Node:
     return node
 
 
-def _expression(node: Node) -> Expression:
+def _expression(node: Node) -> e.Expression:
     at = _position(node)
     while node.type in _TYPED or node.type == "type_assertion":
         node = node.named_children[-1 if node.type == "type_assertion" else 0]
     match node.type:
         case "array":
-            return Items(tuple(_element(child) for child in _without_comments(node)), at)
+            return e.Items(tuple(_element(child) for child in _without_comments(node)), at)
         case "object":
-            return Members(tuple(_entry(child) for child in _without_comments(node)), at)
+            return e.Members(tuple(_property(child) for child in _without_comments(node)), at)
         case "string" | "number" | "unary_expression" | "template_string":
             return _literal(node)
         case "identifier" | "member_expression" | "subscript_expression":
@@ -206,121 +195,120 @@ def _expression(node: Node) -> Expression:
         case "call_expression":
             return _call(node)
         case _:
-            return Computed(at)
+            return e.Computed(at)
 
 
-def _element(node: Node) -> Expression:
+def _element(node: Node) -> e.Expression:
     if node.type == "spread_element":
-        return Spread(_expression(node.named_children[0]), _position(node))
+        return e.Spread(_expression(node.named_children[0]), _position(node))
     return _expression(node)
 
 
-def _entry(node: Node) -> tuple[str, Expression]:
-    """Return a property of an object."""
+def _property(node: Node) -> tuple[str, e.Expression]:
+    """Return the name and the value of an object's property; the name of a spread is empty."""
     at = _position(node)
     match node.type:
         case "pair":
             key = node.child_by_field_name("key")
             if key.type == "computed_property_name":
-                return _text(key), Computed(at)
+                return _text(key), e.Computed(at)
             return _string(key) if key.type == "string" else _text(key), _expression(node.child_by_field_name("value"))
         case "shorthand_property_identifier":
-            return _text(node), Name((_text(node),), at)
+            return _text(node), e.Name((_text(node),), at)
         case "spread_element":
-            return "", Spread(_expression(node.named_children[0]), at)
+            return "", e.Spread(_expression(node.named_children[0]), at)
         case _:
-            return _text(node), Computed(at)
+            return _text(node), e.Computed(at)
 
 
-def _call(node: Node) -> Expression:
-    """Read ``Object.freeze(…)`` and ``Object.values(…)``."""
+def _call(node: Node) -> e.Expression:
+    """Return the values of ``Object.freeze(…)`` or ``Object.values(…)``."""
     at = _position(node)
-    function, arguments = _text(node.child_by_field_name("function")), node.child_by_field_name("arguments")
-    given = _without_comments(arguments) if arguments.type == "arguments" else []
-    if len(given) != 1 or function not in ("Object.freeze", "Object.values"):
-        return Computed(at)
-    inner = _expression(given[0])
-    return inner if function == "Object.freeze" else Items((Spread(inner, at),), at)
+    function, list_node = _text(node.child_by_field_name("function")), node.child_by_field_name("arguments")
+    arguments = _without_comments(list_node) if list_node.type == "arguments" else []
+    if len(arguments) != 1 or function not in ("Object.freeze", "Object.values"):
+        return e.Computed(at)
+    inner = _expression(arguments[0])
+    return inner if function == "Object.freeze" else e.Items((e.Spread(inner, at),), at)
 
 
-def _reference(node: Node) -> Expression:
+def _reference(node: Node) -> e.Expression:
     """Return a name, such as ``A``, ``A.B`` or ``A['B']``."""
     at, parts = _position(node), list[str]()
     while node.type in ("member_expression", "subscript_expression"):
         inner = node.child_by_field_name("property") or node.child_by_field_name("index")
         if node.type == "subscript_expression" and inner.type != "string":
-            return Computed(at)
+            return e.Computed(at)
         parts.insert(0, _string(inner) if inner.type == "string" else _text(inner))
         node = node.child_by_field_name("object")
-    return Name((_text(node), *parts), at) if node.type == "identifier" else Computed(at)
+    return e.Name((_text(node), *parts), at) if node.type == "identifier" else e.Computed(at)
 
 
-def _enum(node: Node) -> Expression:
-    entries: list[tuple[str, Expression]] = []
-    after: int | None = 0
+def _enum(node: Node) -> e.Expression:
+    entries: list[tuple[str, e.Expression]] = []
+    next_number: int | None = 0
     for child in _without_comments(node.child_by_field_name("body")):
         key = child.child_by_field_name("name") if child.type == "enum_assignment" else child
         name = _string(key) if key.type == "string" else _text(key)
         value = _expression(child.child_by_field_name("value")) if child.type == "enum_assignment" else None
         if value is None:
-            value = Computed(_position(child)) if after is None else Constant(after, _position(child))
-        if isinstance(value, Name) and len(value.parts) == 1 and value.parts[0] in dict(entries):
+            value = e.Computed(_position(child)) if next_number is None else e.Constant(next_number, _position(child))
+        if isinstance(value, e.Name) and len(value.parts) == 1 and value.parts[0] in dict(entries):
             value = dict(entries)[value.parts[0]]  # refers to a member of the same enum
-        is_number = isinstance(value, Constant) and isinstance(value.value, int)
-        after = value.value + 1 if is_number else None  # type: ignore[union-attr, operator]
+        is_number = isinstance(value, e.Constant) and isinstance(value.value, int)
+        next_number = value.value + 1 if is_number else None  # type: ignore[union-attr, operator]
         entries.append((name, value))
-    return Members(tuple(entries), _position(node))
+    return e.Members(tuple(entries), _position(node))
 
 
-def _type(node: Node) -> Expression:
+def _type(node: Node) -> e.Expression:
     match tuple(_union(node)):
-        case (Spread(of=Name() as alias),):
+        case (e.Spread(of=e.Name() as alias),):
             return alias
         case items:
-            return Items(items, _position(node))
+            return e.Items(items, _position(node))
 
 
-def _union(node: Node) -> Iterator[Expression]:
-    """Yield the members of a union, which may be literals or other types."""
-    waiting = [node]
+def _union(node: Node) -> Iterator[e.Expression]:
+    """Yield the members of a union, which can be literals or other types."""
+    waiting = [node]  # not recursive, because a union of many members is a deep tree
     while waiting:
-        one = waiting.pop()
-        at, inner = _position(one), _without_comments(one)
-        match one.type:
+        part = waiting.pop()
+        at, inner = _position(part), _without_comments(part)
+        match part.type:
             case "union_type" | "parenthesized_type" | "literal_type":
                 waiting += reversed(inner)
             case "string" | "number" | "unary_expression":
-                yield _literal(one)
+                yield _literal(part)
             case "type_identifier":
-                yield Spread(Name((_text(one),), at), at)
+                yield e.Spread(e.Name((_text(part),), at), at)
             case "template_literal_type" if len(inner) == 1 and inner[0].type == "template_type":
                 waiting += inner[0].named_children  # `${E}` is a union of the values of E
-            case "lookup_type" if (name := _looked_up(inner)) is not None:
-                yield Spread(name, at)
+            case "lookup_type" if (name := _indexed_value(inner)) is not None:
+                yield e.Spread(name, at)
             case _:
-                yield Computed(at)
+                yield e.Computed(at)
 
 
-def _looked_up(parts: list[Node]) -> Expression | None:
-    """Return ``X`` of ``(typeof X)[number]``, and of ``(typeof X)[keyof typeof X]``."""
-    of, index = parts
-    while of.type == "parenthesized_type":
-        of = of.named_children[0]
-    if of.type != "type_query" or not (_text(index) == "number" or index.type == "index_type_query"):
+def _indexed_value(parts: list[Node]) -> e.Expression | None:
+    """Return ``X`` of ``(typeof X)[number]`` or ``(typeof X)[keyof typeof X]``; None for other types."""
+    indexed, index = parts
+    while indexed.type == "parenthesized_type":
+        indexed = indexed.named_children[0]
+    if indexed.type != "type_query" or not (_text(index) == "number" or index.type == "index_type_query"):
         return None
-    return _reference(of.named_children[0])
+    return _reference(indexed.named_children[0])
 
 
-def _literal(node: Node) -> Expression:
+def _literal(node: Node) -> e.Expression:
     at, text = _position(node), _text(node)
-    if node.type == "string" or (
-        node.type == "template_string" and "template_substitution" not in {c.type for c in node.children}
-    ):
-        return Constant(_string(node), at)
+    is_template = node.type == "template_string"
+    if node.type == "string" or (is_template and all(c.type != "template_substitution" for c in node.children)):
+        return e.Constant(_string(node), at)
     try:
-        return Constant(int(text.replace("_", "").replace(" ", ""), 0), at)
+        return e.Constant(int(text.replace("_", "").replace(" ", ""), 0), at)
     except ValueError:
-        return Computed(at)
+        return e.Computed(at)
 
 
 def _string(node: Node) -> str:
@@ -328,7 +316,7 @@ def _string(node: Node) -> str:
     parts = [
         _text(child) if child.type != "escape_sequence" else _escaped(_text(child)[1:]) for child in node.named_children
     ]
-    # Each half of a surrogate pair has a separate escape; join them.
+    # A surrogate pair is written as two escapes; join its halves.
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -347,6 +335,6 @@ def _text(node: Node) -> str:
     return str(node.text.decode()) if node is not None else ""
 
 
-def _position(node: Node) -> Position:
+def _position(node: Node) -> e.Position:
     row, column = node.start_point
     return row + 1, column + 1

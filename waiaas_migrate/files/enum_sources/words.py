@@ -1,4 +1,4 @@
-"""Split names into words, to see which belong together: ``CHAIN_TYPES`` and ``ChainType``."""
+"""Split names into words, to recognize names of the same thing, such as ``CHAIN_TYPES`` and ``ChainType``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def words_of(*names: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    """Return what a word and its plural begin with."""
+    """Return ``word`` without the ending of a plural."""
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word.removesuffix("es").removesuffix("s") if word.endswith(("ses", "xes")) else word.removesuffix("s")

@@ -1,10 +1,10 @@
 """Read and write the facts that ``manifest.json`` records about each migration.
 
-Each migration has one text, such as ``constant=agents | scan=agents changes_rows``: the effects of applying it
-and, after the bar, those of rolling it back. The facts are text because a process reads the whole file, perhaps a
-thousand lines, when it first opens a database. Nested objects would take several times as long. Defaults are left out.
-``any`` means that nothing is known, so readers assume the worst. No word records that a rollback loses data, because it
-always can.
+The effects of a migration are recorded as one text, such as ``constant=agents | scan=agents changes_rows``: the effects
+of applying it and, after the bar, those of rolling it back. A process reads the whole file, perhaps a thousand lines,
+when it first opens a database; parsing nested objects would take several times as long. Defaults are left out. ``any``
+means that the effects are unknown, so readers assume the worst. ``loses`` is never written for a rollback, because
+every rollback can lose data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from urllib.parse import quote, unquote
 from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, Cost, Effects
 
 _ANY, _LOSES, _HAZARDS = "any", "loses", "hazards"
+#: The words for effects that are true or false, which are also the names of fields of :class:`Effects`.
 _FLAGS = ("changes_rows", "changes_keys")
+#: The number of hexadecimal digits that identify a catalog among those of one project.
 _MARK_LENGTH = 16
 
 
@@ -51,22 +53,22 @@ UNKNOWN = Facts()
 
 
 def mark(fingerprint: str) -> str:
-    """Return a prefix of a fingerprint that is long enough to identify a catalog."""
+    """Return the mark of a catalog: a prefix of its fingerprint that is long enough to identify it."""
     return fingerprint.partition(":")[2][:_MARK_LENGTH]
 
 
-def written(facts: Facts) -> dict[str, Any]:
-    """Return ``facts`` in the form of an entry of the manifest."""
-    forward = _written(facts.forward, loses=facts.forward.loses)
-    back = "" if facts.rollback == WORST_CASE else f" | {_written(facts.rollback, loses=False)}".rstrip()
+def entry_values(facts: Facts) -> dict[str, Any]:
+    """Return ``facts`` as keys and values of an entry in the manifest."""
+    forward = _effects_text(facts.forward, loses=facts.forward.loses)
+    back = "" if facts.rollback == WORST_CASE else f" | {_effects_text(facts.rollback, loses=False)}".rstrip()
     catalog = {} if facts.catalog is None else {"catalog": facts.catalog}
     by_hand = {"by_hand": True} if facts.by_hand else {}
     replaces = {"replaces": [f"{one.text_hash} {one.id}" for one in facts.replaces]} if facts.replaces else {}
     return {"facts": forward + back, **by_hand, **replaces, **catalog}
 
 
-def _written(effects: Effects, *, loses: bool) -> str:
-    """Return the effects as words; a list of percent-encoded names may follow a word after ``=``."""
+def _effects_text(effects: Effects, *, loses: bool) -> str:
+    """Return ``effects`` as words; after a word, ``=`` and a list of percent-encoded names may follow."""
     words = [_ANY] if effects.tables is None else []
     names: dict[str, list[str]] = {}
     for name, cost in effects.tables or ():
@@ -79,23 +81,23 @@ def _written(effects: Effects, *, loses: bool) -> str:
     return " ".join(words)
 
 
-def read(entry: dict[str, Any]) -> Facts:
+def facts_in(entry: dict[str, Any]) -> Facts:
     """Return the facts in an entry of the manifest.
 
     Raises:
-        AttributeError, KeyError, TypeError, ValueError: the entry is not what :func:`written` returns.
+        AttributeError, KeyError, TypeError, ValueError: the entry is not what :func:`entry_values` returns.
     """
     catalog = entry.get("catalog")
     if not isinstance(catalog, str | None):
         raise TypeError(f"{catalog!r} is not text")
     forward, bar, back = entry["facts"].partition("|")
-    rollback = _read(back, always_loses=True) if bar else WORST_CASE
+    rollback = _parsed_effects(back, always_loses=True) if bar else WORST_CASE
     replaced = (text.partition(" ") for text in entry.get("replaces", ()))
     by_hand = entry.get("by_hand", False)
     if not isinstance(by_hand, bool):
         raise TypeError(f"{by_hand!r} is neither true nor false")
     return Facts(
-        forward=_read(forward, always_loses=False),
+        forward=_parsed_effects(forward, always_loses=False),
         rollback=rollback,
         catalog=catalog,
         by_hand=by_hand,
@@ -103,7 +105,7 @@ def read(entry: dict[str, Any]) -> Facts:
     )
 
 
-def _read(text: str, *, always_loses: bool) -> Effects:
+def _parsed_effects(text: str, *, always_loses: bool) -> Effects:
     tables: list[tuple[str, Cost]] = []
     hazards: list[AnnouncedHazard] = []
     flags: set[str] = set()
@@ -111,8 +113,8 @@ def _read(text: str, *, always_loses: bool) -> Effects:
         key, equals, listed = word.partition("=")
         names = [unquote(name) for name in listed.split(",")] if equals else []
         if key == _HAZARDS:
-            for code, _, where in (name.partition(" ") for name in names):
-                hazards.append(AnnouncedHazard(code=code, where=where))
+            pairs = (name.partition(" ") for name in names)
+            hazards += [AnnouncedHazard(code=code, where=where) for code, _, where in pairs]
         elif equals:
             tables += [(name, Cost(key)) for name in names]
         elif word in (*_FLAGS, _LOSES, _ANY):

@@ -1,8 +1,9 @@
-"""Read, write and check ``manifest.json``, so that opening a database need not read the migrations folder.
+"""Read, write and check ``manifest.json``.
 
-The manifest lists the ordered ids, each with a hash and the facts that the runner needs. The hashes are a chain:
-each covers the one before it, so that two branches that each add a migration conflict in git instead of merging
-silently. The PRAGMAs and the fingerprint of the fully migrated catalog follow. The file is generated and committed.
+The manifest lists the ids of the migrations in order, each with a hash and the facts that the runner needs. After them
+come the PRAGMAs and the fingerprint of the fully migrated catalog. So a database that is up to date can be opened
+without reading the migrations. The hashes are a chain: each covers the one before it, so that two branches that each
+add a migration conflict in git instead of merging silently. The file is generated and committed.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from waiaas_migrate.errors import MigrationsError, Problem
-from waiaas_migrate.files.migration_dir import facts as facts_text
-from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, entry_values, facts_in
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_with_post_apply
 from waiaas_migrate.files.migration_dir.unfinished import Unfinished, unfinished
 from waiaas_migrate.sqlite.database.pragmas import Pragma, pragma_problem
 
 MANIFEST = "manifest.json"
 
-#: How often to read a folder again if it changes while it is read.
+#: How often to try to read a folder that another command keeps changing.
 _ATTEMPTS = 10
+#: The version of the file format.
 _VERSION = 2
+#: git's marker of a merge conflict. It can't be inside a JSON string, because strings contain no line ends.
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
@@ -39,10 +41,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One migration as it was recorded.
-
-    ``hash`` covers the previous entry's hash, and this migration's content and facts.
-    """
+    """The entry of one migration; ``hash`` covers its id, its content, its facts, and the hash of the entry before."""
 
     id: str
     hash: str
@@ -80,9 +79,9 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A manifest without its facts: the ids, the hash of the last migration, the fingerprint, and the PRAGMAs.
+    """The parts of a manifest that opening a database needs.
 
-    The hash covers the whole chain; it is None if there are no migrations.
+    ``last_hash`` is the hash of the last migration, which covers all of them; it is None if there are no migrations.
     """
 
     ids: tuple[str, ...]
@@ -96,19 +95,20 @@ def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts]) -> tu
     entries: list[Entry] = []
     for migration in migrations:
         known = facts.get(migration.id, UNKNOWN)
-        link = _link(entries[-1].hash if entries else "", migration, known)
-        entries.append(Entry(id=migration.id, hash=link, facts=known))
+        entry_hash = _hash_after(entries[-1].hash if entries else "", migration, known)
+        entries.append(Entry(id=migration.id, hash=entry_hash, facts=known))
     return tuple(entries)
 
 
-def _link(previous: str, migration: MigrationFile, facts: Facts) -> str:
-    covered = [previous, migration.id, migration.content_hash, facts_text.written(facts)]
+def _hash_after(previous: str, migration: MigrationFile, facts: Facts) -> str:
+    """Return the hash of a migration's entry after the entry with the hash ``previous``."""
+    covered = [previous, migration.id, migration.content_hash, entry_values(facts)]
     return "sha256:" + hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """Return the file's text, with one migration on each line. Equal manifests have equal texts."""
-    entries = [{"id": entry.id, **facts_text.written(entry.facts), "hash": entry.hash} for entry in manifest.migrations]
+    """Return the text of the file, with one migration on each line. Equal manifests have equal texts."""
+    entries = [{"id": entry.id, **entry_values(entry.facts), "hash": entry.hash} for entry in manifest.migrations]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
         f'"version": {_VERSION}',
@@ -136,7 +136,7 @@ def read_recorded(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...], Manifest | None]:
     """Return the migrations, the post-apply hooks and the manifest of ``folder`` as they were at one moment.
 
-    Read again if another command writes meanwhile, because the manifest determines which files count.
+    If another command writes to the folder meanwhile, read it again.
 
     Raises:
         MigrationsError: lists every problem in the folder.
@@ -144,43 +144,43 @@ def read_recorded(
     for _ in range(_ATTEMPTS):
         before = _state(folder)
         try:
-            found = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
+            contents = (*read_with_post_apply(folder, missing_ok=missing_ok), read_manifest(folder))
         except MigrationsError:
             if _state(folder) == before:
                 raise
         else:
             if _state(folder) == before:
-                return found
+                return contents
     raise _broken(folder / MANIFEST, "keeps changing while it is read.", fix="Run the command again.")
 
 
 def _state(folder: Path) -> tuple[int, int, int, Unfinished] | None:
-    """Return a value that changes with the manifest, and with the set of files that count."""
+    """Return a value that changes whenever a command commits: with the manifest and the unfinished files."""
     try:
-        found = (folder / MANIFEST).stat()
+        status = (folder / MANIFEST).stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size, unfinished(folder)
+    return status.st_ino, status.st_mtime_ns, status.st_size, unfinished(folder)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of ``folder``; None if it has none.
+    """Return the manifest of ``folder``; None if the file is missing.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
     """
     path = folder / MANIFEST
-    content = _read(path)
+    content = _read_json(path)
     if content is None:
         return None
     ids, hashes, pragmas = _checked(content, path)
     try:
-        facts = [facts_text.read(entry) for entry in content["migrations"]]
+        facts = [facts_in(entry) for entry in content["migrations"]]
     except _MALFORMED as error:
         raise _broken(path, f"is not what generate writes: {error}.") from error
     entries = zip(ids, hashes, facts, strict=True)
     return Manifest(
-        migrations=tuple(Entry(id=name, hash=link, facts=known) for name, link, known in entries),
+        migrations=tuple(Entry(id=name, hash=entry_hash, facts=known) for name, entry_hash, known in entries),
         pragmas=pragmas,
         fingerprint=content["fingerprint"],
         hints=tuple(content.get("hints", ())),
@@ -190,14 +190,14 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def read_summary(path: str) -> Summary | None:
-    """Return the parts of the manifest that opening a database needs; None if ``path`` doesn't exist.
+    """Return the summary of the manifest at ``path``; None if the file is missing.
 
-    Check everything in the file except its facts. This takes a fraction of the time of :func:`read_manifest`.
+    Everything in the file except the facts is checked. This takes a fraction of the time of :func:`read_manifest`.
 
     Raises:
         MigrationsError: the file is not what ``generate`` writes.
     """
-    content = _read(path)
+    content = _read_json(path)
     if content is None:
         return None
     ids, hashes, pragmas = _checked(content, path)
@@ -205,7 +205,7 @@ def read_summary(path: str) -> Summary | None:
     return Summary(ids=tuple(ids), last_hash=last, fingerprint=content["fingerprint"], pragmas=pragmas)
 
 
-def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
+def _read_json(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
         with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -220,7 +220,7 @@ def _read(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
 
 
 def ids_in(text: str, source: str) -> tuple[str, ...]:
-    """Return the ids in the ``text`` of a manifest; ``source`` names it in errors.
+    """Return the ids in the ``text`` of a manifest. Errors call the text ``source``.
 
     Raises:
         MigrationsError: the text is not what ``generate`` writes.
@@ -232,12 +232,12 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if conflict := _CONFLICT.search(text):  # not inside a JSON string, because strings contain no line ends
+        if conflict := _CONFLICT.search(text):
             fix = "Run `waiaas-migrate rebase`."
             line = text.count("\n", 0, conflict.start()) + 1
             raise _broken(path, "has a merge conflict.", fix=fix, line=line) from error
-        at = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        raise _broken(path, f"is not JSON: {error}.", line=at) from error
+        error_line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        raise _broken(path, f"is not JSON: {error}.", line=error_line) from error
     return {} if content is None else content
 
 
@@ -250,8 +250,8 @@ def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | Non
     return MigrationsError([Problem(file=str(path), line=line, what=what, fix=fix)])
 
 
-def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — likewise
-    """Return the ids, the hashes and the PRAGMAs, if everything in ``content`` has the right type."""
+def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tuple[Pragma, ...]]:  # noqa: ANN401 — any JSON value
+    """Return the ids, the hashes and the PRAGMAs in ``content``, after checking the types of everything but facts."""
     try:
         if content["version"] != _VERSION:
             what = f"has version {content['version']}; this program knows version {_VERSION}."
@@ -264,7 +264,7 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         texts = [*ids, *hashes, *(text for pair in settings for text in pair if isinstance(text, str))]
         for key in ("hints", "ignore"):
             texts += [*content.get(key, ())] if isinstance(content.get(key, []), list) else [None]
-        # Both fail for values that are not text or hold half a character; they look at all of them in C.
+        # Check all values at once, in C: join() refuses those that aren't text, and encode() lone surrogates.
         "".join([*texts, content["fingerprint"] or ""]).encode()
         pragmas = tuple(Pragma(name=name, value=_pragma_value(value)) for name, value in settings)
     except _MALFORMED as error:
@@ -283,7 +283,7 @@ def _pragma_value(value: object) -> str | int:
 
 
 def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return the differences between recorded and found migrations, each with a fix."""
+    """Return a problem for each difference between the manifest and the migrations in the folder."""
     if chain(migrations, manifest.facts) == manifest.migrations:
         return ()
     listed = set(manifest.ids)
@@ -297,12 +297,12 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return the differences in migrations that databases may have run; only ``record`` accepts them."""
+    """Return a problem for each recorded migration that was edited or deleted; databases may have run it."""
     edits = [change.problem for change in _changes(manifest, migrations) if change.is_edit]
     return (*_missing(manifest, migrations), *edits)
 
 
-def edited(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
+def edited_ids(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
     """Return the ids of migrations that were edited after they were recorded."""
     return tuple(change.id for change in _changes(manifest, migrations) if change.is_edit)
 
@@ -316,7 +316,7 @@ def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 class _Change(NamedTuple):
-    """A migration that differs from its entry; ``is_edit``: the recorded text itself was edited."""
+    """A migration that differs from its entry. If ``is_edit``, its recorded text was edited."""
 
     id: str
     is_edit: bool
@@ -327,19 +327,19 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
     files = {migration.id: migration for migration in migrations}
     hashes = ["", *(entry.hash for entry in manifest.migrations)]
 
-    def is_recorded(entry: Entry, migration: MigrationFile) -> bool:
-        return any(_link(other, migration, entry.facts) == entry.hash for other in hashes)
+    def has_recorded_content(entry: Entry, migration: MigrationFile) -> bool:
+        return any(_hash_after(other, migration, entry.facts) == entry.hash for other in hashes)
 
     # Each hash is computed from the recorded previous hash. So one edit is not reported for all later migrations.
     for previous, entry in zip(hashes, manifest.migrations, strict=False):
         migration = files.get(entry.id)
-        if migration is None or _link(previous, migration, entry.facts) == entry.hash:
+        if migration is None or _hash_after(previous, migration, entry.facts) == entry.hash:
             continue
         is_edit = False
-        if is_recorded(entry, migration):
+        if has_recorded_content(entry, migration):
             what = "was recorded after another migration, which happens when branches are merged."
             fix = f"Check the order. {_RECORD}"
-        elif migration.rollback is not None and is_recorded(entry, replace(migration, rollback=None)):
+        elif migration.rollback is not None and has_recorded_content(entry, replace(migration, rollback=None)):
             what, fix = f"got a rollback after it was recorded in {MANIFEST}.", _RECORD
         else:
             is_edit = True
@@ -349,6 +349,7 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
+    """Yield a problem if the manifest lists migrations in another order than the folder's."""
     common = {migration.id for migration in migrations} & set(manifest.ids)
     recorded = (name for name in manifest.ids if name in common)
     files = (migration.id for migration in migrations if migration.id in common)

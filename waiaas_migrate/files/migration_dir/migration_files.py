@@ -1,9 +1,9 @@
-"""Read the migrations folder as yoyo reads it, without yoyo.
+"""Read the migrations folder as yoyo reads it, without importing yoyo.
 
-The rules are those of yoyo 9 (yoyo/migrations.py): every ``*.sql`` and ``*.py`` is a migration, its name without the
-ending is its id, ``*.rollback.sql`` rolls one back, ``post-apply*`` runs after every apply, and directives are in the
-comments before the first statement. Reading a Python migration needs yoyo, since its steps and dependencies are known
-only after it has run.
+The rules are those of yoyo 9 (yoyo/migrations.py). Every ``*.sql`` and ``*.py`` is a migration, and its name without
+the ending is its id. ``*.rollback.sql`` rolls back the migration of the same id. ``post-apply*`` runs after every
+apply. Directives are in the comments before the first statement. Only Python migrations need yoyo: their dependencies
+are known only after the file has been imported.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from waiaas_migrate.files.migration_dir.unfinished import JOURNAL, Unfinished, u
 
 _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
-#: yoyo/scripts/newmigration.py gives this name to the file that is open in the editor.
+#: The prefix of the file that ``yoyo new`` opens in an editor (yoyo/scripts/newmigration.py).
 _EDITED_NOW = "_tmp_yoyonew"
-#: macOS keeps a file's attributes in a second file with this prefix, in archives and on disks that can't store them.
+#: The prefix of the files in which macOS keeps other files' attributes, in archives and on disks that can't store them.
 _APPLE_DOUBLE = "._"
 
-#: Both as in yoyo.migrations.parse_metadata_from_sql_comments.
+#: Both patterns are those of yoyo.migrations.parse_metadata_from_sql_comments.
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
 _COMMENT = re.compile(r"^(\s*|\s*--.*)$")
 
@@ -38,9 +38,16 @@ _COMMENT = re.compile(r"^(\s*|\s*--.*)$")
 class MigrationFile:
     """One migration.
 
-    ``sql`` is its text, or the source of a Python migration; ``rollback`` is the text of its rollback file.
-    ``text_hash`` covers ``sql``; ``content_hash`` covers ``sql`` and ``rollback``. Both ignore which newlines a
-    file has, since git may check it out with others.
+    Args:
+        id: the name of its file without the ending.
+        path: its file.
+        kind: the language.
+        depends: the ids of the migrations that must run before it.
+        transactional: whether it runs in a transaction.
+        sql: the text of the file, also of a Python migration. Line ends are LF, whatever git checks out.
+        rollback: the text of the rollback file; None if there is no such file.
+        text_hash: a hash of ``sql``.
+        content_hash: a hash of ``sql`` and ``rollback``.
     """
 
     id: str
@@ -60,18 +67,18 @@ class MigrationFile:
         object.__setattr__(self, "content_hash", hashlib.sha256("".join(hashes).encode()).hexdigest())
 
     def __hash__(self) -> int:
-        # Migrations are the keys of caches, which ask for the hash again and again.
+        # Caches use migrations as keys; hashing all fields at each lookup would take longer.
         return hash((self.id, self.content_hash))
 
     @property
     def files(self) -> dict[str, str]:
-        """Return the texts of its files by name."""
+        """Return the texts of the migration's files by name."""
         rollback = {} if self.rollback is None else {f"{self.id}{_ROLLBACK}": self.rollback}
         return {**rollback, self.path.name: self.sql}
 
     @property
     def statements(self) -> tuple[str, ...]:
-        """Return the statements of an SQL migration; a Python migration has none here."""
+        """Return the statements of an SQL migration; none for a Python migration."""
         return split_statements(self.sql, file=str(self.path)) if self.kind == "sql" else ()
 
     @property
@@ -97,7 +104,7 @@ def migration_hash(migration_id: str) -> str:
 
 
 def is_post_apply(migration_id: str) -> bool:
-    """Return whether the id is that of a hook, which yoyo runs after every apply and never records as applied."""
+    """Return whether the id belongs to a post-apply hook. yoyo runs it after every apply and doesn't record it."""
     return migration_id.startswith(_POST_APPLY)
 
 
@@ -131,14 +138,13 @@ def read_with_post_apply(
 def _in_order(
     migrations: Sequence[MigrationFile], known: Collection[str], problems: list[Problem]
 ) -> tuple[MigrationFile, ...]:
-    """Sort each migration after its dependencies, and otherwise keep the order.
+    """Sort each migration after its dependencies, and otherwise keep the order, as yoyo/topologicalsort.py does.
 
-    This is the order of yoyo/topologicalsort.py. ``known`` are the ids allowed in ``depends``. They include
-    post-apply hooks, which don't affect the order.
+    ``known`` are the ids allowed in ``depends``. They include post-apply hooks, which don't affect the order.
     """
     position = {migration.id: index for index, migration in enumerate(migrations)}
     for migration in migrations:
-        for name in sorted({name for name in migration.depends if name not in known}):
+        for name in sorted(set(migration.depends) - set(known)):
             what = f"depends on {name}, which is not in this folder."
             fix = "Correct the name in its `-- depends:` or `__depends__`."
             problems.append(Problem(file=str(migration.path), what=what, fix=fix))
@@ -161,6 +167,7 @@ def _in_order(
 
 
 def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[MigrationFile]:
+    """Return the migrations and post-apply hooks of ``folder``, sorted by name; add what is wrong to ``problems``."""
     paths = _paths(folder, problems, missing_ok=missing_ok)
     migrations = [path for path in paths if not path.name.endswith(_ROLLBACK)]
     rollbacks = {path.name.removesuffix(_ROLLBACK): path for path in paths if path.name.endswith(_ROLLBACK)}
@@ -171,20 +178,20 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
             problems.append(Problem(file=str(path), what=what, fix="Rename one of them."))
         ids.setdefault(path.stem, path)
     names = {path.name for path in migrations}
-    for name in (f"{name}.sql" for name in sorted(rollbacks)):
-        if name not in names:
+    for migration_id, path in sorted(rollbacks.items()):
+        if (name := f"{migration_id}.sql") not in names:
             what, fix = f"rolls back {name}, which is missing.", f"Restore {name} from git, or delete this file."
-            path = rollbacks[name.removesuffix(".sql")]
             problems.append(Problem(file=str(path), what=what, fix=fix))
     files = [_read_file(path, rollbacks.get(path.stem), ids, problems) for path in ids.values()]
     return [file for file in files if file is not None]
 
 
 def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[Path]:
+    """Return the paths of all migrations and rollbacks; of a replaced file, the path of its copy until the commit."""
     try:
         # Sort the names as strings, as yoyo does.
         with os.scandir(folder) as entries:
-            found = sorted(entry.name for entry in entries if _is_migration(entry) or entry.name == JOURNAL)
+            names = sorted(entry.name for entry in entries if _is_migration(entry) or entry.name == JOURNAL)
     except FileNotFoundError:
         if not missing_ok:
             fix = "Correct the path, or run `waiaas-migrate generate` to create it."
@@ -194,19 +201,19 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
         what = f"can't be read as a folder of migrations: {error.strerror or error}."
         problems.append(Problem(file=str(folder), what=what, fix="Check the path."))
         return []
-    pending = unfinished(folder) if JOURNAL in found else Unfinished()
-    found = [name for name in found if name != JOURNAL and name not in pending.ignored]
+    uncommitted = unfinished(folder) if JOURNAL in names else Unfinished()
+    names = [name for name in names if name != JOURNAL and name not in uncommitted.ignored]
     # Python keeps bytes of a name that are not UTF-8 as surrogates, which can't be hashed.
-    texts = [name for name in found if name.isascii() or not re.search("[\ud800-\udfff]", name)]
+    readable = [name for name in names if name.isascii() or not re.search("[\ud800-\udfff]", name)]
     problems.extend(
         Problem(file=repr(str(folder / name)), what="has a name that is not UTF-8.", fix="Rename it.")
-        for name in sorted(set(found) - set(texts))
+        for name in sorted(set(names) - set(readable))
     )
-    return [pending.copies.get(name, folder / name) for name in texts]
+    return [uncommitted.copies.get(name, folder / name) for name in readable]
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """Return whether yoyo reads the file; ignore the ``._*`` files of macOS."""
+    """Return whether yoyo reads the file, unless it is one of the ``._*`` files of macOS."""
     is_sql_or_python = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
     return is_sql_or_python and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
@@ -257,7 +264,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
 
 
 def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Read ``-- depends:`` and ``-- transactional:`` before the first line that is not a ``--`` comment."""
+    """Return ``depends`` and ``transactional`` from the directives before the first line that isn't a comment."""
     found: dict[str, list[str]] = {"depends": [], "transactional": []}
     for number, line in enumerate(sql.split("\n"), 1):
         if directive := _DIRECTIVE.match(line):
@@ -274,7 +281,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
 
 
 def _python_header(path: Path, ids: dict[str, Path], problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Have yoyo run a Python migration; return its depends and transactional."""
+    """Have yoyo import a Python migration; return its ``depends`` and ``transactional``."""
     from waiaas_migrate.files.migration_dir.python_migration import load_header
 
     header = load_header(path, tuple(ids.values()))

@@ -1,4 +1,7 @@
-"""Load Python migrations with yoyo. Only this module imports yoyo, and only if needed."""
+"""Load Python migrations with yoyo, and read their dependencies.
+
+Import this module only if there is a Python migration, because importing yoyo takes time.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,24 @@ logging.getLogger("yoyo").addHandler(logging.NullHandler())
 
 
 def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
-    """Return yoyo's object for each file, by id.
+    """Return yoyo's object for each file of a folder, by id.
 
-    yoyo looks for dependencies among the migrations that it has loaded, so pass all files of a folder.
+    Pass all files, because yoyo looks for dependencies only among the migrations that it knows.
     """
     return {path.stem: Migration(path.stem, str(path), str(path.parent)) for path in paths}
 
 
 def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
-    """Return a migration's dependencies and whether it is transactional, or why loading fails."""
+    """Return a migration's dependencies and whether it is transactional, or a message if it can't be loaded.
+
+    ``folder`` has the paths of all migrations.
+    """
     migration = yoyo_migrations(folder)[path.stem]
     try:
         migration.load()
     except BadMigration as error:
-        # This exception with one argument means an unknown dependency. The module has been loaded by then, and the
-        # caller checks all dependencies.
+        # With one argument, this exception means an unknown dependency. By then, yoyo has loaded the module. The caller
+        # checks all dependencies.
         if len(error.args) > 1:
             return f"{type(error.args[1]).__name__}: {error.args[1]}"
     except (OSError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""Split SQL text into statements as SQLite sees them."""
+"""Split the text of a migration into statements, at the same places as SQLite."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from waiaas_migrate.errors import MigrationsError, Problem
 
-#: Just enough of SQLite's tokens to find each ``;`` that may end a statement, outside strings, quoted names and
-#: comments. An unclosed token runs to the end, as in https://www.sqlite.org/src/file/src/complete.c.
+#: A coarse tokenizer that finds each ``;`` outside strings, quoted names and comments. An unclosed string or comment
+#: runs to the end of the text, as in https://www.sqlite.org/src/file/src/complete.c.
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
@@ -24,45 +24,45 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=4096)
 def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
-    """Return the statements of ``sql``, each with the comments before it; ``file`` is its name in messages.
+    """Return the statements of ``sql``, each with the comments before it. Errors name ``file``.
 
     ``sqlite3_complete`` decides which ``;`` ends a statement (https://www.sqlite.org/c3ref/complete.html), so a trigger
-    is not split. The last statement may lack its ``;``. Pieces that hold only comments are left out.
+    is not split. The last statement needs no ``;``. Pieces with only comments are left out.
 
     Raises:
-        MigrationsError: the text ends in the middle of a statement.
+        MigrationsError: the text ends in the middle of a statement, or contains a NUL character.
     """
     if "\0" in sql:
         raise MigrationsError(
             [_problem(file, sql, sql.index("\0"), "contains a NUL character, at which SQLite stops reading.")]
         )
     statements: list[str] = []
-    for start, first, end in _pieces(sql):
+    for start, code_start, end in _spans(sql):
         if end == len(sql) and not sqlite3.complete_statement(sql[start:] + "\n;"):
-            raise MigrationsError([_problem(file, sql, first, "the statement that begins here does not end.")])
+            raise MigrationsError([_problem(file, sql, code_start, "the statement that begins here does not end.")])
         statements.append(sql[start:end].strip())
     return tuple(statements)
 
 
-def _pieces(sql: str) -> Iterator[tuple[int, int, int]]:
+def _spans(sql: str) -> Iterator[tuple[int, int, int]]:
     """Yield the start of each statement, the start of its code, and its end; the last may be incomplete."""
-    start, first, previous, in_trigger = 0, -1, "", False
+    start, code_start, previous, in_trigger = 0, -1, "", False
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":
-            if first >= 0:
+            if code_start >= 0:
                 # Only a trigger continues after a ";", up to "; END;". Calling sqlite3_complete at each ";" in it would
                 # take time quadratic in its length.
                 may_end = not in_trigger or previous.rstrip().upper().endswith("END")
                 in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))
                 if in_trigger:
                     continue
-                yield start, first, token.end()
-            start, first = token.end(), -1
+                yield start, code_start, token.end()
+            start, code_start = token.end(), -1
         elif token.lastgroup != "comment":
-            first = token.start() if first < 0 else first
+            code_start = token.start() if code_start < 0 else code_start
             previous = token.group()
-    if first >= 0:
-        yield start, first, len(sql)
+    if code_start >= 0:
+        yield start, code_start, len(sql)
 
 
 def _problem(file: str, sql: str, at: int, what: str) -> Problem:
@@ -72,7 +72,7 @@ def _problem(file: str, sql: str, at: int, what: str) -> Problem:
 
 
 def code_of(statement: str) -> str:
-    """Return a statement without the comments before it."""
+    """Return ``statement`` without the comments before it."""
     for token in _TOKEN.finditer(statement):
         if token.lastgroup != "comment":
             return statement[token.start() :]

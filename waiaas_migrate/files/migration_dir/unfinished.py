@@ -1,10 +1,10 @@
-"""Recognize and remove the leftovers of an interrupted command in a migrations folder.
+"""Recognize and remove the files that an interrupted command left in a migrations folder.
 
-A command that writes migrations first writes a journal: the names and hashes of the new and of the old files, and the
-hashes of the current and the new manifest. Replacing the manifest is the commit point. While the old manifest is
-in place, readers ignore new files, and read the copies of replaced files. Once the new manifest is in place, readers
-ignore the files to delete. So every reader sees the folder as it was before or after the command, and writes nothing.
-Only files with these hashes are leftovers; files that a person wrote or edited are kept.
+A command that writes migrations first writes a journal: the names and hashes of the files to add and to delete, and the
+hashes of the current and the new manifest. Replacing the manifest is the commit point. While the old manifest is in
+place, readers ignore new files, and read the copies of replaced files. Once the new manifest is in place, readers
+ignore the files to delete. So every reader sees the folder as it was before or after the command, without writing to
+it. Only files with the recorded hashes are ever deleted; files that a person wrote or edited are kept.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """The names of the files to ignore, and of the files whose copies to read instead."""
+    """The names of the files that readers must ignore, and the copies that they must read instead of other files."""
 
     ignored: frozenset[str] = frozenset()
     copies: Mapping[str, Path] = field(default_factory=dict)
 
 
 def temporary(path: Path) -> Path:
-    """Return the temporary path to which ``path`` is first written."""
+    """Return the path at which the file is written before it is renamed to ``path``."""
     return path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
 
 
@@ -56,9 +56,9 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 
 
 def unfinished(folder: Path) -> Unfinished:
-    """Return the files in ``folder`` that a command, running or interrupted, has yet to commit or delete.
+    """Return the files in ``folder`` that a running or interrupted command hasn't committed or deleted yet.
 
-    An incomplete journal names no files: the command completes it before it renames the first file into place.
+    If the journal is incomplete, there are none: a command completes the journal before it adds the first file.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()
@@ -69,8 +69,8 @@ def unfinished(folder: Path) -> Unfinished:
         if manifest == journal["replaces"]:
             return _uncommitted(folder, new, old)
         if manifest is not None and manifest == journal.get("becomes"):
-            going = frozenset(name for name in old if name not in new and _hash(folder / name) == old[name])
-            return Unfinished(ignored=going)
+            to_delete = frozenset(name for name in old if name not in new and _hash(folder / name) == old[name])
+            return Unfinished(ignored=to_delete)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return Unfinished()
@@ -81,9 +81,10 @@ def _hashes(entries: Any) -> dict[str, str]:  # noqa: ANN401 — any JSON value
 
 
 def _uncommitted(folder: Path, new: Mapping[str, str], old: Mapping[str, str]) -> Unfinished:
-    found = [name for name in new if _hash(folder / name) == new[name] != old.get(name)]
-    copies = {name: folder / KEPT / name for name in found if name in old and _hash(folder / KEPT / name) == old[name]}
-    return Unfinished(ignored=frozenset(found) - copies.keys(), copies=copies)
+    """Return the files to ignore, and the copies to read, as long as the old manifest is in place."""
+    added = [name for name in new if _hash(folder / name) == new[name] != old.get(name)]
+    copies = {name: folder / KEPT / name for name in added if name in old and _hash(folder / KEPT / name) == old[name]}
+    return Unfinished(ignored=frozenset(added) - copies.keys(), copies=copies)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -100,20 +101,20 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def remove_unfinished(folder: Path) -> tuple[str, ...]:
-    """Restore replaced files and delete all leftovers but the journal; return deleted migrations' names.
+    """Restore replaced files and delete all leftovers but the journal; return the names of deleted migrations.
 
     Only the process that holds the journal's lock may do this.
 
     Raises:
         OSError: something can't be deleted.
     """
-    found = unfinished(folder)
-    for name, copy in found.copies.items():
+    pending = unfinished(folder)
+    for name, copy in pending.copies.items():
         copy.replace(folder / name)
-    removed = sorted(found.ignored)
+    removed = sorted(pending.ignored)
     for name in removed:
         (folder / name).unlink(missing_ok=True)
-    if removed or found.copies:
+    if removed or pending.copies:
         sync(folder)
     for path in leftovers(folder):
         if path.name == KEPT and path.is_dir():

@@ -1,4 +1,7 @@
-"""Write, replace and delete the files of migrations, all or none."""
+"""Write, replace and delete files of a migrations folder as one step: after a crash, all changes are there or none.
+
+``unfinished.py`` explains how readers see the folder meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,21 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, mani
 
 #: How long to wait for another command to finish writing, in seconds. Writing takes milliseconds.
 _TIMEOUT = 10.0
-_DISK = "Check its permissions, the free space and the disk, then run the command again."
+_CHECK_DISK = "Check its permissions, the free space and the disk, then run the command again."
 
-#: Name, inode, size and modification time of each migration and of the manifest.
+#: The name, inode, size and modification time of each migration and of the manifest.
 FolderState = frozenset[tuple[str, int, int, int]]
 
 
 def folder_state(folder: Path) -> FolderState:
     """Return a value that changes whenever a migration or the manifest in ``folder`` changes."""
-    found: list[tuple[str, int, int, int]] = []
+    state: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith((".sql", ".py", ".json")) and entry.name != u.JOURNAL:
                 stat = entry.stat()
-                found.append((entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    return frozenset(found)
+                state.append((entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return frozenset(state)
 
 
 def recover(folder: Path) -> tuple[Path, ...]:
@@ -48,7 +51,7 @@ def recover(folder: Path) -> tuple[Path, ...]:
             return tuple(folder / name for name in removed)
     except OSError as error:
         what = f"holds files of an interrupted command, which can't be deleted: {error.strerror}."
-        raise _error(folder, what, _DISK) from None
+        raise _error(folder, what, _CHECK_DISK) from None
 
 
 def _error(path: Path, what: str, fix: str) -> MigrationsError:
@@ -58,9 +61,9 @@ def _error(path: Path, what: str, fix: str) -> MigrationsError:
 def write_history(
     folder: Path, manifest: Manifest, *, old: Mapping[str, str], new: Mapping[str, str], seen: FolderState
 ) -> tuple[Path, ...]:
-    """Replace the files ``old`` with ``new`` (name to text), and ``manifest``; skip unchanged files.
+    """Write ``manifest``, and replace the files ``old`` with ``new`` (texts by name), as :func:`write_files` does.
 
-    Otherwise like :func:`write_files`.
+    Files that are the same in ``old`` and ``new`` are left alone.
     """
     changed = {name: text for name, text in new.items() if old.get(name) != text}
     removed = [name for name in old if name not in new or name in changed]
@@ -70,15 +73,13 @@ def write_history(
 def write_files(
     folder: Path, files: Mapping[str, str], *, removed: Collection[str] = (), seen: FolderState
 ) -> tuple[Path, ...]:
-    """Write ``files`` (name to text) into ``folder`` and return their paths; on any failure, change nothing.
-
-    Replacing the manifest is the commit point: see ``unfinished.py``.
+    """Write ``files`` into ``folder`` and return their paths; on any failure, change nothing.
 
     Args:
         folder: the migrations folder, created if it is missing.
         files: the texts by name. All but the manifest are new, or replace one of ``removed``.
-        removed: names of files that are deleted or replaced in the same step. They need a manifest in ``files``.
-        seen: the state of the folder when the texts were made.
+        removed: names of files that are deleted or replaced in the same step; ``files`` must then have a manifest.
+        seen: the state of the folder from before the texts were made.
 
     Raises:
         MigrationsError: the folder can't be written to, or has changed since ``seen``.
@@ -95,7 +96,7 @@ def write_files(
             with suppress(OSError):  # it is not empty
                 parent.rmdir()
         if isinstance(error, OSError):
-            raise _error(folder, f"can't be written to: {error.strerror}. Nothing was changed.", _DISK) from None
+            raise _error(folder, f"can't be written to: {error.strerror}. Nothing was changed.", _CHECK_DISK) from None
         raise
     return tuple(folder / name for name in files)
 
@@ -110,6 +111,7 @@ def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> No
 
 
 def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
+    """Write the journal and all files. Once the manifest is replaced or the journal emptied, they are committed."""
     write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
     for name, text in files.items():
         write_durably(u.temporary(folder / name), text.encode())
@@ -138,9 +140,9 @@ def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str])
 
 @contextmanager
 def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Lock the journal and delete leftovers; yield the names of deleted migrations. Delete new leftovers afterwards.
+    """Lock the journal, and delete leftovers before and after the block; yield the names of deleted migrations.
 
-    The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next run tries again.
+    The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next command tries again.
     """
     with _locked(folder / u.JOURNAL):
         removed = u.remove_unfinished(folder)
@@ -154,10 +156,10 @@ def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Lock the file at ``path``, created if it is missing; wait while another process holds it.
+    """Lock the file at ``path``, created if it is missing; wait while another process holds the lock.
 
     Raises:
-        MigrationsError: another process holds it for too long.
+        MigrationsError: another process holds the lock for too long.
     """
     deadline = time.monotonic() + _TIMEOUT
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # don't block on a pipe

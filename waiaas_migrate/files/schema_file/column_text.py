@@ -24,7 +24,7 @@ Values = tuple[str | int, ...]
 
 
 class EnumReference(NamedTuple):
-    """A reference to an enum by name. ``by_names`` says that the column stores names of members, not values."""
+    """A reference to an enum. ``by_names``: the column stores names of its members."""
 
     name: str
     by_names: bool = False
@@ -49,7 +49,7 @@ class TableContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListCheck:
-    """The CHECK that schema.yaml expresses as ``boolean`` or ``enum``, and its values; or no such CHECK."""
+    """The CHECK to write as ``boolean`` or ``enum``, and its values; or no CHECK."""
 
     is_boolean: bool = False
     values: Values = ()
@@ -63,7 +63,7 @@ def column_data(layout: ColumnLayout, context: TableContext) -> Data:
         UnsupportedError: schema.yaml can't express a part of the column; the message names the part.
     """
     column, columns, where = layout.column, context.columns, f"table {context.table}, column {layout.column.name}"
-    listing = _list_check(layout, context)
+    listing = _find_list_check(layout, context)
     fields = k.COLUMN.write(column, columns, where)
     fields |= _default_fields(column.default, listing, where) | _key_fields(layout, where) | _conflict_fields(layout)
     fields |= _constraint_fields(layout, listing, context, where)
@@ -73,16 +73,17 @@ def column_data(layout: ColumnLayout, context: TableContext) -> Data:
     if listing.is_boolean:
         fields["type"] = "boolean"
     elif listing.check is not None:
-        fields["enum"] = _enum(listing, listing.check, context.enums.get(fold(column.name)), where)
+        fields["enum"] = _enum_data(listing, listing.check, context.enums.get(fold(column.name)), where)
     if fields.keys() <= {"type"}:
         return fields.get("type")
     return {name: fields[name] for name in k.COLUMN.keys if name in fields}
 
 
-def _list_check(layout: ColumnLayout, context: TableContext) -> _ListCheck:
+def _find_list_check(layout: ColumnLayout, context: TableContext) -> _ListCheck:
     """Return the CHECK to write as ``boolean`` or ``enum``.
 
-    Unless the column is linked to an enum, ``boolean`` or ``enum`` must give a CHECK with the same meaning.
+    If the column is linked to an enum, this is its first list of values. Otherwise, the list must be equal to the
+    CHECK that ``boolean`` or ``enum`` would give.
     """
     column = layout.column
     is_linked, is_integer = fold(column.name) in context.enums, fold(column.type or "") == "integer"
@@ -98,13 +99,13 @@ def _list_check(layout: ColumnLayout, context: TableContext) -> _ListCheck:
 
 
 def is_usable_list(check: Check, column: Column) -> bool:
-    """Return whether ``check`` limits ``column`` to a list of values that ``enum`` can declare."""
+    """Return whether ``check`` lists values of ``column`` that ``enum`` can declare."""
     found = check.allowed
     return found is not None and found.column == fold(column.name) and not value_list_problem(found.values)
 
 
-def _enum(listing: _ListCheck, check: Check, enum: EnumReference | None, where: str) -> Data:
-    """Return a reference to ``enum`` or, if it is None, the values; with the name of the CHECK, if any."""
+def _enum_data(listing: _ListCheck, check: Check, enum: EnumReference | None, where: str) -> Data:
+    """Return the value of the key ``enum``: a name, a list of values, or a mapping."""
     fields: dict[str, Data] = {"values": list(listing.values)} if enum is None else {"name": enum.name}
     fields |= {"stores": "names"} if enum is not None and enum.by_names else {}
     if check.name is not None:
@@ -113,7 +114,7 @@ def _enum(listing: _ListCheck, check: Check, enum: EnumReference | None, where: 
 
 
 def _default_fields(default: SqlText | None, listing: _ListCheck, where: str) -> dict[str, Data]:
-    """Return ``default`` if the default is a literal that this key can express, or else ``default_sql``."""
+    """Return ``default`` if the default is a literal, or else ``default_sql``."""
     if default is None:
         return {}
     tokens = without_comments(tokenize(default.sql))
@@ -163,7 +164,7 @@ def _constraint_fields(layout: ColumnLayout, listing: _ListCheck, context: Table
 
 
 def _conflict_fields(layout: ColumnLayout) -> dict[str, Data]:
-    """Return ``on_conflict``: clauses by constraint, or only the clause if the column has one constraint."""
+    """Return ``on_conflict``: a word if there is one constraint, else a mapping."""
     constraints = {
         "not_null": layout.column.not_null,
         "primary_key": layout.primary_key,
@@ -179,7 +180,7 @@ def _conflict_fields(layout: ColumnLayout) -> dict[str, Data]:
 def reference_data(
     key: ForeignKey, context: TableContext, where: str, options: Mapping[str, Data] | None = None
 ) -> Data:
-    """Return ``references``: ``table.column`` or ``table``, or a mapping if there are options."""
+    """Return ``references``: ``table.column``, ``table``, or a mapping with options."""
     fields = (
         k.PARENT.write(key, (), where) | ({"external": True} if key in context.external else {}) | dict(options or {})
     )

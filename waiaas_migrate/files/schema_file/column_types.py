@@ -1,4 +1,4 @@
-"""The kind of the key ``type``: a column's declared type, or a logical type such as ``boolean``."""
+"""The kind of the key ``type``: a declared type, or one such as ``boolean``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.column_types import NO_TYPE
-from waiaas_migrate.files.schema_file.constraints import ReadForeignKey, ReadKey, read_check, read_references
+from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey, read_check, read_references
 from waiaas_migrate.files.schema_file.forms import Form
 from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
@@ -53,29 +53,29 @@ class EnumValues:
     constraint: str | None = None
 
 
-class ReadColumn(NamedTuple):
+class ParsedColumn(NamedTuple):
     """A column and the constraints that it declares, with their places in the file."""
 
     column: m.Column
     at: Value
     fields: dict[str, Value]
     is_boolean: bool = False
-    primary_key: ReadKey[m.PrimaryKey] | None = None
-    unique: ReadKey[m.Unique] | None = None
+    primary_key: ParsedKey[m.PrimaryKey] | None = None
+    unique: ParsedKey[m.Unique] | None = None
     checks: tuple[m.Check, ...] = ()
-    foreign_key: ReadForeignKey | None = None
+    foreign_key: ParsedForeignKey | None = None
     enum: EnumValues | None = None
 
 
-def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
-    """Return the column ``name`` without the parts that can't be read, which are reported."""
+def read_column(name: str, value: Value, scope: Scope) -> ParsedColumn:
+    """Return the column ``name``; report and omit parts that can't be read."""
     fields = _column_fields(value)
     found = k.COLUMN.contents(fields, scope.columns)
     column_type = found.get("type", NO_TYPE)
     is_boolean = column_type.logical == "boolean"
     if fields.keys() <= {"type"} and not is_boolean:
         column = m.Column(name=name, type=column_type.declared, logical_type=column_type.logical)
-        return ReadColumn(column=column, at=value, fields=fields)
+        return ParsedColumn(column=column, at=value, fields=fields)
     conflicts = _read_conflicts(fields)
     enum = _read_enum(fields["enum"], scope.enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
@@ -83,7 +83,7 @@ def read_column(name: str, value: Value, scope: Scope) -> ReadColumn:
     not_null, hints = _read_not_null(fields, found, conflicts), _read_hints(fields, found)
     types = {"type": column_type.declared, "logical_type": column_type.logical}
     column = m.Column(name=name, not_null=not_null, hints=hints, **types, **attributes)
-    return ReadColumn(
+    return ParsedColumn(
         column=column,
         at=value,
         fields=fields,
@@ -138,7 +138,7 @@ def _read_not_null(fields: Fields, found: Mapping[str, Any], conflicts: Conflict
 
 
 def _read_options(key: str, form: Form, fields: Fields, conflicts: Conflicts) -> dict[str, Any] | None:
-    """Return the options of ``primary_key`` or ``unique``: true, or a mapping; None if false or left out."""
+    """Return the options of ``primary_key`` or ``unique``; None if it isn't set."""
     value = fields.get(key)
     if value is None or not (value.is_mapping or value.flag()):
         return None
@@ -150,7 +150,7 @@ def _read_options(key: str, form: Form, fields: Fields, conflicts: Conflicts) ->
 
 def _read_primary_key(
     name: str, fields: Fields, found: Mapping[str, Any], conflicts: Conflicts
-) -> ReadKey[m.PrimaryKey] | None:
+) -> ParsedKey[m.PrimaryKey] | None:
     options = _read_options("primary_key", k.COLUMN_PRIMARY_KEY, fields, conflicts)
     autoincrement = found.get("autoincrement", False)
     if options is None:
@@ -160,14 +160,14 @@ def _read_primary_key(
         return None
     parts = (m.IndexPart(column=name, descending=options.pop("descending", False)),)
     key = m.PrimaryKey(parts=parts, autoincrement=autoincrement, inline=True, **options)
-    return ReadKey(key=key, at=fields["primary_key"])
+    return ParsedKey(key=key, at=fields["primary_key"])
 
 
-def _read_unique(name: str, fields: Fields, conflicts: Conflicts) -> ReadKey[m.Unique] | None:
+def _read_unique(name: str, fields: Fields, conflicts: Conflicts) -> ParsedKey[m.Unique] | None:
     options = _read_options("unique", k.COLUMN_UNIQUE, fields, conflicts)
     if options is None:
         return None
-    return ReadKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
+    return ParsedKey(key=m.Unique(parts=(m.IndexPart(column=name),), inline=True, **options), at=fields["unique"])
 
 
 def _read_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
@@ -248,7 +248,7 @@ def _read_checks(
 
 
 def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | None = None) -> m.Check | None:
-    """Return the CHECK of a list of values; None after reporting that it can't be parsed."""
+    """Return the CHECK for a list of values; None after reporting a problem."""
     expression = parse_sql(at, sql, scope.columns)
     return None if expression is None else m.Check(expression=expression, column=column, name=name)
 
@@ -268,7 +268,7 @@ def _read_hints(fields: Fields, found: Mapping[str, Any]) -> m.ColumnHints:
 
 
 def _read_replacements(value: Value | None, *, allows_null: bool) -> list[tuple[str | int, str | int | None]]:
-    """Return pairs of an old value and its replacement; report those that can't be read."""
+    """Return pairs of an old and a new value; report and omit invalid pairs."""
     found: list[tuple[str | int, str | int | None]] = []
     for old, new in value.scalar_entries("`OLD: NEW`") if value is not None else ():
         if isinstance(old, str) and "\r" in old:

@@ -1,4 +1,4 @@
-"""Read the primary key, UNIQUE, CHECK and foreign key constraints and the indexes of a table."""
+"""Read a table's keys, CHECKs, foreign keys and indexes from schema.yaml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from waiaas_migrate.schema.model import Check, ForeignKey, Index, PrimaryKey, Un
 Key = TypeVar("Key", PrimaryKey, Unique, ForeignKey, Index)
 
 
-class ReadKey(NamedTuple, Generic[Key]):
+class ParsedKey(NamedTuple, Generic[Key]):
     """A key or an index, and its place in the file.
 
     ``external`` says that the parent of a foreign key need not be in this file. A large schema has many keys, and a
@@ -26,23 +26,23 @@ class ReadKey(NamedTuple, Generic[Key]):
     external: bool = False
 
 
-ReadForeignKey = ReadKey[ForeignKey]
+ParsedForeignKey = ParsedKey[ForeignKey]
 
 
-def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ReadKey[Key] | None:
-    """Read a mapping of the given form, and return the key that ``make`` builds from its values."""
+def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ParsedKey[Key] | None:
+    """Read a key or an index; ``make`` builds it from the values of its mapping."""
     found = form.read(value, columns)
-    return None if found is None else ReadKey(key=make(**found), at=value)
+    return None if found is None else ParsedKey(key=make(**found), at=value)
 
 
 def read_check(value: Value, columns: Columns, *, column: str | None = None) -> Check | None:
-    """Return a CHECK; ``column`` is the column that declares it, or None for the table."""
+    """Return a CHECK of a table, or of ``column`` if the column declares it."""
     found = k.CHECK.read(value, columns)
     return None if found is None else Check(column=column, **found)
 
 
 def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check]:
-    """Yield the ``checks`` of a table, given as a list or as a mapping of names to expressions."""
+    """Yield a table's ``checks``: a list, or a mapping of names to expressions."""
     if "checks" in fields and fields["checks"].is_mapping:
         for name, item in named_entries(fields, "checks", "`name: expression`", name_problem):
             if (expression := EXPRESSION.read(item, columns)) is not None:
@@ -53,7 +53,7 @@ def read_checks(fields: Mapping[str, Value], columns: Columns) -> Iterator[Check
                 yield check
 
 
-def read_foreign_key(value: Value) -> ReadForeignKey | None:
+def read_foreign_key(value: Value) -> ParsedForeignKey | None:
     """Return the foreign key of one item of a table's ``foreign_keys``."""
     if not value.is_mapping:
         value.problem("expected a mapping.", f"Write {k.FOREIGN_KEY.example}.")
@@ -64,20 +64,20 @@ def read_foreign_key(value: Value) -> ReadForeignKey | None:
     if parent is None or "columns" not in child:
         return None
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(**child, **parent), at=value, external=external)
+    return ParsedKey(key=ForeignKey(**child, **parent), at=value, external=external)
 
 
-def read_references(value: Value, column: str) -> ReadForeignKey | None:
+def read_references(value: Value, column: str) -> ParsedForeignKey | None:
     """Return the foreign key that the ``references`` of ``column`` declares."""
     parent = _read_parent(value, k.REFERENCES)
     if parent is None:
         return None
     external = parent.pop("external", False)
-    return ReadKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
+    return ParsedKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:
-    """Return the values in ``references``, as arguments for the model; None if no table is named."""
+    """Return the values in ``references`` for the model; None without a table."""
     if value.is_mapping:
         found = form.contents(form.fields(value), ())
         return found if "table" in found else None

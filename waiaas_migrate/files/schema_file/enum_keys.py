@@ -16,7 +16,7 @@ _EXAMPLE = "a module or file, such as `app.enums` or `src/enums.ts`"
 
 
 def declared_sources(path: Path, *, root: Path) -> tuple[EnumSource, ...]:
-    """Return the sources of enums that a schema.yaml names; an empty tuple if the file is missing.
+    """Return the enum sources that schema.yaml names; none if it doesn't exist.
 
     Raises:
         SchemaFileError: the file can't be read.
@@ -33,7 +33,7 @@ def declared_sources(path: Path, *, root: Path) -> tuple[EnumSource, ...]:
 
 
 def read_sources(value: Value) -> Iterator[EnumSource]:
-    """Yield the sources in ``enums``: a module or file, a mapping of enums to values, or a list of both."""
+    """Yield the sources in ``enums``: a name, a mapping of enums, or a list of both."""
     for item in value.items("a list of modules and files") if value.is_list else [value]:
         if isinstance(item.node, MappingNode):
             yield EnumSource(item.file, item.origin, item.node)
@@ -42,7 +42,7 @@ def read_sources(value: Value) -> Iterator[EnumSource]:
 
 
 def referenced_enums(tables: Value | None) -> frozenset[str]:
-    """Return the names of the enums that columns use; ignore invalid parts of the file."""
+    """Return the names of the enums that columns use; skip invalid parts."""
     names = set[str]()
     for table in _child_nodes(tables.node if tables is not None else None):
         for column in _child_nodes(_child_node(table, "columns")):

@@ -1,4 +1,4 @@
-"""Find the enum in the application's code for each CHECK that lists a column's values."""
+"""Find the application's enum for each CHECK that lists a column's values."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _BOOLEAN = frozenset({0, 1})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumLinks:
-    """References to enums by column, and a sentence for each list that almost equals an enum."""
+    """References to enums by column, and remarks on ambiguous and near matches."""
 
     links: Links
     remarks: tuple[str, ...] = ()
 
 
 class _Candidate(NamedTuple):
-    """An enum to compare lists with. Its values are the enum's values or, if ``by_names``, the members' names."""
+    """An enum to compare lists with, by its values or by the names of its members."""
 
     name: str
     source: str
@@ -56,9 +56,10 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def name_similarity(self, enum: _Candidate) -> tuple[int, int]:
-        """Return how similar the enum's name is to the names of the table, column and CHECK.
+        """Return two numbers that rank enums: the more similar the names, the greater.
 
-        This is the number of its words that they contain, and the negated number of its other words, to be compared.
+        These are the number of the enum's words that the names of table, column and CHECK contain, and the negated
+        number of its other words.
         """
         context = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
@@ -74,22 +75,22 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
     enums = tuple(_candidates(loaded))
     links: dict[tuple[str, str], EnumReference] = {}
     remarks: list[str] = []
-    for value_list in value_lists(schema):
-        same = [enum for enum in enums if enum.values == value_list.values]
-        if value_list.values == _BOOLEAN:  # many enums have these two values by chance
-            same = [enum for enum in same if value_list.name_similarity(enum)[0]]
-        chosen = _best_matches(value_list, same)
+    for listing in value_lists(schema):
+        same = [enum for enum in enums if enum.values == listing.values]
+        if listing.values == _BOOLEAN:  # many enums have these two values by chance
+            same = [enum for enum in same if listing.name_similarity(enum)[0]]
+        chosen = _best_matches(listing, same)
         if len(chosen) == 1:
-            links[fold(value_list.table.name), fold(value_list.column.name)] = EnumReference(
+            links[fold(listing.table.name), fold(listing.column.name)] = EnumReference(
                 chosen[0].name, chosen[0].by_names
             )
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
             remarks.append(
-                f"{value_list.where}: {names} have the same values. Write `enum: NAME` with the one that is meant."
+                f"{listing.where}: {names} have the same values. Write `enum: NAME` with the one that is meant."
             )
         else:
-            remarks += _near_misses(value_list, enums)
+            remarks += _near_misses(listing, enums)
     return EnumLinks(links=links, remarks=tuple(remarks))
 
 
@@ -113,38 +114,36 @@ def value_lists(schema: Schema) -> Iterator[ValueList]:
                 yield ValueList(table=table, column=column, check=found)
 
 
-def _best_matches(value_list: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
-    """Return the enum with the most similar name, or several if their names are equally similar."""
+def _best_matches(listing: ValueList, enums: Sequence[_Candidate]) -> list[_Candidate]:
+    """Return the enum with the most similar name; several if there is a tie."""
     if not enums:
         return []
-    best = max(value_list.name_similarity(enum) for enum in enums)
-    found = [enum for enum in enums if value_list.name_similarity(enum) == best] if best[0] else list(enums)
+    best = max(listing.name_similarity(enum) for enum in enums)
+    found = [enum for enum in enums if listing.name_similarity(enum) == best] if best[0] else list(enums)
     if len({words_of(enum.name) for enum in found}) == 1:
         # A class and a constant made from it, such as Status and STATUSES. Prefer the constant.
         return [min(found, key=lambda enum: (enum.by_names, not enum.name.isupper()))]
     return found
 
 
-def _near_misses(value_list: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
-    """Yield a sentence for the enums that differ from the list by one value."""
+def _near_misses(listing: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
+    """Yield a remark on each enum that differs from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
-        is_similar = (
-            len(enum.values & value_list.values) >= _ENOUGH_SHARED_VALUES or value_list.name_similarity(enum)[0] > 0
-        )
-        if len(enum.values ^ value_list.values) == 1 and is_similar:
+        is_similar = len(enum.values & listing.values) >= _ENOUGH_SHARED_VALUES or listing.name_similarity(enum)[0] > 0
+        if len(enum.values ^ listing.values) == 1 and is_similar:
             near.setdefault(enum.values, []).append(enum)
     for values, found in near.items():
-        (enum, *_) = _best_matches(value_list, found)
-        (value,) = values ^ value_list.values
+        (enum, *_) = _best_matches(listing, found)
+        (value,) = values ^ listing.values
         differs = f"lacks {literal(value)}" if value in values else f"also has {literal(value)}"
-        fix = f"To use the enum, write `{_declaration(value_list, enum)}` and run `generate`."
-        yield f"{value_list.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
+        fix = f"To use the enum, write `{_declaration(listing, enum)}` and run `generate`."
+        yield f"{listing.where}: its list is almost {enum.name} of {enum.source}, but {differs}. {fix}"
 
 
-def _declaration(value_list: ValueList, enum: _Candidate) -> str:
+def _declaration(listing: ValueList, enum: _Candidate) -> str:
     fields = {"name": enum.name}
     fields |= {"stores": "names"} if enum.by_names else {}
-    fields |= {} if value_list.check.name is None else {"constraint": value_list.check.name}
+    fields |= {} if listing.check.name is None else {"constraint": listing.check.name}
     listed_fields = ", ".join(f"{key}: {value}" for key, value in fields.items())
     return f"enum: {enum.name}" if len(fields) == 1 else f"enum: {{{listed_fields}}}"

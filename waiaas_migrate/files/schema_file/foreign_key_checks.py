@@ -1,27 +1,27 @@
-"""Check that the foreign keys of schema.yaml refer to columns that exist and are unique."""
+"""Check that foreign keys refer to columns that exist and are unique."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
-from waiaas_migrate.files.schema_file.constraints import ReadForeignKey
-from waiaas_migrate.files.schema_file.objects import ReadObject
-from waiaas_migrate.files.schema_file.tables import ReadTable
+from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey
+from waiaas_migrate.files.schema_file.objects import ParsedObject
+from waiaas_migrate.files.schema_file.tables import ParsedTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.foreign_keys import is_enforceable
 from waiaas_migrate.schema.model import ForeignKey
 from waiaas_migrate.schema.names import fold
 
 
-def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report foreign keys to columns that don't exist or aren't unique; skip ``external`` keys."""
-    parents = {fold(read.table.name): read for read in tables}
+def check_foreign_keys(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
+    """Report foreign keys to missing or non-unique columns, unless ``external``."""
+    parents = {fold(parsed.table.name): parsed for parsed in tables}
     object_kinds = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
-    for read in tables:
-        for foreign_key in read.foreign_keys:
+    for parsed in tables:
+        for foreign_key in parsed.foreign_keys:
             key = foreign_key.key
-            report_unknown_columns(key.columns, foreign_key.at, read)
+            report_unknown_columns(key.columns, foreign_key.at, parsed)
             if key.targets and len(key.targets) != len(key.columns):
                 what = _count_mismatch(key, len(key.targets), "`references`")
                 foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
@@ -29,7 +29,7 @@ def check_foreign_keys(tables: tuple[ReadTable, ...], objects: tuple[ReadObject,
                 _check_parent(foreign_key, parents, object_kinds)
 
 
-def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], object_kinds: dict[str, str]) -> None:
+def _check_parent(foreign_key: ParsedForeignKey, parents: dict[str, ParsedTable], object_kinds: dict[str, str]) -> None:
     key, at = foreign_key.key, foreign_key.at
     name, parent = shown(key.table), parents.get(fold(key.table))
     if parent is not None:
@@ -39,22 +39,22 @@ def _check_parent(foreign_key: ReadForeignKey, parents: dict[str, ReadTable], ob
         what = f"`{name}` is a {object_kinds[fold(key.table)]}; a foreign key can refer only to a table."
         at.problem(what, "Name a table.")
     else:
-        known = suggestion(key.table, [read.table.name for read in parents.values()])
+        known = suggestion(key.table, [parsed.table.name for parsed in parents.values()])
         external = f"If it is not part of this file, write {_external_reference(key)}."
         at.problem(f"there is no table `{name}`.", f"{known} {external}".strip())
 
 
-def report_unknown_columns(names: Iterable[str], at: Value, read: ReadTable) -> bool:
-    """Report the ``names`` that are not columns of the table; return whether there are any."""
-    unknown = [name for name in names if read.columns and read.column(name) is None]
-    known = [column.column.name for column in read.columns]
+def report_unknown_columns(names: Iterable[str], at: Value, parsed: ParsedTable) -> bool:
+    """Report each of ``names`` that the table lacks; return whether it lacks any."""
+    unknown = [name for name in names if parsed.columns and parsed.column(name) is None]
+    known = [column.column.name for column in parsed.columns]
     for name in unknown:
         fix = suggestion(name, known, f"Known columns: {listed(known[:12])}.")
-        at.problem(f"the table `{shown(read.table.name)}` has no column `{shown(name)}`.", fix)
+        at.problem(f"the table `{shown(parsed.table.name)}` has no column `{shown(name)}`.", fix)
     return bool(unknown)
 
 
-def _check_targets(foreign_key: ReadForeignKey, parent: ReadTable) -> None:
+def _check_targets(foreign_key: ParsedForeignKey, parent: ParsedTable) -> None:
     key, at, name = foreign_key.key, foreign_key.at, shown(parent.table.name)
     if report_unknown_columns(key.targets, at, parent) or is_enforceable(parent.table, key):
         return

@@ -1,4 +1,4 @@
-"""The types that describe schema.yaml: each mapping is a :class:`Form` with keys, and each key has a :class:`Kind`."""
+"""Types that describe schema.yaml: ``Form`` for mappings, ``Kind`` for values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Columns: TypeAlias = Collection[str]
 
 
 def unsupported(where: str, why: str) -> UnsupportedError:
-    """Return the error for an item that schema.yaml can't express; ``where`` names the item."""
+    """Return the error for ``where``, an item that schema.yaml can't express."""
     return UnsupportedError(f"{where} can't be written to schema.yaml: {why}")
 
 
@@ -76,7 +76,7 @@ class Form:
     instead: Mapping[str, str] = field(default_factory=dict)
 
     def fields(self, value: Value) -> dict[str, Value]:
-        """Return the values of a mapping by key; report unknown, missing and contradicting keys."""
+        """Return the values of a mapping; report unknown, missing and conflicting keys."""
         if self.short and not value.is_mapping:
             return {self.short: value}
         found = value.fields(self.keys, self.example, self.instead)
@@ -98,7 +98,7 @@ class Form:
             value.problem(f"expected either {choice}.", f"Write {self.example}.")
 
     def contents(self, fields: Mapping[str, Value], columns: Columns) -> dict[str, Any]:
-        """Return ``fields`` as arguments for the model, without those that can't be read, which are reported."""
+        """Return ``fields`` as arguments for the model; report and omit invalid values."""
         found: dict[str, Any] = {}
         for name, value in fields.items():
             key = self.keys[name]
@@ -108,13 +108,13 @@ class Form:
         return found
 
     def read(self, value: Value, columns: Columns) -> dict[str, Any] | None:
-        """Return ``value`` as arguments for the model; None if the ``short`` key is missing or invalid."""
+        """Return ``value`` as arguments for the model; None if its short key is invalid."""
         found = self.contents(self.fields(value), columns)
         is_complete = not self.short or (self.keys[self.short].attribute or self.short) in found
         return found if is_complete else None
 
     def write(self, model: object, columns: Columns, where: str) -> dict[str, Data]:
-        """Return the mapping for ``model``: the keys for which it has a value, in the order of the form.
+        """Return the mapping for ``model``, with the keys for which it has a value.
 
         Raises:
             UnsupportedError: schema.yaml can't express one of the values; ``where`` names the item in the message.
@@ -127,6 +127,6 @@ class Form:
         return {name: data for name, data in fields.items() if data is not None}
 
     def shortest(self, model: object, columns: Columns, where: str) -> Data:
-        """Return what :meth:`write` returns, or only the value of the ``short`` key if no other key is set."""
+        """Return only the value of the short key if no other is set, else the mapping."""
         fields = self.write(model, columns, where)
         return fields[self.short] if fields.keys() == {self.short} else fields

@@ -1,4 +1,4 @@
-"""Make the JSON Schema of schema.yaml, with which editors complete and check the file."""
+"""Make the JSON Schema with which editors complete and check schema.yaml."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_json_schema(content: object) -> bool:
 
 
 def _form_shape(form: Form) -> dict[str, Any]:
-    """Return the shape of a mapping or, if the form has a short key, of that key's value, too."""
+    """Return the shape of a form: a mapping, or only the value of its short key."""
     return {"anyOf": [form.keys[form.short].kind.shape, _mapping_shape(form)]} if form.short else _mapping_shape(form)
 
 

@@ -16,7 +16,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class KeyPlaces:
-    """The places of all keys in a schema.yaml. The file is read when the first place is needed."""
+    """The places of all keys in a schema.yaml, which is read when first needed."""
 
     def __init__(self, path: Path, *, root: Path) -> None:
         self._path, self._root = path, root
@@ -37,7 +37,7 @@ class KeyPlaces:
         return (at for key, at in self._places.items() if key[:-1] == folded and key)
 
     def find(self, keys: KeyPath) -> Origin:
-        """Return the place of the key with this path or, if that is missing, of the nearest item above."""
+        """Return the place of the key or, if it is missing, of the nearest item above."""
         # Try paths of even length, which end in the name of an item: for a missing column, the table, not `columns`.
         candidates = (keys[:length] for length in (len(keys), *range(len(keys) // 2 * 2, 0, -2)))
         return next((at for path in candidates if (at := self.at(path)) is not None), Origin(file=self.file))
@@ -48,7 +48,7 @@ def _folded(keys: KeyPath) -> KeyPath:
 
 
 def key_path(change: c.Change) -> KeyPath:
-    """Return the path in schema.yaml of the item that ``change`` adds, drops, changes or renames."""
+    """Return the key path in schema.yaml of the item that ``change`` affects."""
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
@@ -65,7 +65,7 @@ def key_path(change: c.Change) -> KeyPath:
 
 
 def _column_of(change: c.Change) -> str | None:
-    """Return the name of the column to which the changed item belongs; None if it belongs to the table."""
+    """Return the column that declares the changed item; None if the table does."""
     match change:
         case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return column.name

@@ -1,4 +1,4 @@
-"""Load schema.yaml and return the schema that it declares, or report all problems in it.
+"""Load the schema that schema.yaml declares, or report all problems in it.
 
 docs/schema-file.md describes the format. The schema has the constraints that the file declares, and no others.
 """
@@ -18,7 +18,7 @@ from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.enum_keys import read_sources, referenced_enums
 from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.schema_checks import check_schema
-from waiaas_migrate.files.schema_file.tables import ReadTable, read_table
+from waiaas_migrate.files.schema_file.tables import ParsedTable, read_table
 from waiaas_migrate.files.schema_file.value_kinds import named_entries
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
@@ -53,7 +53,7 @@ class EnumUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSchema:
-    """The content of schema.yaml: the schema, PRAGMAs in the order of the file, and enums in order of first use."""
+    """The content of schema.yaml. PRAGMAs and enums keep the order of the file."""
 
     schema: Schema
     pragmas: tuple[tuple[str, str | int], ...] = ()
@@ -61,7 +61,7 @@ class DeclaredSchema:
 
 
 def load_schema(path: Path, *, root: Path) -> DeclaredSchema:
-    """Load a schema.yaml; ``root`` is the project's folder, where enum modules are looked up.
+    """Load schema.yaml, and its enums from the project's folder ``root``.
 
     Raises:
         SchemaFileError: the file or an enum has problems; the error lists all of them.
@@ -81,6 +81,7 @@ def _read_declared_schema(top: Value, report: Report, root: Path) -> DeclaredSch
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
+    # Only to report problems: `lint` reads its settings from the file.
     k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
     pragmas = _read_pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _load_enums(fields.get("enums"), fields.get("tables"), report, root)
@@ -89,10 +90,10 @@ def _read_declared_schema(top: Value, report: Report, root: Path) -> DeclaredSch
     objects = read_objects(fields, _known_names(tables, fields))
     check_schema(tables, objects)
     schema = Schema(
-        tables=tuple(read.table for read in tables),
-        views=tuple(read.item for read in objects if isinstance(read.item, View)),
-        triggers=tuple(read.item for read in objects if isinstance(read.item, Trigger)),
-        virtual_tables=tuple(read.item for read in objects if isinstance(read.item, VirtualTable)),
+        tables=tuple(parsed.table for parsed in tables),
+        views=tuple(parsed.item for parsed in objects if isinstance(parsed.item, View)),
+        triggers=tuple(parsed.item for parsed in objects if isinstance(parsed.item, Trigger)),
+        virtual_tables=tuple(parsed.item for parsed in objects if isinstance(parsed.item, VirtualTable)),
     )
     return DeclaredSchema(schema=schema, pragmas=pragmas, enums=_enum_uses(tables))
 
@@ -104,7 +105,7 @@ def _check_version(version: Value) -> None:
 
 
 def _load_enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
-    """Return the enums that ``tables`` refer to; None after reporting that they can't be loaded."""
+    """Return the enums that ``tables`` use; None after reporting a failure."""
     sources = tuple(read_sources(value)) if value is not None else ()
     try:
         return load_enums(sources, root=root, used=referenced_enums(tables))
@@ -143,21 +144,21 @@ def _read_pragma_setting(value: Value) -> str | int | None:
     return None
 
 
-def _known_names(tables: Iterable[ReadTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Return the names of columns, tables and views. SQLite reads other words in double quotes as text."""
-    names = {column.column.name for read in tables for column in read.columns}
+def _known_names(tables: Iterable[ParsedTable], fields: dict[str, Value]) -> frozenset[str]:
+    """Return the names of columns, tables and views, which SQL may double-quote."""
+    names = {column.column.name for parsed in tables for column in parsed.columns}
     for section in ("tables", "views", "virtual_tables"):
         if section in fields:
             names |= {entry.key.text for entry in getattr(fields[section].node, "entries", ())}
     return frozenset(names)
 
 
-def _enum_uses(tables: Iterable[ReadTable]) -> tuple[EnumUse, ...]:
+def _enum_uses(tables: Iterable[ParsedTable]) -> tuple[EnumUse, ...]:
     uses: dict[str, EnumUse] = {}
-    for read in tables:
-        for column in read.columns:
+    for parsed in tables:
+        for column in parsed.columns:
             if (enum := column.enum) is not None and (definition := enum.definition) is not None:
                 first = EnumUse(name=definition.name, values=enum.values, columns=(), definition=definition)
                 use = uses.get(definition.name, first)
-                uses[use.name] = replace(use, columns=(*use.columns, f"{read.table.name}.{column.column.name}"))
+                uses[use.name] = replace(use, columns=(*use.columns, f"{parsed.table.name}.{column.column.name}"))
     return tuple(uses.values())

@@ -1,4 +1,4 @@
-"""Find the lines of schema.yaml to report for problems that are found after the file was read."""
+"""Find places in schema.yaml for problems that later steps discover."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def _read_places_below(node: Node, at: Origin, keys: KeyPath) -> Iterator[tuple[
 
 
 def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
-    """Return ``hazards``, with a place for each that is about a hint or about a word in an SQL text."""
-    listed = tuple(hazards)
-    if not any(hazard.name for hazard in listed):
-        return listed
+    """Add places to ``hazards`` about a hint, a literal, a function or a collation."""
+    all_hazards = tuple(hazards)
+    if not any(hazard.name for hazard in all_hazards):
+        return all_hazards
     lines = path.read_text(encoding="utf-8").splitlines()
     values = tuple(text_values(path, root=root))
 
@@ -75,11 +75,11 @@ def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tupl
         found = next(iter(within or ((at, text) for _, at, text in naming if not is_literal)), None)
         return "" if found is None else _shown_place(*found, lines, hazard.name if is_literal else "")
 
-    return tuple(replace(hazard, place=place(hazard)) for hazard in listed)
+    return tuple(replace(hazard, place=place(hazard)) for hazard in all_hazards)
 
 
 def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:
-    """Return the place of ``text``; if it has several lines, that of the first line with ``literal``."""
+    """Return the place of ``text`` or, if it has several lines, of ``literal`` in it."""
     first = at.line or 1
     last = min(first + text.count("\n") + 1, len(lines)) if literal and "\n" in text else first
     for number in range(first + 1, last + 1):
@@ -89,7 +89,7 @@ def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> s
 
 
 def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
-    """Return whether the text value at ``keys`` causes the hazard, going by the names in both."""
+    """Return whether the text at ``keys`` names what the hazard is about."""
     if hazard.code in (Code.SWAP_NAMES, Code.NARROW_TYPE):
         return keys[-1] == hazard.name
     if keys[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
@@ -98,7 +98,7 @@ def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
 
 
 def declared_names(path: Path) -> frozenset[str]:
-    """Return the names of tables, views and virtual tables in the file; none if the file is invalid or missing."""
+    """Return the names of tables and views in the file; none if it is invalid."""
     sections = ("tables", "views", "virtual_tables")
     try:
         found = [keys for keys, _, text in read_places(path, path.parent) if text is None]
@@ -108,7 +108,7 @@ def declared_names(path: Path) -> frozenset[str]:
 
 
 def locate_problems(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
-    """Return ``problems`` with the file's name, and with line and column if the file has the key path.
+    """Add the file's name to ``problems``, and the lines of their key paths.
 
     Case is ignored, because a problem may spell names as the migrations do.
     """

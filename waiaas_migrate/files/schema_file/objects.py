@@ -1,4 +1,4 @@
-"""Read the views, triggers and virtual tables of schema.yaml. Each is a name with a CREATE statement."""
+"""Read views, triggers and virtual tables: each a name with its SQL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Item = View | Trigger | VirtualTable
 _KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
 
 
-class ReadObject(NamedTuple):
-    """A view, trigger or virtual table, and its place; ``item`` is None if the SQL can't be read."""
+class ParsedObject(NamedTuple):
+    """A view, trigger or virtual table, and its place; ``item`` is None if invalid."""
 
     kind: str
     name: str
@@ -26,8 +26,8 @@ class ReadObject(NamedTuple):
     item: Item | None
 
 
-def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadObject, ...]:
-    """Return the views, triggers and virtual tables; in their SQL, ``names`` may be in double quotes."""
+def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ParsedObject, ...]:
+    """Return views, triggers and virtual tables; their SQL may double-quote ``names``."""
     known = frozenset(names)
     readers: dict[str, Callable[[str, str], Item]] = {
         "views": lambda name, sql: ddl.read_view(name, sql, known),
@@ -35,7 +35,7 @@ def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ReadOb
         "virtual_tables": ddl.read_virtual_table,
     }
     return tuple(
-        ReadObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
+        ParsedObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
         for section, reader in readers.items()
         for name, value in named_entries(fields, section, "`name: CREATE …`")
     )

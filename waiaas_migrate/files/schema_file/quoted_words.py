@@ -1,4 +1,4 @@
-"""Report words in double quotes that aren't names in schema.yaml. SQLite would read them as text."""
+"""Report double-quoted words that SQLite would read as text, not as names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def quoted_word_problems(
 
 
 def _owner(keys: KeyPath) -> Owner:
-    """Return the table, view or trigger that contains the value at ``keys``; empty if it isn't SQL."""
+    """Return the table, view or trigger with the SQL at ``keys``; empty if not SQL."""
     kind = _SECTIONS.get(keys[0], "") if len(keys) > 1 else ""
     if kind == "table" and not (keys[2] in _TABLE_KEYS or (len(keys) > 4 and keys[4] in _COLUMN_KEYS)):
         return "", ""

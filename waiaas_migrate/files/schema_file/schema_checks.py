@@ -1,4 +1,4 @@
-"""Check a schema.yaml for what SQLite would refuse, such as duplicate names, and for contradictory keys."""
+"""Check schema.yaml for what SQLite would refuse, and for contradictory keys."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
 from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
-from waiaas_migrate.files.schema_file.columns import ReadColumn
-from waiaas_migrate.files.schema_file.constraints import ReadKey
+from waiaas_migrate.files.schema_file.columns import ParsedColumn
+from waiaas_migrate.files.schema_file.constraints import ParsedKey
 from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys, report_unknown_columns
-from waiaas_migrate.files.schema_file.objects import ReadObject
-from waiaas_migrate.files.schema_file.tables import ReadTable
+from waiaas_migrate.files.schema_file.objects import ParsedObject
+from waiaas_migrate.files.schema_file.tables import ParsedTable
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import PrimaryKey, Trigger
 from waiaas_migrate.schema.names import fold
@@ -23,17 +23,17 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 _CHECKED = frozenset({"default", "enum", "generated"})
 
 
-def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
-    """Report everything in a schema that SQLite would refuse, and keys that contradict each other."""
+def check_schema(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
+    """Report what SQLite would refuse, and keys that contradict each other."""
     _check_names(tables, objects)
-    for read in tables:
-        keys: list[ReadKey[Any]] = [*read.primary_keys, *read.uniques, *read.indexes]
+    for parsed in tables:
+        keys: list[ParsedKey[Any]] = [*parsed.primary_keys, *parsed.uniques, *parsed.indexes]
         for key, at, _ in keys:
-            report_unknown_columns((part.column for part in key.parts if part.column is not None), at, read)
-        _check_primary_key(read)
-        if read.table.strict:
-            _check_strict_types(read)
-        for column in read.columns:
+            report_unknown_columns((part.column for part in key.parts if part.column is not None), at, parsed)
+        _check_primary_key(parsed)
+        if parsed.table.strict:
+            _check_strict_types(parsed)
+        for column in parsed.columns:
             if not _CHECKED.isdisjoint(column.fields):
                 _check_generated(column)
                 _check_default(column)
@@ -42,44 +42,44 @@ def check_schema(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...])
     check_foreign_keys(tables, objects)
 
 
-def _check_class_names(tables: tuple[ReadTable, ...]) -> None:
-    seen: dict[str, ReadTable] = {}
-    for read in tables:
-        name = read.table.class_name
-        if name is not None and (first := seen.setdefault(name, read)) is not read:
+def _check_class_names(tables: tuple[ParsedTable, ...]) -> None:
+    seen: dict[str, ParsedTable] = {}
+    for parsed in tables:
+        name = parsed.table.class_name
+        if name is not None and (first := seen.setdefault(name, parsed)) is not parsed:
             what = f"the table `{shown(first.table.name)}` already has this class."
-            read.fields["class"].problem(what, "Choose another name.")
+            parsed.fields["class"].problem(what, "Choose another name.")
 
 
-def _check_primary_key(read: ReadTable) -> None:
-    for extra in read.primary_keys[1:]:
-        line = read.primary_keys[0].at.key_origin.line
+def _check_primary_key(parsed: ParsedTable) -> None:
+    for extra in parsed.primary_keys[1:]:
+        line = parsed.primary_keys[0].at.key_origin.line
         fix = "Keep one. Write a key of several columns on the table: `primary_key: [a, b]`."
         extra.at.key_problem(f"the table already has a primary key, in line {line}.", fix)
-    for found in read.primary_keys:
+    for found in parsed.primary_keys:
         if found.key.autoincrement:
-            _check_autoincrement(found.key, found.at, read)
-    if read.table.without_rowid and not read.primary_keys:
+            _check_autoincrement(found.key, found.at, parsed)
+    if parsed.table.without_rowid and not parsed.primary_keys:
         fix = "Add `primary_key`, or remove `without_rowid`."
-        read.fields["without_rowid"].key_problem("a WITHOUT ROWID table requires a primary key.", fix)
+        parsed.fields["without_rowid"].key_problem("a WITHOUT ROWID table requires a primary key.", fix)
 
 
-def _check_autoincrement(key: PrimaryKey, at: Value, read: ReadTable) -> None:
+def _check_autoincrement(key: PrimaryKey, at: Value, parsed: ParsedTable) -> None:
     first = key.parts[0]
-    column = read.column(first.column) if first.column is not None else None
+    column = parsed.column(first.column) if first.column is not None else None
     if first.column is not None and column is None:
         return
     # Only an alias of the rowid can have AUTOINCREMENT (https://www.sqlite.org/autoinc.html).
-    if rowid_column(replace(read.table, primary_key=key, without_rowid=False)) is None:
+    if rowid_column(replace(parsed.table, primary_key=key, without_rowid=False)) is None:
         what = "`autoincrement` requires a primary key of one ascending column of type INTEGER."
         at.key_problem(what, "Write `{type: integer, primary_key: true, autoincrement: true}`.")
-    elif read.table.without_rowid:
+    elif parsed.table.without_rowid:
         fix = "Remove `autoincrement` or `without_rowid`."
         at.key_problem("a WITHOUT ROWID table can't have `autoincrement`.", fix)
 
 
-def _check_strict_types(read: ReadTable) -> None:
-    for column in read.columns:
+def _check_strict_types(parsed: ParsedTable) -> None:
+    for column in parsed.columns:
         declared = column.column.type
         if "type" in column.fields and declared is None and not column.fields["type"].is_null:
             continue  # The type can't be read, which is reported already.
@@ -91,7 +91,7 @@ def _check_strict_types(read: ReadTable) -> None:
             value.problem(what, f"Write one of {listed(sorted(name.lower() for name in STRICT_TYPES))}.")
 
 
-def _check_generated(column: ReadColumn) -> None:
+def _check_generated(column: ParsedColumn) -> None:
     if "generated" not in column.fields:
         return
     for key in ("default", "default_sql"):
@@ -103,7 +103,7 @@ def _check_generated(column: ReadColumn) -> None:
         column.primary_key.at.key_problem("a generated column can't be the primary key.", fix)
 
 
-def _check_default(column: ReadColumn) -> None:
+def _check_default(column: ParsedColumn) -> None:
     value = column.fields.get("default")
     if value is None or (default := value.scalar) is None:
         return
@@ -127,7 +127,7 @@ def _value_fix(value: object, values: Iterable[str | int]) -> str:
     return suggestion(str(value), known, f"Its values are {listed(known)}.")
 
 
-def _check_enum(column: ReadColumn) -> None:
+def _check_enum(column: ParsedColumn) -> None:
     if column.is_boolean and "enum" in column.fields:
         fix = "Remove `enum`, or use another type."
         column.fields["enum"].key_problem("a boolean can't have an enum: its values are 0 and 1.", fix)
@@ -137,7 +137,7 @@ def _check_enum(column: ReadColumn) -> None:
         column.fields["enum_values"].problem(what, fix)
 
 
-def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+def _replacement_problems(column: ParsedColumn, values: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
     """Yield each problem with the column's ``enum_values``, and its fix."""
     renamed, removed = column.column.hints.renamed_values, column.column.hints.removed_values
     new_values = {new for _, new in renamed}
@@ -161,11 +161,11 @@ def _replacement_problems(column: ReadColumn, values: tuple[str | int, ...]) -> 
         yield f"{_shown(old)} is both renamed and removed.", "Keep one of the two."
 
 
-def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...]) -> None:
+def _check_names(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
     """Report duplicate names, triggers on missing tables, and impossible renames."""
-    relations = [("table", read.table.name, read.at) for read in tables]
+    relations = [("table", parsed.table.name, parsed.at) for parsed in tables]
     relations += [(kind, name, at) for kind, name, at, _ in objects if kind != "trigger"]
-    indexes = [("index", index.key.name, index.at) for read in tables for index in read.indexes]
+    indexes = [("index", index.key.name, index.at) for parsed in tables for index in parsed.indexes]
     _check_unique_names([*relations, *indexes])
     _check_unique_names((kind, name, at) for kind, name, at, _ in objects if kind == "trigger")
     owners = {fold(name): name for _, name, _ in relations}
@@ -173,9 +173,11 @@ def _check_names(tables: tuple[ReadTable, ...], objects: tuple[ReadObject, ...])
         if isinstance(item, Trigger) and fold(item.table) not in owners:
             fix = suggestion(item.table, owners.values(), "Correct the name, or add the table.")
             at.problem(f"the trigger is on `{shown(item.table)}`, which is not a table or view here.", fix)
-    _check_renames((read.table.renamed_from, read.table.name, read.fields) for read in tables)
-    for read in tables:
-        _check_renames((column.column.hints.renamed_from, column.column.name, column.fields) for column in read.columns)
+    _check_renames((parsed.table.renamed_from, parsed.table.name, parsed.fields) for parsed in tables)
+    for parsed in tables:
+        _check_renames(
+            (column.column.hints.renamed_from, column.column.name, column.fields) for column in parsed.columns
+        )
 
 
 def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
@@ -189,7 +191,7 @@ def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
 
 
 def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
-    """Report impossible renames of tables, or of one table's columns: old name, new name and fields."""
+    """Report impossible renames of tables, or of one table's columns."""
     seen: dict[str, str] = {}
     for old, new, fields in renames:
         if old is None:

@@ -1,4 +1,4 @@
-"""List the edits to schema.yaml that change the declared schema into another, with their lines."""
+"""List the edits that make schema.yaml declare another schema."""
 
 from __future__ import annotations
 
@@ -77,12 +77,13 @@ def _edits(places: KeyPlaces, old: Mapping[str, Data], new: Mapping[str, Data], 
 
 
 def _has_single_edits(places: KeyPlaces, keys: KeyPath) -> bool:
-    """Return whether the entries below a key are edited one by one: each must be on a separate line."""
+    """Return whether the entries below a key are edited one by one."""
     match keys:
         case (_,) | ("tables", _) | ("tables", _, "columns" | "indexes"):
+            # Each entry must be on a separate line.
             above = places.at(keys)
             return above is not None and all(at.line != above.line for at in places.below(keys))
-        case _:  # an edit replaces the whole value
+        case _:
             return False
 
 

@@ -21,7 +21,7 @@ _NAME = Key(v.NAME, "The name of the constraint.")
 
 
 def _read_codes(value: Value, _: Columns) -> None:
-    """Report a value that isn't a list of texts. Only ``lint`` uses the codes, and reads them itself."""
+    """Report a value that isn't a list of texts; ``lint`` reads the list itself."""
     for item in value.items("a list of codes, such as `[REDUNDANT_INDEX]`"):
         item.text("the code of a rule, such as `REDUNDANT_INDEX`")
 
@@ -33,6 +33,7 @@ LINT = Form(
 
 
 def _read_lint(value: Value, columns: Columns) -> None:
+    """Report problems only. Unlike ``LINT.read``, return nothing, because the model has no such attribute."""
     LINT.read(value, columns)
 
 
@@ -205,7 +206,7 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
-#: What a column with an enum stores, and whether these are the names of the enum's members.
+#: The values of ``stores``. True means that the column stores the names of the enum's members.
 _STORES = {"values": False, "names": True}
 STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 ENUM = Form(

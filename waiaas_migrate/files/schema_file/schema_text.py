@@ -45,7 +45,7 @@ def schema_text(
     enums: Links = _NO_LINKS,
     enum_sources: Sequence[EnumSource] = (),
 ) -> str:
-    """Return ``schema`` as the text of a schema.yaml. Tables, columns and PRAGMAs keep their order.
+    """Return ``schema`` as a schema.yaml, with its tables and columns in order.
 
     Args:
         schema: the schema.
@@ -66,7 +66,7 @@ def schema_text(
 
 
 def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
-    """Return the sections of a schema.yaml as YAML data; see :func:`schema_text` for arguments and errors."""
+    """Return the sections of a schema.yaml as YAML data; see :func:`schema_text`."""
     parents = {fold(table.name): table for table in schema.tables}
     tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
@@ -96,7 +96,7 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
 
 
 def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
-    """Return ``table`` with each CHECK that lists a column's values moved from the table to the column.
+    """Move CHECKs that list the values of a column from the table to the column.
 
     A column gets at most one list. If ``linked`` is given, move only lists of these columns, given by folded name.
     """
@@ -119,7 +119,7 @@ def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
 
 
 def _constraint_fields(table_layout: TableLayout, context: TableContext, where: str) -> dict[str, Data]:
-    """Return a table's indexes and constraints, including those of columns that a column can't declare."""
+    """Return indexes and constraints, except those that columns declare."""
     columns = context.columns
     uniques = [*table_layout.uniques, *(unique for column in table_layout.columns for unique in column.uniques[1:])]
     keys = [*table_layout.foreign_keys, *(key for column in table_layout.columns for key in column.foreign_keys[1:])]
@@ -139,7 +139,7 @@ def _constraint_fields(table_layout: TableLayout, context: TableContext, where: 
 
 
 def _check_fields(checks: Sequence[Check], columns: tuple[str, ...], where: str) -> Data:
-    """Return CHECKs as a mapping by name if all have different names, or else as a list."""
+    """Return CHECKs as a mapping if all have different names, or else as a list."""
     named = {check.name: check.expression for check in checks if check.name is not None}
     if len(named) < len(checks):
         return [k.CHECK.shortest(check, columns, where) for check in checks]
@@ -157,7 +157,7 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return the text of a CREATE statement or, for a view without a list of columns, of its SELECT."""
+    """Return a CREATE statement or, for a view without columns, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
         match item:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the values in schema.yaml, for editors (https://json-schema.org/draft-07).
+"""JSON Schemas of values in schema.yaml (https://json-schema.org/draft-07).
 
 The reader is stricter: JSON Schema can't check SQL, or keys that depend on each other. tests/files/test_json_schema.py
 lists the differences.
@@ -19,7 +19,7 @@ RESERVED = ("sqlite_", "_yoyo_", "yoyo_lock$", "yoyo_tmp_", "_waiaas_")
 
 
 def any_case(words: str) -> str:
-    """Return a pattern for ``words`` in upper or lower case, with spaces or underscores between them."""
+    """Return a pattern for ``words`` in any case, separated by spaces or underscores."""
     letters = (f"[{letter}{letter.upper()}]" if letter.isalpha() else letter for letter in words)
     return "".join(letters).replace(" ", r"[\s_]+")
 
@@ -31,7 +31,7 @@ OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
 NAME: Shape = {"type": "string", "pattern": f"^{_NAME}"}
 #: A name in Python that isn't a keyword.
 CLASS_NAME: Shape = {"type": "string", "pattern": f"^(?!(?:{'|'.join(kwlist)})$)[A-Za-z_][A-Za-z0-9_]*$"}
-OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(one) for one in RESERVED)}){_NAME}"}
+OBJECT_NAME: Shape = {"type": "string", "pattern": f"^(?!{'|'.join(any_case(text) for text in RESERVED)}){_NAME}"}
 STATEMENT: Shape = {"type": "string", "pattern": rf"^(?=[\s\S]*\S){_STORABLE}"}
 #: An SQL expression. YAML reads some expressions as numbers, booleans or null.
 SQL: Shape = {**STATEMENT, "type": ["string", "number", "boolean", "null"]}
@@ -41,14 +41,14 @@ ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
 def word(words: Iterable[str]) -> Shape:
-    """Return the shape of one of ``words`` in upper or lower case. Editors suggest the words."""
+    """Return the shape of one of ``words`` in any case, which editors suggest."""
     known = list(words)
-    pattern = "|".join(any_case(one) for one in known)
+    pattern = "|".join(any_case(text) for text in known)
     return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})
 
 
 def suggested(words: Iterable[str], other: Shape) -> Shape:
-    """Return the shape of ``words``, which editors suggest, or of any value with the shape ``other``."""
+    """Return the shape ``other``, with ``words`` that editors suggest."""
     return any_of({"enum": list(words)}, other)
 
 
@@ -58,12 +58,12 @@ def any_of(*shapes: Shape) -> Shape:
 
 
 def ref(name: str) -> Shape:
-    """Return a reference to the shape of the mapping ``name`` in ``schema_keys.DEFINITIONS``."""
+    """Return a reference to the shape called ``name`` in ``DEFINITIONS``."""
     return {"$ref": f"#/definitions/{name}"}
 
 
 def list_of(item: Shape, *, at_least: int = 0) -> Shape:
-    """Return the shape of a list with at least this many items; with 0, null is an empty list."""
+    """Return the shape of a list; null is an empty list unless items are required."""
     if at_least:
         return {"type": "array", "items": item, "minItems": at_least}
     return {"type": ["array", "null"], "items": item}
@@ -91,7 +91,7 @@ def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[
 
 
 def by_name(value: Shape, *, names: Shape = ANY, at_least: int = 0) -> Shape:
-    """Return the shape of a mapping of ``names`` to values; with ``at_least`` 0, null is an empty mapping."""
+    """Return the shape of a mapping; null is an empty one unless entries are required."""
     entries: Shape = {"additionalProperties": value, **({"propertyNames": names} if names else {})}
     if at_least:
         return {"type": "object", "minProperties": at_least, **entries}

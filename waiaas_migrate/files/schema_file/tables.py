@@ -11,7 +11,7 @@ from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file import constraints as c
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.columns import ReadColumn, Scope, read_column
+from waiaas_migrate.files.schema_file.columns import ParsedColumn, Scope, read_column
 from waiaas_migrate.files.schema_file.value_kinds import items, name_problem, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
@@ -22,26 +22,26 @@ from waiaas_migrate.sqlite.reading.allowed_values import allowed_values
 T = TypeVar("T")
 
 
-class ReadTable(NamedTuple):
-    """A table, and its parts with their places in the file. Several primary keys are an error, found later."""
+class ParsedTable(NamedTuple):
+    """A table and its parts, with their places. Several primary keys are an error."""
 
     table: Table
     at: Value
     fields: dict[str, Value]
-    columns: tuple[ReadColumn, ...]
-    primary_keys: tuple[c.ReadKey[PrimaryKey], ...]
-    uniques: tuple[c.ReadKey[Unique], ...]
-    foreign_keys: tuple[c.ReadForeignKey, ...]
-    indexes: tuple[c.ReadKey[Index], ...]
+    columns: tuple[ParsedColumn, ...]
+    primary_keys: tuple[c.ParsedKey[PrimaryKey], ...]
+    uniques: tuple[c.ParsedKey[Unique], ...]
+    foreign_keys: tuple[c.ParsedForeignKey, ...]
+    indexes: tuple[c.ParsedKey[Index], ...]
 
-    def column(self, name: str) -> ReadColumn | None:
+    def column(self, name: str) -> ParsedColumn | None:
         """Return the column called ``name``; ignore case."""
         name = fold(name)
         return next((column for column in self.columns if fold(column.column.name) == name), None)
 
 
-def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
-    """Return the table ``name`` without the parts that can't be read, which are reported."""
+def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ParsedTable:
+    """Return the table ``name``; report and omit parts that can't be read."""
     if value.is_null:
         value.key_problem("the table has no columns.", "Add `columns`.")
     fields = k.TABLE.fields(value)
@@ -65,13 +65,13 @@ def read_table(name: str, value: Value, enums: LoadedEnums | None) -> ReadTable:
         name=name,
         columns=tuple(column.column for column in columns),
         primary_key=primary_keys[0].key if primary_keys else None,
-        uniques=tuple(read.key for read in uniques),
+        uniques=tuple(parsed.key for parsed in uniques),
         checks=tuple(_unqualified_check(check, name, names) for check in checks),
-        foreign_keys=tuple(read.key for read in foreign_keys),
-        indexes=tuple(read.key for read in indexes),
+        foreign_keys=tuple(parsed.key for parsed in foreign_keys),
+        indexes=tuple(parsed.key for parsed in indexes),
         **k.TABLE.contents(fields, names),
     )
-    return ReadTable(table, value, fields, columns, primary_keys, uniques, foreign_keys, indexes)
+    return ParsedTable(table, value, fields, columns, primary_keys, uniques, foreign_keys, indexes)
 
 
 def _present(values: Iterable[T | None]) -> tuple[T, ...]:
@@ -79,7 +79,7 @@ def _present(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with ``table.column`` read as ``column``, and with its list of allowed values."""
+    """Return ``check`` with ``table.column`` as ``column``, and its listed values."""
     unqualified = ddl.read_expression(check.expression.sql, names, table)
     is_same = unqualified.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=unqualified.key)
@@ -87,7 +87,7 @@ def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Chec
     return check if is_same and allowed is None else replace(check, expression=expression, allowed=allowed)
 
 
-def _read_columns(fields: dict[str, Value], enums: LoadedEnums | None) -> tuple[ReadColumn, ...]:
+def _read_columns(fields: dict[str, Value], enums: LoadedEnums | None) -> tuple[ParsedColumn, ...]:
     entries = named_entries(fields, "columns", "a column's name and type on each line", name_problem)
     value = fields.get("columns")
     if value is not None and not entries and (value.is_null or value.is_mapping):

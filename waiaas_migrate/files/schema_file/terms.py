@@ -1,4 +1,4 @@
-"""The kinds of lists of columns: names for a foreign key, and terms for other keys and indexes.
+"""Kinds of lists of columns: names in foreign keys, terms in other keys.
 
 A term is a column or an expression, with its order and collation.
 """

@@ -1,4 +1,4 @@
-"""The kinds of simple values in schema.yaml: names, flags, keywords and SQL. Other kinds consist of these."""
+"""Kinds of simple values in schema.yaml: names, flags, keywords and SQL."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CARRIAGE_RETURN = (
 
 
 def name_problem(name: str) -> str:
-    """Return the problem with ``name`` as a column or constraint name; "" if it is valid."""
+    """Return the problem with the name of a column or constraint; "" if none."""
     if not name.strip():
         return "the name is empty."
     return "the name contains a control character." if _CONTROL.search(name) else ""
 
 
 def object_name_problem(name: str) -> str:
-    """Return the problem with ``name`` as a table, view, index or trigger name; "" if valid."""
+    """Return the problem with the name of a table, view, index or trigger; "" if none."""
     if _RESERVED_NAMES.match(fold(name)):
         return f"the name `{shown(name)}` is reserved for SQLite, yoyo or waiaas-migrate."
     return name_problem(name)
@@ -54,7 +54,7 @@ def items(fields: Mapping[str, Value], key: str, example: str) -> list[Value]:
 def named_entries(
     fields: Mapping[str, Value], key: str, example: str, problem_of: Callable[[str], str] = object_name_problem
 ) -> list[tuple[str, Value]]:
-    """Return names and values of the mapping at ``key``, if it is set; report names with a problem."""
+    """Return the entries of the mapping at ``key``; report names with a problem."""
     entries = fields[key].entries(example) if key in fields else []
     for name, value in entries:
         if problem := problem_of(name):
@@ -62,7 +62,7 @@ def named_entries(
     return entries
 
 
-def _read_name(value: Value, _: Columns = ()) -> str | None:
+def _read_name(value: Value, _: Columns) -> str | None:
     text = value.text("a name")
     if text is not None and (problem := name_problem(text)):
         value.problem(problem, "Choose another name.")
@@ -71,7 +71,7 @@ def _read_name(value: Value, _: Columns = ()) -> str | None:
 
 
 def write_name(name: str, _: Columns, where: str) -> str:
-    """Return the name of a column, a constraint or a collation, if schema.yaml accepts it.
+    """Return the name of a column, constraint or collation as it is, if valid.
 
     Raises:
         UnsupportedError: schema.yaml refuses the name.
@@ -82,7 +82,7 @@ def write_name(name: str, _: Columns, where: str) -> str:
 
 
 def write_object_name(name: str, kind: str) -> str:
-    """Return the name of a table, an index, a view or a trigger, if schema.yaml accepts it.
+    """Return the name of a table, index, view or trigger as it is, if valid.
 
     Raises:
         UnsupportedError: schema.yaml refuses the name.
@@ -141,7 +141,7 @@ def _read_literal(value: Value, _: Columns) -> SqlText | None:
 
 
 def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = False) -> SqlText | None:
-    """Parse ``sql`` as an expression or a DEFAULT; return None after reporting a problem at ``value``."""
+    """Parse an expression or a DEFAULT; return None after reporting a problem."""
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
     try:
@@ -153,13 +153,13 @@ def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = 
 
 
 def syntax_fix(text: str, otherwise: str) -> str:
-    """Return the fix for invalid SQL: to add quotes, if a comma in ``{…}`` seems to have cut it off."""
+    """Return the fix for invalid SQL: add quotes, if a YAML comma cut it off."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 
 
 def _keyword(words: Mapping[str, T]) -> Kind:
-    """Return the kind for one of ``words``, given what each means. The model holds the meaning."""
+    """Return the kind of one of ``words``; a word that means None is the default."""
     written = {meaning: word for word, meaning in words.items()}
     return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 

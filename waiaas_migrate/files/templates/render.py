@@ -40,7 +40,7 @@ _OPTIONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The comment at the top of a migration: title, remarks for reviewers, and the migrations it depends on."""
+    """The comment at the top of a migration: title, remarks and dependencies."""
 
     title: str
     remarks: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedStep:
-    """A step of a migration: its description for the comment above it, what it costs, and its SQL."""
+    """A step of a migration: its description, its cost, and its SQL."""
 
     words: str
     cost: str
@@ -68,7 +68,7 @@ class Renderer:
     """Renders SQL for actions, steps and whole migrations from one set of templates."""
 
     def __init__(self, templates: Path | None = None) -> None:
-        """Use the templates in the folder ``templates``, and shipped templates for files that it lacks."""
+        """Use the templates in the folder ``templates``, and shipped ones for the rest."""
         shipped = bundled("templates")
         folders = [templates, shipped] if templates is not None and replaced_templates(templates) else [shipped]
         #: Whether the project's templates replace any that ship with the package.
@@ -111,7 +111,7 @@ class Renderer:
         return self._render(f"{template_of(action)}.sql.j2", action=action, guard=guard, guards=columns).strip()
 
     def clause(self, item: Table | Item) -> str:
-        """Return a table as a CREATE TABLE without semicolon, or a column or constraint as its clause in one."""
+        """Return a CREATE TABLE without semicolon, or a column's or constraint's clause."""
         if isinstance(item, Table):
             return self._render("create_table.sql.j2", action=CreateTable(table=item)).strip().removesuffix(";")
         return self._render("item.sql.j2", item=item, kind=type(item).__name__).strip()
@@ -140,7 +140,7 @@ class Renderer:
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """Return a unique column name in the guard table for each guard, made from the guard's label."""
+    """Return a unique column of the guard table for each guard, from its label."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
@@ -159,12 +159,12 @@ _name = lru_cache(maxsize=4096)(sql_name)
 
 
 def _literal(value: str) -> str:
-    """Return ``value`` as an SQL literal without backslashes, which yoyo's parser, sqlparse, misreads."""
+    """Return ``value`` as an SQL literal without backslashes, which sqlparse misreads."""
     return " || char(92) || ".join(quote_literal(part) for part in value.split("\\"))
 
 
 def _quoted(message: str) -> str:
-    """Return ``message`` in double quotes as an SQL name. sqlparse misreads a backslash before a quote."""
+    """Return ``message`` as a double-quoted name, without a backslash before a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
 
 

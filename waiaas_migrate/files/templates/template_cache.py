@@ -18,7 +18,7 @@ from jinja2.bccache import Bucket
 
 
 class TemplateCache(jinja2.FileSystemBytecodeCache):
-    """A folder of compiled templates for Jinja environments that have the options ``options``."""
+    """A folder of compiled templates, for environments with these Jinja options."""
 
     def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
         super().__init__(str(folder), "%s")
@@ -30,13 +30,13 @@ class TemplateCache(jinja2.FileSystemBytecodeCache):
         return hashlib.sha256(f"{self._compiler}\n{source}".encode()).hexdigest()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Write a compiled template to its file; ignore failures, because the cache is optional."""
+        """Write a compiled template to its file, if possible: the cache is optional."""
         with contextlib.suppress(OSError):
             super().dump_bytecode(bucket)
 
 
 def user_cache_folder() -> Path | None:
-    """Return the cache folder, created if missing; None if it can't be created or others can write to it."""
+    """Return the cache folder; None if it can't be created or isn't private."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = base / "waiaas-migrate" / "templates"

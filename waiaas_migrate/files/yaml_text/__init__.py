@@ -1,1 +1,1 @@
-"""Read YAML 1.2 into a tree that knows the line and column of every value, and write YAML."""
+"""Read YAML 1.2 into a tree with the place of each value, and write YAML."""

@@ -1,7 +1,7 @@
-"""Convert the text of YAML scalars to values, as YAML 1.2 does (https://yaml.org/spec/1.2.2/#103-core-schema).
+"""Convert YAML scalars to values as YAML 1.2 does.
 
-PyYAML converts as YAML 1.1 does: ``ON``, ``NO`` and ``yes`` become booleans, ``0777`` becomes 511, ``1:30`` becomes 90,
-and ``2020-01-01`` becomes a date. An author of schema.yaml means none of these.
+The rules are at https://yaml.org/spec/1.2.2/#103-core-schema. PyYAML follows YAML 1.1, in which ``ON``, ``NO`` and
+``yes`` are booleans, ``0777`` is 511, ``1:30`` is 90, and ``2020-01-01`` is a date.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXT_TAG, SEQUENCE_TAG, MAPPING_TAG = _TAG + "str", _TAG + "seq", _TAG + "map"
 
 
 class ScalarError(ValueError):
-    """A scalar has no value that can be used. The message says why, and ``fix`` what to do."""
+    """A scalar can't be used. The message says why, and ``fix`` what to do."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         super().__init__(what)
@@ -49,7 +49,7 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
 
 
 def tag_error(tag: str) -> ScalarError:
-    """Return the error for a tag. A tag such as ``!!python/object`` would create an object, so none is accepted."""
+    """Return the error for a tag, such as ``!!python/object``; none is accepted."""
     short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
     return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
 

@@ -49,7 +49,7 @@ _CONFLICT_MARKER = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
 
 
 def is_too_deep(error: yaml.YAMLError) -> bool:
-    """Return whether the parser gave up because lists and mappings are nested too deeply."""
+    """Return whether the parser gave up because values are nested too deeply."""
     return "maximum nesting depth" in str(getattr(error, "problem", None) or error)
 
 

@@ -1,4 +1,4 @@
-"""Read YAML text into an immutable tree in which every value has its line and column.
+"""Read YAML into an immutable tree with the line and column of every value.
 
 The tree is built from the events of PyYAML's parser. PyYAML's own trees aren't used, because reading them recurses
 without a limit, duplicate keys overwrite each other, and aliases may expand without a limit.
@@ -35,7 +35,7 @@ Mark = Any
 #: The first event of a list or a mapping.
 Event = Any
 
-# Nodes are named tuples: a large schema has 100,000 nodes, and frozen dataclasses take three times as long.
+# Nodes are named tuples: a large schema has 100,000 nodes, and frozen dataclasses take three times as long to make.
 
 
 class ScalarNode(NamedTuple):
@@ -76,7 +76,7 @@ def position(node: Node) -> tuple[int, int]:
 
 
 def append_key(path: str, key: str) -> str:
-    """Return the key path ``path.key``, with quotes around a key that isn't a single word."""
+    """Return the key path ``path.key``; a key that isn't a word gets quotes."""
     word = key if key.replace("-", "_").isidentifier() else f'"{shown(key)}"'
     return f"{path}.{word}" if path else word
 
@@ -101,7 +101,7 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
         missing: the fix that the error suggests if the file doesn't exist.
 
     Raises:
-        SchemaFileError: the file can't be read; the error lists every problem with its YAML.
+        SchemaFileError: the file can't be read, or isn't valid YAML; the error lists every problem.
     """
     text = read_text(path, name, missing=missing)
     if not isinstance(text, str):
@@ -116,6 +116,8 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
     root = None
     try:
         root = reader.document()
+        if root is None:
+            reader.report.add(Origin(file=name), "the file is empty.", "Begin it with `version: 1`.")
     except yaml.YAMLError as error:
         if loader is not yaml.SafeLoader and is_too_deep(error):
             # Some builds of libyaml read ahead and give up before `_Reader` gets to the place that is too deep.
@@ -125,10 +127,7 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         pass
     finally:
         stream.dispose()
-    problems = reader.report.problems()
-    if not problems and root is None:
-        problems = (Origin(file=name).problem("the file is empty.", "Begin it with `version: 1`."),)
-    if problems or root is None:
+    if (problems := reader.report.problems()) or root is None:
         raise SchemaFileError(problems)
     return root
 

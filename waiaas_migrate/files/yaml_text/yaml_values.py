@@ -1,4 +1,4 @@
-"""Read typed values from a YAML tree, and report each value of a wrong type with its place."""
+"""Read typed values from a YAML tree, and report values of a wrong type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off":
 class Value(NamedTuple):
     """A value in a YAML file.
 
-    The methods that return the value as a type report a value of another type, and return None for it.
+    Methods such as :meth:`text` return the value as a type. If it has another type, they report that as a problem and
+    return None, or an empty list.
 
     Args:
         node: the node of the value.
@@ -90,7 +91,7 @@ class Value(NamedTuple):
         return isinstance(self.node, SequenceNode)
 
     def text(self, example: str = "") -> str | None:
-        """Return the value as nonempty text. The message about another value suggests ``example``."""
+        """Return the value as nonempty text; ``example`` is for the message."""
         scalar = self.scalar
         if isinstance(scalar, str) and scalar.strip():
             return scalar
@@ -103,7 +104,7 @@ class Value(NamedTuple):
         return None
 
     def sql(self) -> str | None:
-        """Return the value as SQL. Numbers, true, false and null are written the same in SQL."""
+        """Return the value as SQL, in which numbers, true and null look the same."""
         if isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str) and self.node.text:
             return self.node.text
         return self.text("an SQL expression")
@@ -117,7 +118,7 @@ class Value(NamedTuple):
         return None
 
     def word(self, words: Mapping[str, T]) -> T | None:
-        """Return what a word means, given the known words; ignore case, and treat underscores as spaces."""
+        """Look a keyword up in ``words``; ignore case, and read underscores as spaces."""
         text = self.scalar
         name = " ".join(text.replace("_", " ").lower().split()) if isinstance(text, str) else ""
         if name in words:
@@ -168,7 +169,7 @@ class Value(NamedTuple):
 def _report_invalid_keys(
     pairs: Iterable[tuple[Scalar, Value]], known: Collection[str] | None, instead: Mapping[str, str]
 ) -> None:
-    """Report the keys that are not text or, unless ``known`` is None, not known."""
+    """Report keys that aren't text and, if ``known`` is given, keys that aren't known."""
     for key, value in pairs:
         text = "null" if key is None else str(key).lower()
         if text in instead and (known is None or key not in known):

@@ -30,11 +30,11 @@ _OTHER_LINE_ENDS = "\r\x85\u2028\u2029"
 
 
 class Lines(dict[str, "Data"]):
-    """A mapping to write with each key on a separate line, even if it fits on one line."""
+    """A mapping to write with a line for each key, even if it fits on one line."""
 
 
 class Paragraph(str):
-    """Text to write as a block (``|``) if it has several lines, so that its line breaks show."""
+    """Text to write as a block (``|``) with its line breaks, if there are any."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ def _fits(data: Data, indent: int) -> bool:
 
 
 def _widths(data: Data) -> Iterator[int]:
-    """Yield the width of each part of ``data`` if written on one line; _NO_LIMIT if a part must not be."""
+    """Yield the width of each part on one line; _NO_LIMIT if it needs several."""
     if isinstance(data, Lines) or (isinstance(data, Paragraph) and "\n" in data):
         yield _NO_LIMIT
     elif isinstance(data, Mapping):
@@ -94,8 +94,8 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 
 def _style(text: str) -> str | None:
-    """Return the quotes that ``text`` needs in YAML 1.2. If None, PyYAML adds quotes that YAML 1.1 needs."""
-    # A block can't end in empty lines, because the blank line that follows it would join them.
+    """Return the quotes that YAML 1.2 needs; PyYAML adds those that YAML 1.1 needs."""
+    # If a block ended in empty lines, the blank line that is written after it would belong to the text.
     is_block = isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n")
     # In a block, other line ends would be read back as line feeds.
     if is_block and not any(line_end in text for line_end in _OTHER_LINE_ENDS):

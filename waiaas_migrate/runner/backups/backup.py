@@ -1,12 +1,12 @@
-"""Make, list and prune backups: verified copies of a database beside it, made before a run that could lose data.
+"""Make, list and prune backups: verified copies of a database, made beside it before a run that could lose data.
 
-The run holds the write lock while a separate connection makes the copy. That connection sees the last committed state,
-and no other process can commit before the run does. So the copy holds the database as it was before the run. Other
-writers wait until the copy and the run are finished.
+The run holds the write lock while a separate connection makes the copy. This connection sees the last committed state,
+and no other process can commit before the run does. So the copy has the content from before the run. Other writers wait
+until the copy and the run are finished.
 
-The name of a backup, such as ``app.db.backup-20260101T000000Z-0003_x``, holds the time in UTC and the last migration
-that the database had applied. Until the backup is complete and has passed ``PRAGMA quick_check``, it has a temporary
-name (``partial.py``).
+The name of a backup, such as ``app.db.backup-20260101T000000Z-0003_x``, contains the time in UTC and the last migration
+that the database had applied. A backup has a temporary name (``partial.py``) until it is complete and has passed
+``PRAGMA quick_check``.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ from waiaas_migrate.runner.backups.partial import (
 from waiaas_migrate.runner.backups.verified_copy import PageListener, copy_and_check, open_file, open_immutable
 from waiaas_migrate.sqlite.database.url import StrPath
 
-#: How many backups of a database are kept.
+#: How many backups of a database to keep.
 KEPT = 3
 
 _NAME = re.compile(r"(?P<file>.+)\.backup-(?P<stamp>[0-9]{8}T[0-9]{6}Z)(?:-(?P<head>[A-Za-z0-9._-]+))?\Z", re.DOTALL)
-#: Files that are partial, or that ``restore`` replaced.
+#: The names of partial files, and of files that ``restore`` replaced.
 _ASIDE = re.compile(r".+\.(?:replaced-[0-9]{8}T[0-9]{6}Z.*|(?:backup|restore)-partial(?:-.+)?)\Z", re.DOTALL)
+#: How many characters of a migration's id the name of a backup has.
 _HEAD_LENGTH = 80
-#: Counters in the header, which differ between copies of the same content (https://www.sqlite.org/fileformat.html).
+#: Counters in the file header that differ between copies of the same content (https://www.sqlite.org/fileformat.html).
 _COUNTERS = (slice(24, 28), slice(92, 100))
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backup:
-    """A backup: its path, its time, the last applied migration, and its size."""
+    """A backup: its path, the time in its name, the last migration applied in it (``head``), and its size."""
 
     path: Path
     made_at: datetime
@@ -73,6 +74,7 @@ def backups_of(database: StrPath) -> tuple[Backup, ...]:
 
 
 def _as_backup(path: Path, name: str) -> Backup | None:
+    """Return the file ``path`` as a backup; None if it isn't a backup of the database file ``name``."""
     match = _NAME.match(path.name)
     if match is None or match["file"] != name or path.name.endswith(COMPANIONS):
         return None
@@ -89,8 +91,9 @@ def _as_backup(path: Path, name: str) -> Backup | None:
 def back_up(database: Path, head: str, *, listener: PageListener | None = None) -> Backup:
     """Make and verify a backup of ``database``, whose last applied migration is ``head``.
 
-    The caller must hold the write lock. All its writes must still be in its cache. If the newest backup has
-    the same content, as after a failed run, return that backup. Otherwise failing runs would push out older backups.
+    The caller must hold the write lock, and must not have written to the file yet. If the newest backup has the same
+    content, for example because the previous run failed, return that backup. Otherwise repeated failures would push
+    older backups out.
 
     Raises:
         DatabaseRefused: the disk has no room, or the copy did not pass its check and was removed.
@@ -102,7 +105,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
             real,
             doing="making its backup",
             problem=f"no backup can be made in {real.parent}",
-            fix="Give this user write permission there, or do without a backup (`apply --backup never`).",
+            fix="Give this user write permission for this folder, or make no backup (`apply --backup never`).",
         ),
         partial_file(real, "backup") as partial,
     ):
@@ -119,7 +122,7 @@ def back_up(database: Path, head: str, *, listener: PageListener | None = None) 
 
 def _copy(real: Path, partial: Path, name: str, listener: PageListener | None) -> None:
     """Copy the database to ``partial`` and check the copy, to find damage before the run writes anything."""
-    fix = "Make room, or do without a backup (`apply --backup never`)."
+    fix = "Make room, or make no backup (`apply --backup never`)."
     with closing(open_file(real, "mode=rw")) as source:
         damage = copy_and_check(source, partial, name=name, check="quick_check", fix=fix, listener=listener)
     if damage:
@@ -133,7 +136,7 @@ def _copy(real: Path, partial: Path, name: str, listener: PageListener | None) -
 def _newest_if_equal(partial: Path, real: Path) -> Path | None:
     """Return the newest backup if it has the same content as ``partial``."""
     earlier = backups_of(real)
-    with suppress(FileNotFoundError):  # another process may prune it
+    with suppress(FileNotFoundError):  # another process may prune the backup meanwhile
         if earlier and _is_equal(partial, earlier[-1].path):
             return earlier[-1].path
     return None
@@ -153,34 +156,30 @@ def _is_equal(one: Path, other: Path) -> bool:
     return is_equal
 
 
-def prune(database: Path, head_of: Callable[[sqlite3.Connection], str]) -> tuple[Path, ...]:
-    """Remove all but the newest backups of ``database``; return the removed ones. Skip those that can't be removed.
+def prune(database: Path, read_head: Callable[[sqlite3.Connection], str]) -> None:
+    """Remove all but the newest backups of ``database``; skip backups that can't be removed.
 
-    Only files that still have the name that :func:`back_up` gave them are removed. That name contains the migration
-    applied last in the backup, which ``head_of`` reads. If somebody renamed a backup, for instance to
-    ``app.db.backup-…-keep``, it is neither removed nor counted.
+    ``read_head`` reads the last applied migration from a backup. If the backup's name doesn't end in this migration,
+    somebody renamed the backup, for example to ``app.db.backup-…-keep``; it is neither removed nor counted.
     """
-    removed = []
-    for backup in [one for one in backups_of(database) if _has_original_name(one, head_of)][:-KEPT]:
+    for backup in [one for one in backups_of(database) if _has_original_name(one, read_head)][:-KEPT]:
         with suppress(OSError):
             backup.path.unlink()
-            removed.append(backup.path)
             for ending in COMPANIONS:
                 beside(backup.path, ending).unlink(missing_ok=True)
-    return tuple(removed)
 
 
-def _has_original_name(backup: Backup, head_of: Callable[[sqlite3.Connection], str]) -> bool:
-    """Return whether ``backup`` still has the name it was given; False if it can't be read."""
+def _has_original_name(backup: Backup, read_head: Callable[[sqlite3.Connection], str]) -> bool:
+    """Return whether ``backup`` has the name that :func:`back_up` gave it; False if its content can't be read."""
     try:
         with closing(open_immutable(backup.path)) as connection:
-            return backup.head == _head_in_name(head_of(connection))
+            return backup.head == _head_in_name(read_head(connection))
     except (sqlite3.Error, MigrateError):
         return False
 
 
 def _names(database: Path, head: str) -> Iterator[Path]:
-    """Yield names that sort after those of the earlier backups, even if the clock stepped back."""
+    """Yield names for a new backup that sort after the earlier backups, even if the clock was set back."""
     earlier = backups_of(database)
     safe = _head_in_name(head)
     return stamped_names(database, "backup", f"-{safe}" if safe else "", after=earlier[-1].made_at if earlier else None)

@@ -1,8 +1,8 @@
-"""Name files beside a database: those that are still being written, and those that are finished.
+"""Name the files that are written beside a database, such as backups: first as partial files, then by their final name.
 
-The name of a file that is being written, such as ``app.db.backup-partial-4711-1f2e3d4c``, contains the number of the
-process that writes it. So two runs never write to the same file, and a later run can remove the files of a killed
-process. No lock is used, since some network file systems (CIFS) refuse writes to a file that is locked through another
+The name of a partial file, such as ``app.db.backup-partial-4711-1f2e3d4c``, contains the id of the process that writes
+it. So two runs never write to the same file, and a later run can remove the partial files of a killed process. The
+files aren't locked, since some network file systems (CIFS) refuse writes to a file that is locked through another
 descriptor.
 """
 
@@ -30,7 +30,7 @@ _PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-sh
 
 
 class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C could leave the file at more points
-    """Provide a new name beside ``database``; at the end, remove the file if it still has that name."""
+    """Provide the path of a new partial file beside ``database``; at the end, remove the file unless it was renamed."""
 
     def __init__(self, database: Path, kind: Literal["backup", "restore"]) -> None:
         self.path = beside(database, f".{kind}-partial-{os.getpid()}-{secrets.token_hex(4)}")
@@ -44,7 +44,7 @@ class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C 
 
 
 def remove_abandoned(database: Path) -> None:
-    """Remove the partial files of ``database`` that no running process is writing."""
+    """Remove the partial files that killed processes left beside ``database``."""
     with suppress(OSError):
         for path in database.parent.iterdir():
             match = re.fullmatch(re.escape(database.name) + _PARTIAL, path.name)
@@ -54,7 +54,7 @@ def remove_abandoned(database: Path) -> None:
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return the path of the file that is named like ``path`` plus ``ending``."""
+    """Return ``path`` with ``ending`` added to the name."""
     return path.with_name(path.name + ending)
 
 
@@ -78,7 +78,7 @@ def take_name(partial: Path, name: Path) -> None:
     """Rename ``partial`` to ``name``, without replacing a file.
 
     Raises:
-        FileExistsError: there is a file of that name.
+        FileExistsError: a file of this name exists.
         OSError: the folder can't be written.
     """
     try:
@@ -95,7 +95,7 @@ def take_name(partial: Path, name: Path) -> None:
 
 
 def take_free_name(partial: Path, names: Iterable[Path]) -> Path:
-    """Rename ``partial`` to the first free one of ``names``, and return its path."""
+    """Rename ``partial`` to the first of ``names`` that no file has, and return this name."""
     for name in names:
         with suppress(FileExistsError):
             take_name(partial, name)

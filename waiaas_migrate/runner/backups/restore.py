@@ -4,8 +4,8 @@ The backup is copied beside the database, checked, and renamed to the database's
 (https://man7.org/linux/man-pages/man2/rename.2.html). Before that, the replaced file gets a second name, so a database
 exists at every instant. If the file system has no hard links, the replaced file is copied instead.
 
-Before the rename, the old database's WAL is merged into it. Otherwise SQLite would apply the WAL to the restored file
-(https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
+Before the rename, the old database's WAL is merged into its file. Otherwise SQLite would apply the WAL to the restored
+file (https://www.sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PROCESSES = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """The database, the restored backup, the path of the replaced file (if there was one), and notices for the user."""
+    """The database, the restored backup, the path of the replaced file if there was one, and notices for the user."""
 
     database: Path
     backup: Path
@@ -48,11 +48,11 @@ class Restored:
 
 
 class RestoreInterrupted(Picklable, KeyboardInterrupt):
-    """Ctrl-C during a restore. ``restored`` is set if Ctrl-C came too late to stop the restore."""
+    """Ctrl-C was pressed during a restore. ``restored`` is set if Ctrl-C came too late to stop the restore."""
 
     def __init__(self, database: Path, restored: Restored | None) -> None:
         self.restored = restored
-        unchanged = f"Interrupted; nothing was restored, and {database} is as it was."
+        unchanged = f"Interrupted; nothing was restored, and {database} is unchanged."
         super().__init__(unchanged if restored is None else f"Interrupted, but too late: {restored}")
 
 
@@ -61,7 +61,7 @@ def restore(
 ) -> Restored:
     """Replace ``database`` by ``backup``, or by its newest backup; keep the replaced file beside it.
 
-    ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end. If it
+    ``backup`` is a path, or the name of a file beside the database. ``report`` is called at the end. If ``report``
     fails or is interrupted, the error still says which backup was restored.
 
     Raises:
@@ -72,7 +72,7 @@ def restore(
         RestoreInterrupted: Ctrl-C was pressed; the error says whether the backup was restored.
     """
     target = database_file(database)
-    source = _choose(target, None if backup is None else os.fspath(backup))
+    source = _find_backup(target, None if backup is None else os.fspath(backup))
     with partial_file(target, "restore") as arriving:
         swap = Swap(target, arriving)
         try:
@@ -95,7 +95,7 @@ def restore(
 
 
 def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
-    """Raise an error that reports the outcome; return if ``error`` is enough, since nothing was replaced."""
+    """Raise an error that says what was restored; return if nothing was, so that ``error`` itself can be raised."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
     if is_in_place:
@@ -115,7 +115,7 @@ def database_file(database: StrPath) -> Path:
     return Path(os.path.realpath(place.path))
 
 
-def _choose(target: Path, backup: str | None) -> Path:
+def _find_backup(target: Path, backup: str | None) -> Path:
     if backup is None:
         found = backups_of(target)
         if not found:
@@ -146,7 +146,7 @@ def _put_in_place(swap: Swap) -> None:
     """Lock the database, if it exists, and replace it.
 
     Raises:
-        DatabaseBusy: a process has it open.
+        DatabaseBusy: a process has the database open.
         OSError: the folder can't be written; nothing was changed.
     """
     target = swap.target
@@ -155,15 +155,15 @@ def _put_in_place(swap: Swap) -> None:
         return
     _refuse_file_of_another_user(target)
     _refuse_open(target, ignore=None)
-    with _exclusive(target, swap) as is_locked:
+    with _exclusive_connection(target, swap) as is_locked:
         _refuse_open(target, ignore=os.getpid())
         if is_locked:
-            swap.forget_interrupted()
+            swap.remove_second_names()
         swap.run()
 
 
 def _refuse_file_of_another_user(target: Path) -> None:
-    """Refuse a file that this user may not rename, before it gets a second name that couldn't be removed.
+    """Refuse a file that this user may not rename; otherwise it would get a second name that can't be removed.
 
     In a folder with the sticky bit, only the owner of the file or of the folder may rename a file (rename(2)).
     """
@@ -174,15 +174,15 @@ def _refuse_file_of_another_user(target: Path) -> None:
 
 
 @contextmanager
-def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
-    """Hold the only connection to ``target``, with its WAL merged; yield False if the file is unreadable.
+def _exclusive_connection(target: Path, swap: Swap) -> Iterator[bool]:
+    """Merge the WAL of ``target`` and lock the file; yield whether it is locked, False if SQLite can't read the file.
 
-    A connection can leave WAL mode only if no other connection is open. In the other modes, it gets an exclusive lock
-    only if no other connection reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is
-    not replaced, its journal mode is restored.
+    A connection can leave WAL mode only if no other connection is open. In other modes, it gets an exclusive lock only
+    if no other connection reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is not
+    replaced, its journal mode is restored.
     """
-    before = target.stat()
-    if before.st_size == 0:  # leave an empty file empty
+    status_before = target.stat()
+    if status_before.st_size == 0:  # leave an empty file empty
         yield False
         return
     with closing(sqlite3.connect(str(target.absolute()), timeout=_LOCK_TIMEOUT, isolation_level=None)) as connection:
@@ -190,11 +190,11 @@ def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
         try:
             try:
                 mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0])
-                _lock(connection, target, before)
+                _lock(connection, target, status_before)
             except sqlite3.Error as error:
                 if result_code(error) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                     raise plain_error(error, str(target), doing="replacing it") or error from error
-                # Close the connection now. Later, closing it would remove the WAL of the restored file.
+                # Close the connection now. After the restore, closing it would remove the WAL of the restored file.
                 connection.close()
                 is_locked = False
             yield is_locked
@@ -206,19 +206,20 @@ def _exclusive(target: Path, swap: Swap) -> Iterator[bool]:
             raise
 
 
-def _lock(connection: sqlite3.Connection, target: Path, before: os.stat_result) -> None:
+def _lock(connection: sqlite3.Connection, target: Path, status_before: os.stat_result) -> None:
     connection.execute("PRAGMA journal_mode = DELETE").fetchall()
     connection.execute("BEGIN EXCLUSIVE")
     is_exclusive = connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     # Another restore may have replaced the file while this one waited for its lock.
-    if not is_exclusive or not os.path.samestat(target.stat(), before):
+    if not is_exclusive or not os.path.samestat(target.stat(), status_before):
         raise DatabaseBusy(database=str(target), doing="replacing it")
 
 
 def _refuse_open(target: Path, *, ignore: int | None) -> None:
     """Refuse a file that a process other than ``ignore`` has open, even if that process holds no lock.
 
-    Processes are found in ``/proc``. If the system has none, or hides other users' processes, only locks are noticed.
+    Processes are found in ``/proc``. If the system has no ``/proc``, or hides the processes of other users there, only
+    their locks are noticed.
     """
     status = target.stat()
     folders: list[Path] = []

@@ -1,6 +1,6 @@
-"""Copy a database to a new file, flush the copy to the disk, and check it.
+"""Copy a database to a new file with SQLite's online backup, flush the copy to the disk, and check the copy.
 
-The copy is made by SQLite's online backup (https://www.sqlite.org/backup.html).
+See https://www.sqlite.org/backup.html.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MARGIN = 1 << 20
 
 
 def open_file(path: Path, query: str) -> sqlite3.Connection:
-    """Open the database file ``path`` with these URI parameters (https://www.sqlite.org/uri.html)."""
+    """Open the database file ``path`` with the URI parameters ``query`` (https://www.sqlite.org/uri.html)."""
     return sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{query}", uri=True, isolation_level=None)
 
 
 def open_immutable(path: Path) -> sqlite3.Connection:
-    """Open ``path`` read-only, as a file that nobody changes: SQLite then creates no other files beside it."""
+    """Open ``path`` read-only, as a file that nobody changes, so that SQLite creates no other files beside it."""
     return open_file(path, "immutable=1&mode=ro")
 
 
@@ -66,7 +66,7 @@ def copy_and_check(
     require_room(target, pages * page_size, name, fix)
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, OWNER_ONLY))
     with closing(open_file(target, "mode=rw")) as copy:
-        # No journal is needed: nobody else uses the file, and it is removed if anything fails.
+        # No journal is needed: nobody else uses the copy, and the copy is removed if anything fails.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy, pages=_PAGES_PER_STEP, progress=progress, sleep=0)
@@ -75,14 +75,14 @@ def copy_and_check(
 
 
 def _damage(path: Path, check: str) -> str:
-    """Return what ``check`` finds wrong with the file ``path``; an empty string if it is sound."""
+    """Return the damage that ``check`` finds in the file ``path``; empty if it finds none."""
     try:
         with closing(open_immutable(path)) as connection:
             found = [str(row[0]) for row in connection.execute(f"PRAGMA {check}")]
     except sqlite3.DatabaseError as error:
-        # This connection lacks the application's functions and collations. That is not damage.
+        # The check fails with SQLITE_ERROR if it needs the application's functions or collations. That isn't damage.
         return "" if result_code(error) == sqlite3.SQLITE_ERROR else str(error)
-    # A row that breaks a CHECK or NOT NULL is not damage: it may be older than the constraint.
+    # A row that breaks a CHECK or NOT NULL isn't damage, since the row may be older than the constraint.
     rows = ("CHECK constraint failed in ", "NULL value in ")
     return "; ".join(line for line in found if line != "ok" and not line.startswith(rows))
 

@@ -1,4 +1,4 @@
-"""Compare a schema with the one that migrations make: first by text; if the texts differ, by meaning."""
+"""Compare a database's schema with the one that migrations make: first by text; if the texts differ, by meaning."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Difference:
     Args:
         subject: the kind and the folded name of the object.
         table: the folded name of the object's table; None for an object without a table.
-        where: the name to show to the user: the name of the table, view or trigger.
+        where: the name of the table, view or trigger, to show to the user.
         words: a description of the difference.
-        detail: what else to compare, to recognize the same difference in another database.
+        detail: what must be equal, besides ``subject`` and ``table``, if two differences are the same.
         is_extra: whether no migration makes the object.
         missing: the table or column that a migration makes and the database lacks.
     """
@@ -49,41 +49,43 @@ class Difference:
 def differences(
     connection: sqlite3.Connection, migrations: Sequence[MigrationFile], folder: MigrationFolder
 ) -> list[Difference]:
-    """Return how the database differs, in meaning, from the schema that ``migrations`` of ``folder`` make.
+    """Return the differences in meaning between the database and the schema that ``migrations`` make.
 
     If the texts differ, both schemas are parsed and compared by meaning. Texts may differ because another application
-    wrote the definitions, or another version of SQLite renamed a table. If a schema can't be parsed, the texts decide.
-    Objects that the post-apply hooks of ``folder`` make are left out. An earlier run may have left them, and the hooks
-    may have been edited since.
+    wrote the definitions, or another version of SQLite renamed a table. If a schema can't be parsed, every difference
+    in the texts counts. Objects that the post-apply hooks of ``folder`` make are ignored: an earlier run may have left
+    them, and the hooks may have been edited since.
     """
     with Replay(migrations) as replay:
-        found = _compare(connection, replay.run(migrations).connection, folder.others)
-    of_hooks = made_by_hooks(folder) if found and folder.post_apply else frozenset()
+        found = _compare(connection, replay.run(migrations).connection, folder.other_tools)
+    of_hooks = made_by_hooks(folder) if found else frozenset()
     return [difference for difference in found if difference.subject not in of_hooks]
 
 
 def matching_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the migrations of ``folder`` after which the schema equals the database's, latest first.
+    """Return the migrations after which the schema equals the database's schema, latest first.
 
-    There are several if some migrations change only rows.
+    There may be several, since some migrations change only rows.
     """
-    of_hooks = made_by_hooks(folder) if folder.post_apply else frozenset()
+    of_hooks = made_by_hooks(folder)
     found: list[str] = []
     with Replay(folder.migrations) as replay:
         for number, migration in enumerate(folder.migrations, 1):
             made = replay.run(folder.migrations[:number]).connection
-            if all(one.subject in of_hooks for one in _compare(connection, made, folder.others)):
+            if all(one.subject in of_hooks for one in _compare(connection, made, folder.other_tools)):
                 found.append(migration.id)
     return tuple(found[::-1])
 
 
 def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
-    """Return the subjects of the objects that the hooks make or change after all migrations."""
+    """Return the kinds and folded names of the objects that the post-apply hooks make or change."""
+    if not folder.post_apply:
+        return frozenset()
     files = (*folder.migrations, *folder.post_apply)
     with Replay(folder.migrations) as replay, Replay(files) as hooked:
         try:
             made = _compare(hooked.run(files).connection, replay.run(folder.migrations).connection, OtherTools())
-        except MigrateError:  # the hooks may need objects that only this database has
+        except MigrateError:  # the hooks may need objects that no migration makes
             return frozenset()
     return frozenset(difference.subject for difference in made)
 
@@ -99,7 +101,7 @@ def _compare(connection: sqlite3.Connection, wanted: sqlite3.Connection, others:
 def _compare_meaning(
     connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools
 ) -> list[Difference] | None:
-    """Return the differences in meaning; None if one of the schemas can't be read."""
+    """Return the differences in meaning; None if one of the schemas can't be parsed."""
     from waiaas_migrate.schema.changes import is_addition, object_of, owner_of, spelled_name
     from waiaas_migrate.schema.describe import describe_made
     from waiaas_migrate.schema.diff import diff
@@ -142,16 +144,16 @@ def _detail(change: Change) -> object:
 
 
 def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) -> list[Difference]:
-    here, there = ({(row.kind, row.name): row for row in rows} for rows in (found, wanted))
+    found_by_name, wanted_by_name = ({(row.kind, row.name): row for row in rows} for rows in (found, wanted))
     return [
-        _difference(row, here.get(name), there.get(name))
-        for name, row in {**there, **here}.items()
-        if here.get(name) != there.get(name)
+        _difference(row, found_by_name.get(name), wanted_by_name.get(name))
+        for name, row in {**wanted_by_name, **found_by_name}.items()
+        if found_by_name.get(name) != wanted_by_name.get(name)
     ]
 
 
 def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    """Return the difference between the database and the migrations for the object that ``row`` identifies."""
+    """Return the difference of one object: ``found`` in the database, ``wanted`` by the migrations; None if missing."""
     what = "has another definition"
     if found is None:
         what = "is missing"
@@ -169,6 +171,6 @@ def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | 
 
 
 def listed(found: Sequence[object]) -> str:
-    """Return a text with the first items of ``found``, and the number of the others."""
+    """Return a text with the first items of ``found``, and the number of further items."""
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(map(str, found[:_SHOWN])) + more

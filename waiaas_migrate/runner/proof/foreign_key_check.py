@@ -1,4 +1,4 @@
-"""Check that a run adds no foreign key violation."""
+"""Check that a run adds no foreign key violations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 from waiaas_migrate.errors import ApplyError
 from waiaas_migrate.runner.proof.differences import listed
-from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, gone, read_keys, violations
+from waiaas_migrate.runner.proof.violations import MISMATCH, Key, KeyNames, Violation, deleted, read_keys, violations
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
@@ -18,10 +18,10 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 
 
 class ForeignKeyCheck:
-    """A check that a run adds no foreign key violation.
+    """A check that a run adds no foreign key violations.
 
-    It looks for violations before and after the run, by the foreign keys that the run can break. Other foreign keys
-    cost nothing, however many violations they have.
+    The check looks for violations before and after the run, but only of the foreign keys that the run can break. Other
+    foreign keys cost no time, however many violations they have.
     """
 
     def __init__(
@@ -30,10 +30,10 @@ class ForeignKeyCheck:
         effects: Sequence[Effects] | None = None,
         facts: CatalogFacts | None = None,
     ) -> None:
-        """Prepare a check, before the first statement of a run.
+        """Prepare a check before the first statement of a run.
 
-        ``effects`` are the effects of everything that will run in this transaction; None if they are unknown. ``facts``
-        are the facts of the catalog, if they have been read.
+        ``effects`` are the effects of all migrations that will run in this transaction; None if they are unknown.
+        ``facts`` are the facts of the catalog, if they have been read already.
         """
         self._connection = connection
         self._effects = effects if effects is not None and all(one.is_known for one in effects) else None
@@ -45,7 +45,7 @@ class ForeignKeyCheck:
 
     @property
     def reads_rows(self) -> bool:
-        """Whether the time of the check depends on the number of rows."""
+        """Return whether the time of the check depends on the number of rows."""
         return len(self._safe) < len(self._keys)
 
     def begin(self) -> None:
@@ -53,15 +53,16 @@ class ForeignKeyCheck:
         self._before = self._violations(self._keys)
 
     def _is_safe(self, key: Key) -> bool:
-        """Return whether the run can't break ``key``, unless it changes the key itself."""
+        """Return whether the run can't add violations of ``key``, unless it changes the key itself."""
         if self._effects is None or any(one.changes_rows for one in self._effects):
             return False  # triggers may change rows of any table
         if not any(one.may_break_keys for one in self._effects):
-            return bool(key.targets) or fold(key.parent) not in self._touched  # the missing parent may be created
+            # If the parent is missing, the run may create it.
+            return bool(key.targets) or fold(key.parent) not in self._touched
         return self._touched.isdisjoint((fold(key.table), fold(key.parent)))
 
     def _violations(self, keys: Iterable[Key]) -> tuple[Violation, ...]:
-        """Return the violations of ``keys``, without those that the run can't have broken."""
+        """Return the violations of those of ``keys`` that the run can break."""
         return tuple(violations(self._connection, [key for key in keys if key not in self._safe]))
 
     def announce(self, tables: Iterable[str]) -> None:
@@ -69,12 +70,12 @@ class ForeignKeyCheck:
         self._announced += map(fold, tables)
 
     def finish(self, migration: str, facts: CatalogFacts | None = None) -> tuple[str, ...]:
-        """Return notices of old and announced violations; ``facts`` are those of the catalog now, if they are known.
+        """Return notices of old and announced violations; ``facts`` are those of the catalog after the run, if known.
 
         Raises:
-            ApplyError: there are new violations; it names ``migration``.
+            ApplyError: ``migration`` added violations.
         """
-        known = {key: key for key in self._keys}  # reuse the objects: comparing one with itself is faster
+        known = {key: key for key in self._keys}  # reuse the objects, since comparing an object with itself is faster
         keys = tuple(known.get(key, key) for key in self._read_keys(facts))
         after = self._violations(keys)
         kept = {key.names for key in self._keys} & {key.names for key in keys}
@@ -99,29 +100,30 @@ class ForeignKeyCheck:
     def _new(self, after: Sequence[Violation], kept: Collection[KeyNames]) -> tuple[Violation, ...]:
         """Return the new violations in ``after``; ``kept`` are the keys that exist before and after the run.
 
-        A violation is old if a row with the same values lacked a parent by the same foreign key before: the row with
-        the same rowid, or one whose rowid is gone or changed. Keys that are not kept may have been renamed, so they all
-        count as one. If tables swapped their names, rows with the same rowid and values count as the same row.
+        A violation is old if, before the run, a row with the same values lacked a parent by the same foreign key. It
+        must be the row with the same rowid, unless that row's rowid changed or no longer exists. Keys that are not kept
+        may have been renamed, so they all count as one key. If tables swapped their names, rows with the same rowid and
+        values count as the same row.
         """
         if self._before == after:
             return ()
-        named = partial(_by_key, kept=kept, may_renumber=self._may_renumber)
-        old, new = _unpaired(*_unpaired(self._before, after, named), _by_row)
+        by_key_and_rowid = partial(_identities_by_key, kept=kept, may_renumber=self._may_renumber)
+        old, new = _unpaired(*_unpaired(self._before, after, by_key_and_rowid), _identities_by_row)
         if not new:
             return ()
-        numbered = (one for one in old if one.key.names in kept and not self._may_renumber(one.key.table))
-        valued = partial(_by_key, kept=kept, may_renumber=lambda _: True)
-        return _unpaired(tuple(gone(self._connection, numbered)), new, valued)[1]
+        with_rowids = (one for one in old if one.key.names in kept and not self._may_renumber(one.key.table))
+        by_key = partial(_identities_by_key, kept=kept, may_renumber=lambda _: True)
+        return _unpaired(tuple(deleted(self._connection, with_rowids)), new, by_key)[1]
 
     def _may_renumber(self, table: str) -> bool:
-        """Return whether rows of ``table`` may get each other's rowids, as in a rebuild."""
+        """Return whether the run may give rows of ``table`` the rowids of other rows, as a rebuild does."""
         return self._effects is None or fold(table) in {fold(name) for one in self._effects for name in one.rebuilt}
 
     def _unannounced(self, new: Collection[Violation]) -> Iterator[Violation]:
         """Yield the violations in ``new`` that no migration announced.
 
-        An announcement covers all keys of its table. If that table has been renamed since, it covers one key of any
-        table.
+        An announcement covers all keys of its table. If the table was renamed after the announcement, it covers one key
+        of any table.
         """
         if not new:
             return
@@ -136,9 +138,10 @@ class ForeignKeyCheck:
             yield one
 
 
-def _by_key(
+def _identities_by_key(
     found: Iterable[Violation], kept: Collection[KeyNames], may_renumber: Callable[[str], bool]
 ) -> Iterator[object]:
+    """Yield what identifies each violation: key, values and error, and the rowid unless the run may have changed it."""
     for key, of_key in itertools.groupby(found, lambda one: one.key):
         names = key.names if key.names in kept else None
         has_rowids = names is not None and not may_renumber(key.table)
@@ -146,7 +149,8 @@ def _by_key(
             yield names, rowid if has_rowids else None, values, error
 
 
-def _by_row(found: Iterable[Violation]) -> Iterator[object]:
+def _identities_by_row(found: Iterable[Violation]) -> Iterator[object]:
+    """Yield the rowid and values of each violation, whatever its key; the violation itself if there is no rowid."""
     return (one if one.rowid is None else (one.rowid, one.values) for one in found)
 
 
@@ -155,7 +159,7 @@ def _unpaired(
     after: Sequence[Violation],
     identities: Callable[[Iterable[Violation]], Iterator[object]],
 ) -> tuple[tuple[Violation, ...], tuple[Violation, ...]]:
-    """Pair violations that have the same identity; return the unpaired ones of ``before`` and of ``after``."""
+    """Pair violations with equal ``identities``; return the unpaired ones of ``before`` and of ``after``."""
     waiting = defaultdict[object, list[Violation]](list)
     for identity, old in zip(identities(before), before, strict=True):
         waiting[identity].append(old)

@@ -1,4 +1,4 @@
-"""Check the schema before a run, so that no manual changes are lost, and again after the run."""
+"""Compare a database's schema with its migrations before a run, to keep manual changes, and again before COMMIT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from waiaas_migrate.files.migration_dir.facts import mark
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
-from waiaas_migrate.runner.proof.reword import other_texts, write_texts
+from waiaas_migrate.runner.proof.reword import find_new_texts, write_texts
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts
 from waiaas_migrate.sqlite.database.catalog import fingerprint as fingerprint_of
@@ -19,11 +19,11 @@ from waiaas_migrate.sqlite.planning.effects import Effects
 
 
 class SchemaProof:
-    """The schema's differences before a run, and a check for new ones after it.
+    """The differences between a schema and its migrations before a run, to find out whether the run adds any.
 
     If the catalog has the fingerprint that the manifest records for the applied migrations, there are no differences.
-    Otherwise the migrations are replayed in memory and compared. Manual changes are allowed if the run doesn't touch
-    them: only the tables that the run rebuilds must be exactly as the migrations made them.
+    Otherwise the migrations are replayed in memory, and both schemas are compared. Manual changes stay, but a table
+    that the run rebuilds must be exactly as the migrations made it, since the rebuild would undo its manual changes.
     """
 
     def __init__(
@@ -33,18 +33,18 @@ class SchemaProof:
         applied: Sequence[MigrationFile],
         facts: CatalogFacts,
     ) -> None:
-        """Begin on a database that has run ``applied`` of ``folder``, and whose catalog has these ``facts``."""
+        """Find the differences of a database that has run ``applied``, and whose catalog has these ``facts``."""
         self._connection, self._folder, self._applied = connection, folder, applied
-        found = replayed_differences(connection, folder, applied, facts)
-        self._before = found or []
-        self._can_reword = found is not None
-        #: Manual changes that were kept or replaced, and definitions that were reworded, in sentences.
+        differences_before = replayed_differences(connection, folder, applied, facts)
+        self._before = differences_before or []
+        self._can_reword = differences_before is not None
+        #: Sentences about manual changes that were kept or replaced, and about definitions that were reworded.
         self.notices: list[str] = []
 
     def prepare(self, effects: Sequence[Effects]) -> None:
-        """Call :meth:`refuse`; then replace the texts of tables by those in the migrations.
+        """Refuse to lose manual changes; then write the migrations' texts of the affected tables into the catalog.
 
-        Migrations that edit a definition search for pieces of that text.
+        A migration that edits a definition searches the catalog for a piece of this text.
 
         Raises:
             DatabaseRefused: names the differences.
@@ -54,7 +54,7 @@ class SchemaProof:
         if self._can_reword and touched:
             differing = {one.subject for one in self._before}
             same = {("table", name) for name in touched} - differing
-            texts, _ = other_texts(self._connection, self._applied, same)
+            texts, _ = find_new_texts(self._connection, self._applied, same)
             if texts and write_texts(self._connection, texts):
                 tables = ", ".join(name for _, name in texts)
                 self.notices.append(f"definitions with the same meaning now have the migrations' text: {tables}.")
@@ -81,9 +81,9 @@ class SchemaProof:
             )
 
     def new_differences(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
-        """Return the differences from the ``applied`` migrations that the run added; add notices about the old ones.
+        """Return the differences from the ``applied`` migrations that the run added; add notices about older ones.
 
-        ``facts`` are the current facts of the catalog.
+        ``facts`` are the facts of the catalog after the run.
         """
         found: list[Difference] = []
         if _are_first(self._folder, applied) and not is_recorded(self._folder, applied, facts):
@@ -100,7 +100,7 @@ class SchemaProof:
 def proof_of(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> SchemaProof | None:
-    """Return the proof for a run on this database; None if the manifest is missing or records no fingerprint."""
+    """Return a new proof; None if the manifest is missing or records no fingerprint of the schema."""
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)
@@ -109,10 +109,10 @@ def proof_of(
 def replayed_differences(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> list[Difference] | None:
-    """Return the differences from the schema that ``applied`` make; None if the catalog is the recorded one.
+    """Return the differences from the schema that ``applied`` make; None if the manifest records this schema.
 
-    Also return None if the migrations can't be replayed, because they were applied in another order, or change tables
-    that they don't create.
+    Also return None if ``applied`` can't be replayed, because they were applied in another order, or change tables that
+    they don't create.
     """
     if is_recorded(folder, applied, facts):
         return None
@@ -126,7 +126,7 @@ def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts
     """Return whether the catalog with these ``facts`` is the one that the manifest records after ``applied``."""
     if not _are_first(folder, applied):
         return False
-    found = folder.others.fingerprints(facts)
+    found = folder.other_tools.fingerprints(facts)
     if not applied:
         return fingerprint_of(()) in found
     if len(applied) == len(folder.migrations) and folder.manifest is not None:

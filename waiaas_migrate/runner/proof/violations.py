@@ -1,7 +1,8 @@
 """Find the foreign key violations of a database, one foreign key at a time.
 
-``PRAGMA foreign_key_check`` is not enough. If SQLite cannot enforce one key of a table, it checks none of the table's
-keys. And it doesn't report the values that identify a row (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
+``PRAGMA foreign_key_check`` is not enough. If SQLite cannot enforce one key of a table, the PRAGMA checks none of the
+table's keys. It also doesn't report the values that identify a row
+(https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ KeyNames = tuple[str, tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A foreign key of a database. ``targets`` are empty if its parent does not exist."""
+    """A foreign key of a database. ``targets``, the columns of the parent, are empty if the parent doesn't exist."""
 
     table: str
     columns: tuple[str, ...]
@@ -43,10 +44,10 @@ class Key:
 
 
 class Violation(NamedTuple):
-    """A row whose parent by ``key`` is missing; or, with an ``error``, a key or whole table that SQLite can't check.
+    """A row whose parent by ``key`` is missing; with an ``error``, a key or a whole table that SQLite can't check.
 
     ``values`` are the values of the key's columns, as text, since a column may change its type. ``rowid`` is None if
-    the table has no rowid, or if other columns have taken all of its names.
+    the table has no rowid, or if columns hide all names of the rowid.
     """
 
     key: Key
@@ -93,9 +94,10 @@ def read_keys(connection: sqlite3.Connection) -> tuple[Key, ...]:
 
 
 def _read_parent(connection: sqlite3.Connection, name: str) -> Table | None:
-    """Return the primary and unique keys of a table, which foreign keys can refer to; a view has no keys.
+    """Return a table with its primary and unique keys, which foreign keys can refer to; a view has no keys.
 
-    No PRAGMA reports the collation of a column, so assume that each unique key uses the collations of its columns.
+    Return None if the database has no such table or view. No PRAGMA reports the collation of a column, so assume that
+    each unique key uses the collations of its columns.
     """
     query = "SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')"
     if connection.execute(query, (name,)).fetchone() is None:
@@ -118,23 +120,25 @@ def _parts(columns: Iterable[str | None]) -> tuple[IndexPart, ...]:
 
 
 def violations(connection: sqlite3.Connection, keys: Sequence[Key]) -> Iterator[Violation]:
-    """Yield every violation of ``keys``; meanwhile, let the connection decode text that isn't UTF-8."""
+    """Yield every violation of ``keys``, also in rows with text that isn't UTF-8."""
     before, connection.text_factory = connection.text_factory, lambda text: text.decode(errors="surrogateescape")
     try:
         for table, of_table in itertools.groupby(keys, lambda key: key.table):
-            yield from _in_table(connection, table, tuple(of_table))
+            yield from _violations_in_table(connection, table, tuple(of_table))
     finally:
         connection.text_factory = before
 
 
-def _in_table(connection: sqlite3.Connection, table: str, keys: tuple[Key, ...]) -> Iterator[Violation]:
-    error = _error(connection, table)
+def _violations_in_table(connection: sqlite3.Connection, table: str, keys: tuple[Key, ...]) -> Iterator[Violation]:
+    error = _why_unchecked(connection, table)
     if error and not error.startswith(MISMATCH):
         yield Violation(key=Key(table=table, columns=(), parent="", targets=(), is_enforceable=False), error=error)
         return
     mismatches = [key for key in keys if not key.is_enforceable]
-    if error and not mismatches:  # a unique key has another collation than its column; SQLite names the parent
-        mismatches = [key for key in keys if error.endswith(f'"{key.parent}"') and not _is_rowid(connection, key)]
+    if error and not mismatches:  # a unique key has another collation than its column; SQLite's error names the parent
+        mismatches = [
+            key for key in keys if error.endswith(f'"{key.parent}"') and not _refers_to_rowid(connection, key)
+        ]
     rowid = _rowid_name(connection, table)
     for key in keys:
         if key in mismatches:
@@ -143,8 +147,8 @@ def _in_table(connection: sqlite3.Connection, table: str, keys: tuple[Key, ...])
             yield from _orphans(connection, key, rowid)
 
 
-def _error(connection: sqlite3.Connection, table: str) -> str:
-    """Return why SQLite cannot check the foreign keys of ``table``; empty if it can."""
+def _why_unchecked(connection: sqlite3.Connection, table: str) -> str:
+    """Return SQLite's reason why it can't check the foreign keys of ``table``; empty if it can check them."""
     try:
         connection.execute(f"EXPLAIN PRAGMA main.foreign_key_check({quote_literal(table)})").close()
     except sqlite3.OperationalError as error:
@@ -154,7 +158,7 @@ def _error(connection: sqlite3.Connection, table: str) -> str:
     return ""
 
 
-def _is_rowid(connection: sqlite3.Connection, key: Key) -> bool:
+def _refers_to_rowid(connection: sqlite3.Connection, key: Key) -> bool:
     """Return whether ``key`` refers to an INTEGER PRIMARY KEY, which has no index and no collation."""
     query = """SELECT lower(name) FROM pragma_table_xinfo(?1, 'main')
         WHERE pk AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk')"""
@@ -162,7 +166,7 @@ def _is_rowid(connection: sqlite3.Connection, key: Key) -> bool:
 
 
 def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Iterator[Violation]:
-    """Yield the rows without a parent by ``key``; ``rowid`` is a name of the rowid."""
+    """Yield the rows without a parent by ``key``; ``rowid`` is the name to use for the rowid, if there is one."""
     columns, targets = tuple(map(quote_name, key.columns)), tuple(map(quote_name, key.targets))
     read = ", ".join(["NULL" if rowid is None else f"child.{rowid}", *(f"child.{column}" for column in columns)])
     where = orphan_condition(columns, f"main.{quote_name(key.parent)}", targets)
@@ -172,8 +176,8 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
         yield Violation(key=key, rowid=number, values=tuple(map(str, values)))
 
 
-def gone(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
-    """Yield the violations in ``found`` whose row no longer exists, by its rowid."""
+def deleted(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
+    """Yield the violations in ``found`` whose row was deleted: the table no longer has its rowid."""
     for table, of_table in itertools.groupby(found, lambda one: one.key.table):
         query = f"SELECT 1 FROM main.{quote_name(table)} WHERE {_rowid_name(connection, table)} = ?"
         for one in of_table:
@@ -182,6 +186,7 @@ def gone(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator
 
 
 def _rowid_name(connection: sqlite3.Connection, table: str) -> str | None:
+    """Return the name to use for the rowid of ``table``; None if there is none."""
     query = "SELECT name FROM pragma_table_xinfo(?, 'main')"
     columns = tuple(Column(name=name) for (name,) in connection.execute(query, (table,)))
     query = "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'"

@@ -1,4 +1,4 @@
-"""The events of a run, and the type of their receiver."""
+"""The events that a run sends to its listener, and requests to stop a run."""
 
 from __future__ import annotations
 
@@ -36,14 +36,18 @@ class MigrationFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """These migrations were committed in one transaction."""
+    """One or more migrations were committed in one transaction."""
 
     migrations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The progress of a run: its statement, and the rows or pages done, if known. Sent at most ten times a second."""
+    """The progress of a run, sent at most ten times a second.
+
+    ``words`` describe the current step, for example by the first line of the statement, which is the ``statement``-th
+    of ``statements``. ``done`` of ``total`` rows or pages are done; both are None if unknown.
+    """
 
     migration: str
     words: str
@@ -56,12 +60,12 @@ class Progress:
 
 Event = MigrationStarted | StatementStarted | MigrationFinished | Committed | Progress
 
-#: Receives every event. An exception that it raises ends the run, which is then rolled back.
+#: Receives every event. If it raises an exception, the run ends and is rolled back.
 Listener = Callable[[Event], None]
 
 
 class StopRequest(Protocol):
-    """Asks a run to stop, such as a ``threading.Event``."""
+    """A request to stop a run, such as a ``threading.Event``."""
 
     def is_set(self) -> bool:
         """Return whether the run must stop."""

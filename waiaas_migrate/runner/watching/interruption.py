@@ -1,4 +1,4 @@
-"""The errors for a run that Ctrl-C or a stop request ended, with its outcome."""
+"""The errors of runs and replays that Ctrl-C or a stop request ended, and how to recognize them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
     Args:
         database: the database's name.
-        committed: the migrations whose apply or rollback was committed.
+        committed: the migrations that were applied or rolled back, and committed.
         was_rolling_back: whether the run was a rollback.
         cause: the error of the interrupted statement, with its migration; None outside a migration.
-        is_complete: whether the run had nothing left to do.
-        is_known: whether the outcome could be read from the database.
+        is_complete: whether the run had committed all its migrations.
+        is_known: whether ``committed`` could be read from the database.
     """
 
     def __init__(
@@ -58,13 +58,14 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
 
 class ReplayInterrupted(KeyboardInterrupt):
-    """Ctrl-C stopped a replay in memory. The message says what was interrupted."""
+    """Ctrl-C stopped a replay in memory."""
 
 
 def was_interrupted(error: BaseException | None) -> bool:
-    """Return whether ``error``, or any of its causes, comes from a signal or a stop request.
+    """Return whether ``error``, or any of its causes, comes from Ctrl-C or a stop request.
 
-    Python drops a KeyboardInterrupt that is raised in a callback. In that case sqlite3 raises SQLITE_INTERRUPT.
+    If Ctrl-C is pressed while a progress handler runs, Python drops the KeyboardInterrupt, and sqlite3 raises an error
+    with the code SQLITE_INTERRUPT instead.
     """
     for one in _chain(error):
         code = getattr(one, "sqlite_errorcode", 0)

@@ -1,11 +1,11 @@
-"""Measure the progress of a run, and stop the run if requested, through a callback of its connection.
+"""Measure the progress of a run, and stop the run if requested, by a progress handler of the connection.
 
-SQLite calls back after every N instructions of its virtual machine (https://www.sqlite.org/c3ref/progress_handler.html).
-``EXPLAIN`` shows the number of instructions for each row: the length of the loops in the statement's program
-(https://www.sqlite.org/opcode.html). Both together give the number of rows done. It is approximate, since a loop may
-skip instructions.
+SQLite calls the handler after every N instructions of its virtual machine
+(https://www.sqlite.org/c3ref/progress_handler.html). ``EXPLAIN`` shows how many instructions a statement runs for each
+row: the length of the loops in its program (https://www.sqlite.org/opcode.html). The number of calls and this length
+give the number of rows done. This number is approximate, since a loop may skip instructions.
 
-The callback also lets Ctrl-C end a statement. Without a callback, Python handles the signal only after the statement.
+The handler also lets Ctrl-C end a statement. Without a handler, Python handles the signal only after the statement.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from waiaas_migrate.sqlite.quoting import quote_name
 #: Seconds until the first progress event, and between two of them.
 _FIRST_AFTER, _INTERVAL = 1.0, 0.1
 
-#: Instructions between two callbacks: with a listener, about 0.1 ms; without one, a few milliseconds, since a callback
-#: needs Python's lock, and many threads may wait for it.
+#: Instructions between two calls of the handler. With a listener, they take about 0.1 ms. Without one, they take a few
+#: milliseconds, since each call needs Python's global lock, and many threads may wait for the lock.
 _OFTEN, _SELDOM = 2_000, 50_000
-#: The most seconds to spend on counting the rows of a table.
+#: The longest time, in seconds, to spend on counting the rows of a table.
 _COUNT_SECONDS = 0.5
 _LOOPS = frozenset({"Next", "Prev", "SorterNext", "VNext"})
 _OPENS = frozenset({"OpenRead", "OpenWrite"})
@@ -48,7 +48,7 @@ class Monitor:
         connection: the connection of the run.
         listener: receives the events, if given.
         stop: checked while statements run.
-        is_attached: whether the progress handler of the connection may be replaced. If not, statements aren't
+        is_attached: whether to set the progress handler of the connection. Without the handler, statements aren't
             measured, and neither Ctrl-C nor ``stop`` can end a statement.
     """
 
@@ -64,7 +64,7 @@ class Monitor:
         self._due, self._has_sent = time.monotonic() + _FIRST_AFTER, False
         self._now = Progress(migration="", words="")
         self._instructions = 0
-        #: The instructions that the statement will run; 0 if unknown.
+        #: How many instructions the statement will run in all; 0 if unknown.
         self._expected = 0
         self._every = _SELDOM if listener is None else _OFTEN
 
@@ -78,7 +78,7 @@ class Monitor:
             self._connection.set_progress_handler(None, 0)
 
     def attach(self) -> None:
-        """Start to monitor the connection."""
+        """Set the progress handler of the connection."""
         self._connection.set_progress_handler(self._tick, self._every)
 
     def send(self, event: Event) -> None:
@@ -99,18 +99,18 @@ class Monitor:
                 assert_never(event)
 
     def start(self, progress: Progress, statement: str = "") -> None:
-        """Begin another step; if ``statement`` loops over the rows of a table, count the rows first."""
+        """Measure another step; if ``statement`` loops over the rows of a table, count the rows first."""
         self._now, self._instructions, self._expected = progress, 0, 0
         if self._listener is None:
             return
         if statement and self._is_attached:
-            table, length = self._loop(statement)
+            table, length = self._find_loop(statement)
             rows = self._count_rows(table) if table is not None else 0
             self._expected = rows * length
             self._now = replace(progress, done=0 if self._expected else None, total=rows or None)
         self._report_if_due()
 
-    def pages(self, done: int, total: int) -> None:
+    def note_pages(self, done: int, total: int) -> None:
         """Note that ``done`` of ``total`` pages of a backup are copied.
 
         Raises:
@@ -119,7 +119,7 @@ class Monitor:
         if self._stop is not None and self._stop.is_set():
             raise KeyboardInterrupt
         self._now = replace(self._now, done=done, total=total, unit="pages")
-        if done >= total:  # the check takes as long as the copy, and can't report progress
+        if done >= total:  # the check of the copy takes as long as the copy, and can't report progress
             self._now = Progress(migration=self._now.migration, words="checking the backup")
             self._due = min(self._due, time.monotonic()) if self._has_sent else self._due
         self._report_if_due()
@@ -143,7 +143,7 @@ class Monitor:
         self._listener(self._now)
 
     def _count_rows(self, table: str) -> int:
-        """Return the number of rows of ``table``; 0 if counting takes too long."""
+        """Return the number of rows of ``table``; 0 if counting takes too long or fails."""
         deadline = time.monotonic() + _COUNT_SECONDS
         self._connection.set_progress_handler(lambda: int(time.monotonic() > deadline), self._every)
         try:
@@ -153,15 +153,15 @@ class Monitor:
         finally:
             self.attach()
 
-    def _loop(self, statement: str) -> tuple[str | None, int]:
+    def _find_loop(self, statement: str) -> tuple[str | None, int]:
         """Return the table that ``statement`` loops over, and the instructions that it runs for each row.
 
-        The instructions are those of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
+        These are the instructions of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
 
-        EXPLAIN of a statement that writes resets ``changes()`` to 0. So don't use it if the statement may call
+        EXPLAIN of a statement that writes resets ``changes()`` to 0. So return no table if the statement may call
         ``changes()``.
         """
-        if self._may_ask_for_changes(statement):
+        if self._may_call_changes(statement):
             return None, 0
         try:
             program = self._connection.execute(f"EXPLAIN {statement}").fetchall()
@@ -179,7 +179,7 @@ class Monitor:
         found = self._connection.execute(query, read[:1]).fetchone() if read else None
         return (None, 0) if found is None else (found[0], length)
 
-    def _may_ask_for_changes(self, statement: str) -> bool:
+    def _may_call_changes(self, statement: str) -> bool:
         """Return whether the statement, or any view or trigger, may call ``changes()``."""
         if "changes" in statement.lower():
             return True

@@ -15,7 +15,7 @@ from waiaas_migrate.schema.model import Check, Schema
 def find_hazards(
     old: Schema, new: Schema, changes: Sequence[c.Change], satisfied: Collection[tuple[str, Check]] = ()
 ) -> tuple[Hazard, ...]:
-    """Return the hazards of ``changes`` in the order of the changes, then the hazards of all other foreign keys.
+    """Return the hazards of ``changes`` in their order, then those of all foreign keys in the schema.
 
     ``old`` is the schema before the changes, but after the renames. :class:`HazardContext` explains ``satisfied``.
     """

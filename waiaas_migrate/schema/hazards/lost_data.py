@@ -31,9 +31,9 @@ def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
 def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
     """Return the hazard of a dropped table; its fix suggests a rename if a new table is similar."""
     name, fix = change.old.name, how_to_allow(Code.DROP_TABLE)
-    for one in context.changes:
-        if isinstance(one, c.AddTable) and _is_similar(change.old, one.new):
-            fix = f"If it was renamed, write `renamed_from: {name}` under table {one.new.name}. {fix}"
+    for other in context.changes:
+        if isinstance(other, c.AddTable) and _is_similar(change.old, other.new):
+            fix = f"If it was renamed, write `renamed_from: {name}` under table {other.new.name}. {fix}"
             break
     return Hazard(code=Code.DROP_TABLE, where=name, what=f"deletes every row of {name}.", fix=fix)
 
@@ -47,9 +47,9 @@ def _is_similar(dropped: Table, added: Table) -> bool:
 def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
     """Return the hazard of a dropped column; its fix suggests a rename if a new column is similar."""
     name, fix = change.old.name, how_to_allow(Code.DROP_COLUMN)
-    for one in context.of_kind(c.AddColumn, change.table):
-        if affinity(one.new.type) == affinity(change.old.type):
-            fix = f"If it was renamed, write `renamed_from: {name}` under column {one.new.name}. {fix}"
+    for added in context.of_kind(c.AddColumn, change.table):
+        if affinity(added.new.type) == affinity(change.old.type):
+            fix = f"If it was renamed, write `renamed_from: {name}` under column {added.new.name}. {fix}"
             break
     where = f"{change.table}.{name}"
     return Hazard(code=Code.DROP_COLUMN, where=where, what=f"deletes every value of {where}.", fix=fix)
@@ -59,8 +59,8 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
     """Yield a hazard if SQLite converts the values, computes them from now on, or uses them as rowids."""
     before, after, table = change.old, change.new, context.table(change.table)
     where = f"{table.name}.{after.name}"
-    old_kind, kind = affinity(before.type, strict=table.strict), affinity(after.type, strict=table.strict)
-    if kind not in (old_kind, "BLOB") and after.generated is None:
+    old_affinity, new_affinity = (affinity(column.type, strict=table.strict) for column in (before, after))
+    if new_affinity not in (old_affinity, "BLOB") and after.generated is None:
         what = f"converts every value that it can from {before.type or 'no type'} to {after.type or 'no type'}."
         fix, name = how_to_allow(Code.NARROW_TYPE), ""
         if after.hints.backfill is not None:
@@ -92,12 +92,14 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))
     if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
         return
-    types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
-    columns = tuple(replace(one, type=types.get(fold(one.name), one.type)) for one in table.columns)
-    alias = rowid_column(replace(table, columns=columns, primary_key=keys[0].old if keys else table.primary_key))
+    old_types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
+    columns = tuple(replace(one, type=old_types.get(fold(one.name), one.type)) for one in table.columns)
+    old_key = keys[0].old if keys else table.primary_key
+    old_alias = rowid_column(replace(table, columns=columns, primary_key=old_key))
     is_new = any(added.new == column for added in context.of_kind(c.AddColumn, change.table))
     had_no_rowid = any(options.old.without_rowid for options in context.of_kind(c.ModifyTableOptions, change.table))
-    if had_no_rowid or (is_new and column.hints.backfill is None) or (alias is not None and alias.name == column.name):
+    was_alias = old_alias is not None and old_alias.name == column.name
+    if had_no_rowid or (is_new and column.hints.backfill is None) or was_alias:
         return
     what = f"replaces the rowid of every row with its value of {column.name}."
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
@@ -110,6 +112,6 @@ def swapped_names(renames: Renames) -> Iterator[Hazard]:
             what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
         else:
             what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
-        what += " If an earlier migration has done this already, this one does it again."
-        fix = "If one has, as after a merge or without manifest.json, remove these renamed_from hints."
+        what += " If an earlier migration has exchanged them, this migration exchanges them again."
+        fix = "In that case, which a merge or a lost manifest.json may cause, remove these renamed_from hints."
         yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix, name="renamed_from")

@@ -31,21 +31,21 @@ def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
 
 def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
     """Yield a hazard for each unenforceable foreign key of ``new``, unless ``old`` has the same problem."""
-    known = {(identity(table, key), wrong) for table, key, wrong in faulty_keys(old)}
-    for table, key, wrong in faulty_keys(new):
-        if (identity(table, key), wrong) not in known:
-            yield _mismatch(table, key, wrong)
+    known = {(identity(table, key), found) for table, key, found in faulty_keys(old)}
+    for table, key, found in faulty_keys(new):
+        if (identity(table, key), found) not in known:
+            yield _mismatch(table, key, found)
 
 
-def _mismatch(table: str, key: ForeignKey, wrong: Fault) -> Hazard:
+def _mismatch(table: str, key: ForeignKey, found: Fault) -> Hazard:
     targets = f" ({', '.join(key.targets)})" if key.targets else ""
     refers = f"its foreign key on {', '.join(key.columns)} refers to {key.table}{targets}"
-    if wrong is Fault.MISSING:
+    if found is Fault.MISSING:
         why, declare = "which does not exist", f"Declare {key.table}"
     elif key.targets:
-        why, declare = "which no key of that table makes unique", f"Declare these columns of {key.table} unique"
+        why, declare = "which is not a unique key", f"Declare these columns of {key.table} unique"
     else:
         why, declare = "whose primary key has another number of columns", f"Refer to unique columns of {key.table}"
-    what = f"{refers}, {why}. SQLite can't enforce it, and with foreign keys on refuses to change the rows."
+    what = f"{refers}, {why}. SQLite can't enforce it, and refuses to change the rows while foreign keys are on."
     fix = f"{declare}, or drop the foreign key."
     return Hazard(code=Code.FOREIGN_KEY_MISMATCH, where=table, what=what, fix=fix)

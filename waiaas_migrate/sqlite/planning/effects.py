@@ -88,7 +88,7 @@ class Effects:
 WORST_CASE = Effects(tables=None, changes_rows=True, changes_keys=True, loses=True)
 
 #: From cheap to expensive.
-_ORDER = (Cost.CONSTANT, Cost.SCAN, Cost.REBUILD)
+_ORDER = tuple(Cost)
 
 
 class Tally:

@@ -59,7 +59,7 @@ def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
 def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
     kind = "function" if code is Code.UNKNOWN_FUNCTION else "collation"
     what = f"SQLite does not have this {kind}: {error}."
-    fix = f"Correct the name. If the application brings the {kind}, every connection that uses this needs it."
+    fix = f"Correct the name. If the application defines the {kind}, register it in every connection that uses it."
     return Hazard(code=code, where=owner, what=what, fix=fix, name=fold(name))
 
 

@@ -149,7 +149,7 @@ def _is_checked(table: Table, column: Column) -> bool:
     mistakes={"number: {type: text": "number: {type: STRING"},
 )
 def misleading_type(linted: Linted) -> Iterator[Found]:
-    """A type that means text stores numbers.
+    """A type that suggests text stores numbers.
 
     SQLite derives from the letters of a declared type how a column stores values. STRING and UUID have none of the
     words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'`
@@ -184,10 +184,10 @@ def misleading_type(linted: Linted) -> Iterator[Found]:
 def unknown_type(linted: Linted) -> Iterator[Found]:
     """A type is misspelled.
 
-    SQLite accepts any word as a type, and its letters decide how values are stored. So `INTERGER` is not an error, but
-    as a primary key it is not an alias of the rowid.
+    SQLite accepts any word as a type, and derives from its letters how values are stored. So `INTERGER` is not an
+    error, but a primary key of this type is not an alias of the rowid.
 
-    Correct it.
+    Correct the spelling.
     """
     for table, column in linted.columns():
         match = re.match(r"[A-Za-z_]\w*", column.type or "")

@@ -22,11 +22,11 @@ from waiaas_migrate.schema.names import fold
     },
 )
 def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
-    """Two foreign keys are duplicates.
+    """Two foreign keys of a table are duplicates.
 
-    SQLite checks both on every write. If their actions differ, what happens to a row depends on their order.
+    SQLite checks both on every write. If their actions differ, their order decides what happens to a row.
 
-    Remove one.
+    Remove one of them.
     """
     tables = linted.schema.by_name()
     seen = set()

@@ -65,9 +65,9 @@ def _terms(table: Table, parts: Iterable[IndexPart]) -> tuple[_Term, ...]:
 def foreign_key_without_index(linted: Linted) -> Iterator[Found]:
     """A foreign key has no index on its columns.
 
-    Whenever a row of the parent is deleted or its key changes, SQLite looks for rows that refer to it. Without an index
-    it reads the whole table each time, and so does every join along the key. See [Required and suggested
-    indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
+    When a row of the parent table is deleted or its key changes, SQLite searches the child table for rows that refer to
+    it. Without an index, each search reads the whole child table, and so does a join along the foreign key. See
+    [Required and suggested indexes](https://www.sqlite.org/foreignkeys.html#fk_indexes).
 
     Add an index that begins with the columns of the foreign key.
     """
@@ -115,11 +115,11 @@ def _omits_only_null(where: SqlText, columns: tuple[str, ...]) -> bool:
 def redundant_index(linted: Linted) -> Iterator[Found]:
     """An index is redundant, because another one covers it.
 
-    It takes space and makes every write slower, and speeds up no query. It is redundant if its columns begin
-    another index, the primary key or a UNIQUE constraint, in the same order and with the same collations. An index on
-    the INTEGER PRIMARY KEY is redundant, too, because the table itself is in that order.
+    A redundant index takes space, makes every write slower, and speeds up no query. An index is redundant if another
+    index, the primary key or a UNIQUE constraint begins with the same columns, in the same order and with the same
+    collations. An index on the INTEGER PRIMARY KEY is redundant, too, because the table itself is in that order.
 
-    Drop it.
+    Drop the index.
     """
     for table in linted.schema.tables:
         indexes = tuple(_indexes_of(table))

@@ -93,8 +93,8 @@ def replace_skips_triggers(linted: Linted) -> Iterator[Found]:
 def reserved_name(linted: Linted) -> Iterator[Found]:
     """A name is an SQL keyword.
 
-    It must be quoted in every statement, and without the quotes, a query fails with a misleading error or means
-    something else.
+    Every statement must quote such a name. Without quotes, a query fails with a misleading error or means something
+    else.
 
     Choose another name, and carry the data over with `renamed_from`.
     """
@@ -137,9 +137,8 @@ _RESERVED = frozenset(
 def select_star_in_view(linted: Linted) -> Iterator[Found]:
     """A view selects all columns of a table with `*`.
 
-    The columns of the view then change with the table: a new column appears in every program that reads the view by
-    position, two tables of a join may suddenly have the same column, and nobody notices a dropped column before run
-    time.
+    The columns of the view then change with the table. A program that reads the view by position gets new columns, two
+    tables of a join may suddenly have a column of the same name, and nobody notices a dropped column before run time.
 
     List the columns.
     """

@@ -40,7 +40,7 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
     Autoincrement](https://www.sqlite.org/autoinc.html). A row that only links rows of other tables needs no
     number of its own.
 
-    Remove it, or make the foreign keys the primary key.
+    Remove AUTOINCREMENT, or make the foreign keys the primary key.
     """
     parents = {fold(key.table) for _, key in linted.foreign_keys()}
     for table in linted.schema.tables:
@@ -91,7 +91,7 @@ def _false_alias(table: Table) -> Column | None:
     if key is None or len(key.parts) != 1 or table.without_rowid or rowid_alias(table) is not None:
         return None
     name = fold(key.columns[0])
-    if any(name in map(fold, one.columns) for one in table.foreign_keys):
+    if any(name in map(fold, foreign_key.columns) for foreign_key in table.foreign_keys):
         return None
     column = table.column(name)
     return column if column is not None and "INT" in (column.type or "").upper() else None
@@ -140,7 +140,7 @@ def nullable_primary_key(linted: Linted) -> Iterator[Found]:
     """A column of the primary key accepts NULL.
 
     In SQLite, PRIMARY KEY doesn't imply NOT NULL, except for INTEGER PRIMARY KEY, and in STRICT and WITHOUT ROWID
-    tables. As NULL differs from NULL, any number of rows can have a key that is NULL, and no foreign key can refer to
+    tables. Because NULL differs from NULL, any number of rows can have the key NULL, and no foreign key can refer to
     them. See [Primary keys can sometimes contain
     NULLs](https://www.sqlite.org/quirks.html#primary_keys_can_sometimes_contain_nulls).
 

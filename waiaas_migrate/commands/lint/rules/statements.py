@@ -41,9 +41,9 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
 def double_quoted_value(linted: Linted) -> Iterator[Found]:
     """A migration has a string literal in double quotes.
 
-    In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name, so after a typo in
-    the name of a column, a migration writes the name of the column into every row. See [Double-quoted string literals
-    are accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    In SQL, double quotes are for names. SQLite reads `"open"` as text only if nothing has that name. So if a migration
+    misspells the name of a column, it writes the misspelled name into every row. See [Double-quoted string literals are
+    accepted](https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
     Write text in single quotes, and correct a misspelled name.
     """
