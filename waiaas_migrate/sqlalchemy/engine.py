@@ -1,4 +1,4 @@
-"""Create SQLAlchemy engines for a migrated database. Each new connection sets the PRAGMAs and verifies them."""
+"""Create SQLAlchemy engines that migrate the database and set its PRAGMAs."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _migrate(
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
-    """Let SQLAlchemy begin each transaction with BEGIN; Python's sqlite3 doesn't begin one before SELECT or DDL."""
+    """Send BEGIN for each transaction; sqlite3 itself sends none before SELECT or DDL."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
