@@ -1,4 +1,4 @@
-"""Find the objects that a migration breaks, and the full-text indexes that it makes stale."""
+"""Find the objects that a new migration would break, and the full-text indexes that would become stale."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dep
 
 
 def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
-    """Return the stored columns that were read before the migration, under their names after it."""
+    """Return the stored columns of ``before`` by the names that the migration gives them."""
     columns: set[tuple[str, str]] = set()
     stored = _stored_tables(transition.start)
     for table, column in before.columns if before is not None else ():

@@ -24,7 +24,7 @@ def without_last(
 
     Raises:
         MigrationsError: the last migration is released or written by hand, or a migration is not recorded.
-        UsageError: there is no migration, or ``released`` names an unknown one.
+        UsageError: there is no migration, or ``released`` names an unknown migration.
     """
     if not migrations:
         raise UsageError("--amend: there is no migration yet. Run `waiaas-migrate generate`.")
@@ -47,10 +47,10 @@ def _refused(path: Path, what: str, fix: str) -> MigrationsError:
 
 
 def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
-    """Return ``hints`` without those that swap names in the ``last`` migration.
+    """Return ``hints`` without the hints for swaps of names in the ``last`` migration.
 
-    After a swap, the same names exist as before, so only the manifest shows whether the swap was done. It records a
-    hazard for each swap, which names the table.
+    The schema has the same names before and after a swap, so only the manifest shows that a swap was done. For each
+    swap, the manifest records a hazard with the name of the table.
     """
     swapped = [fold(hazard.where) for hazard in last.facts.forward.hazards if hazard.code == Code.SWAP_NAMES]
     undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}

@@ -1,4 +1,4 @@
-"""Dump a database as the steps that create it again, and read its content for comparisons, for ``squash``."""
+"""Turn a database into the steps that create it, and compare the content of databases. ``squash`` needs both."""
 
 from __future__ import annotations
 
@@ -93,9 +93,10 @@ def _step(sql: str, words: str = "") -> Step:
 
 
 def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
-    """Yield a step that inserts the rows of ``table``, if it has any, and one that sets its AUTOINCREMENT counter.
+    """Yield a step that inserts the rows of ``table``, if it has any, and a step that sets its AUTOINCREMENT counter.
 
-    The rowid is inserted unless a column is its alias, or SQLite would choose the same: 1, 2, 3, …
+    Rowids are inserted, too, unless a column is an alias of the rowid or SQLite would choose the same rowids: 1, 2, 3,
+    …
     """
     names = [column.name for column in table.columns if column.generated is None]
     rowid = rowid_name(table) if rowid_alias(table) is None else None
@@ -114,7 +115,7 @@ def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
 
 
 def _counter_step(connection: sqlite3.Connection, table: Table, *, has_rows: bool) -> Iterator[Step]:
-    """Yield the step that sets the AUTOINCREMENT counter of ``table``, if it has one; INSERT creates the counter."""
+    """Yield the step that sets the AUTOINCREMENT counter of ``table``, if any. Inserting rows creates the counter."""
     counter = connection.execute(f"SELECT seq FROM {_COUNTERS} WHERE name = ?", (table.name,)).fetchone()
     if counter is None:
         return

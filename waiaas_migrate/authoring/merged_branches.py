@@ -28,8 +28,8 @@ class Branches:
     """Both sides of a merge.
 
     Args:
-        main: the main branch.
-        own: your branch, which is the other side.
+        main: the side of the main branch.
+        own: the other side, which is called your branch.
         added: the migrations that only your branch has.
         folder: a temporary folder with the main branch's files.
     """

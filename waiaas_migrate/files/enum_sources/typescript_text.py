@@ -11,7 +11,7 @@ from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.enum_sources import expressions as e
 from waiaas_migrate.files.problem_report import Origin
 
-#: A tree-sitter node. It has no type here because tree-sitter is imported only if a project has TypeScript.
+#: A tree-sitter node. The type is Any because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
 _INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."

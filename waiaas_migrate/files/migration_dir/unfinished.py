@@ -35,7 +35,7 @@ class Unfinished:
 
 
 def temporary(path: Path) -> Path:
-    """Return the path at which the file is written before it is renamed to ``path``."""
+    """Return the path of the temporary file that will be renamed to ``path``."""
     return path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
 
 
@@ -58,7 +58,7 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 def unfinished(folder: Path) -> Unfinished:
     """Return the files in ``folder`` that a running or interrupted command hasn't committed or deleted yet.
 
-    If the journal is incomplete, there are none: a command completes the journal before it adds the first file.
+    If the journal is incomplete, no file was added yet: a command completes the journal first.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()

@@ -1,4 +1,4 @@
-"""Write, replace and delete files of a migrations folder as one step: after a crash, all changes are there or none.
+"""Write, replace and delete files of a migrations folder in one step: even a crash leaves all changes or none.
 
 ``unfinished.py`` explains how readers see the folder meanwhile.
 """
@@ -39,10 +39,10 @@ def folder_state(folder: Path) -> FolderState:
 def recover(folder: Path) -> tuple[Path, ...]:
     """Delete the leftovers of an interrupted command in ``folder``; return the migration files that were deleted.
 
-    Writes nothing if there is nothing to delete. Waits for a command that is still writing.
+    Write nothing if there are no leftovers. Wait for a command that is still writing.
 
     Raises:
-        MigrationsError: something can't be deleted, or the other command does not finish.
+        MigrationsError: a leftover can't be deleted, or the other command does not finish.
     """
     if not u.leftovers(folder):
         return ()
@@ -93,7 +93,7 @@ def write_files(
             _write_all(folder, files, removed)
     except BaseException as error:
         for parent in created:
-            with suppress(OSError):  # it is not empty
+            with suppress(OSError):  # the folder is not empty
                 parent.rmdir()
         if isinstance(error, OSError):
             raise _error(folder, f"can't be written to: {error.strerror}. Nothing was changed.", _CHECK_DISK) from None
@@ -111,7 +111,7 @@ def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> No
 
 
 def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
-    """Write the journal and all files. Once the manifest is replaced or the journal emptied, they are committed."""
+    """Write the journal and all files, then commit: replace the manifest or, if none is given, empty the journal."""
     write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
     for name, text in files.items():
         write_durably(u.temporary(folder / name), text.encode())

@@ -12,7 +12,7 @@ from waiaas_migrate.schema.model import NO_HINTS
 
 
 def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for each value that a list drops, or that a hint removes from rows."""
+    """Yield a hazard for each value that a list drops or a hint removes from rows."""
     allowed = change.new.allowed
     if allowed is None or (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
         return
