@@ -64,15 +64,15 @@ def _rollback_column(table: Table, column: Column, successor: Column | None) -> 
         if column.not_null is None or column.default is not None or column.generated is not None:
             return column
         return replace(column, hints=ColumnHints(backfill=SqlText(sql=_neutral_value(table, column), key="")))
-    mapped = (*successor.hints.renamed_values, *successor.hints.removed_values)
-    known = values_in_lists(table, column) if mapped else None
+    replacements = (*successor.hints.renamed_values, *successor.hints.removed_values)
+    known = values_in_lists(table, column) if replacements else None
     if known is None:
         return column
     originals: dict[str | int, str | int] = {}
-    for old, new in mapped:
+    for old, new in replacements:
         if new is not None and new not in known:
             originals.setdefault(new, old)
-    nulled = next((old for old, new in mapped if new is None and old in known), None)
+    nulled = next((old for old, new in replacements if new is None and old in known), None)
     backfill = None if nulled is None or column.not_null is None else SqlText(sql=literal(nulled), key="")
     return replace(column, hints=ColumnHints(renamed_values=tuple(originals.items()), backfill=backfill))
 

@@ -178,19 +178,19 @@ def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[
     Cycles use a temporary name. So do names that change only their case, because SQLite can't rename a table to its own
     name in another case.
     """
-    left = dict(waiting)
+    remaining = dict(waiting)
     occupied = {fold(name) for name in existing}
     steps: list[tuple[str, str]] = []
-    while left:
-        target = next((name for name in left if fold(name) not in occupied), None)
+    while remaining:
+        target = next((name for name in remaining if fold(name) not in occupied), None)
         if target is None:
-            source = next(iter(left.values()))
+            source = next(iter(remaining.values()))
             target = f"_waiaas_{source}"
             while fold(target) in occupied:
                 target += "_"
-            left = {name: target if fold(old) == fold(source) else old for name, old in left.items()}
+            remaining = {name: target if fold(old) == fold(source) else old for name, old in remaining.items()}
         else:
-            source = left.pop(target)
+            source = remaining.pop(target)
         steps.append((source, target))
         occupied = occupied - {fold(source)} | {fold(target)}
     return steps

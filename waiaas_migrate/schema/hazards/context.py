@@ -40,7 +40,7 @@ class HazardContext:
         if (fold(change.table), change.new) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)
-        return not any(names_column(change.new.expression, fold(one.new.name)) for one in modified)
+        return not any(names_column(change.new.expression, fold(other.new.name)) for other in modified)
 
 
 def names_column(text: SqlText | None, column: str) -> bool:

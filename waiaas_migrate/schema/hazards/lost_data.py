@@ -92,8 +92,8 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))
     if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
         return
-    old_types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
-    columns = tuple(replace(one, type=old_types.get(fold(one.name), one.type)) for one in table.columns)
+    old_types = {fold(other.new.name): other.old.type for other in context.of_kind(c.ModifyColumn, change.table)}
+    columns = tuple(replace(item, type=old_types.get(fold(item.name), item.type)) for item in table.columns)
     old_key = keys[0].old if keys else table.primary_key
     old_alias = rowid_column(replace(table, columns=columns, primary_key=old_key))
     is_new = any(added.new == column for added in context.of_kind(c.AddColumn, change.table))

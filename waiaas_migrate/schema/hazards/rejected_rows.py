@@ -76,7 +76,7 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
 def _checks_of_backfill(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
     """Yield the existing CHECKs that the backfill of a column may break."""
     table = context.table(change.table)
-    new_checks = [one.new for one in context.of_kind(c.AddCheck, change.table)]
+    new_checks = [added.new for added in context.of_kind(c.AddCheck, change.table)]
     for check in table.checks:
         is_excluded = check in new_checks or (fold(table.name), check) in context.satisfied
         if not is_excluded and names_column(check.expression, fold(change.new.name)):

@@ -155,13 +155,13 @@ def _used_names(table: Table, column: Column) -> frozenset[str]:
 
 def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
     """Return whether ``change`` needs a catalog edit besides ADD and DROP COLUMN."""
-    added = {fold(one.new.name): one.new for one in _additions(table)}
+    added = {fold(addition.new.name): addition.new for addition in _additions(table)}
     match change:
         case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
         case c.DropCheck(old=check):
-            dropped = {fold(one.old.name) for one in table.changes if isinstance(one, c.DropColumn)}
+            dropped = {fold(drop.old.name) for drop in table.changes if isinstance(drop, c.DropColumn)}
             return fold(check.column or "") not in dropped
         case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)

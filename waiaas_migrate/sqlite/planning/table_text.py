@@ -165,9 +165,11 @@ def smallest_piece(before: str, after: str) -> Piece:
     return Piece(old=before, new=after)
 
 
-def _common_length(one: str, other: str) -> int:
+def _common_length(first: str, second: str) -> int:
     """Return the length of the common beginning of two texts."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next(
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def _regions(text: TableText, start: int, end: int) -> Iterator[tuple[int, int]]:
