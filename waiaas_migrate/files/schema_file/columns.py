@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.column_types import NO_TYPE
 from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey, read_check, read_references
 from waiaas_migrate.files.schema_file.forms import Form
-from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, NO_TYPE, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership

@@ -9,8 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import KeyPath
+from waiaas_migrate.files.schema_file.locate import KeyPath, KeyPlaces
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text

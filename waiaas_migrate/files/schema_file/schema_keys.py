@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
-from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
 from waiaas_migrate.files.schema_file.terms import COLUMN_NAME, COLUMN_NAMES, INDEX_TERM, INDEX_TERMS, TERM, TERMS
 from waiaas_migrate.files.yaml_text.yaml_values import Value
@@ -64,7 +63,7 @@ TOP = Form(
     required={"version": "Begin the file with `version: 1`."},
 )
 
-_COLUMN = s.any_of(TYPE.shape, s.ref("column"))
+_COLUMN = s.any_of(v.TYPE.shape, s.ref("column"))
 TABLE = Form(
     keys={
         "comment": Key(v.COMMENT, "A description.", example="comment: Agent identity"),
@@ -250,7 +249,7 @@ def _write_generated(generated: Generated, columns: Columns, where: str) -> Data
 
 COLUMN = Form(
     keys={
-        "type": Key(TYPE, "`text`, `integer`, `boolean` and others; see [types](#types)."),
+        "type": Key(v.TYPE, "`text`, `integer`, `boolean` and others; see [types](#types)."),
         "nullable": Key(v.FLAG, "`false` is NOT NULL. Default: `true`."),
         "not_null_name": Key(v.NAME, "The name of the NOT NULL constraint."),
         "default": Key(v.LITERAL, "A literal: text without carriage returns, number, boolean, null."),
