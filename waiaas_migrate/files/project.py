@@ -14,7 +14,7 @@ from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_object_name
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.sqlite.database.url import StrPath
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
@@ -96,16 +96,9 @@ _WRITTEN_FILES = {"models": "app/tables.py", "enums_python": "app/enums.py", "en
 
 def _is_database(value: object) -> bool:
     try:
-        return isinstance(value, str) and not value.startswith("file:") and bool(_database_file(value))
+        return isinstance(value, str) and not value.startswith("file:") and bool(database_path(value).file)
     except MigrateError:
         return False
-
-
-def _database_file(database: str) -> str:
-    """Return the file of a database given as a path or URL; "" if it is in memory."""
-    from waiaas_migrate.sqlite.database.url import database_path
-
-    return database_path(database).file or ""
 
 
 _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
@@ -197,7 +190,8 @@ def find_project(
         ProjectError: pyproject.toml or one of the settings is invalid.
     """
     start = Path(start).absolute()
-    root, settings = _nearest_settings(start)
+    found = ((folder, _read_settings(folder / "pyproject.toml")) for folder in (start, *start.parents))
+    root, settings = next(((folder, table) for folder, table in found if table is not None), (start, {}))
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     for name, default in _PATHS.items():
         path = given[name]
@@ -207,19 +201,10 @@ def find_project(
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "database" in settings:
-        settings["database"] = root / _database_file(settings["database"])
+        settings["database"] = root / (database_path(settings["database"]).file or "")
     settings["lint"] = _read_lint_table(settings.get("lint", {}))
     settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
-
-
-def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the nearest folder with settings, and the settings; else ``start``."""
-    for folder in (start, *start.parents):
-        settings = _read_settings(folder / "pyproject.toml")
-        if settings is not None:
-            return folder, settings
-    return start, {}
 
 
 def _read_settings(path: Path) -> dict[str, Any] | None:

@@ -160,10 +160,8 @@ def key_path(change: c.Change) -> KeyPath:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
             sections = {View: "views", Trigger: "triggers"}
             return sections.get(type(item), "virtual_tables"), item.name
-        case c.AddIndex(table=table, new=index) | c.DropIndex(table=table, old=index):
-            return "tables", table, "indexes", index.name
-        case c.ModifyIndex(table=table, new=index):
-            return "tables", table, "indexes", index.name
+        case c.AddIndex(new=index) | c.DropIndex(old=index) | c.ModifyIndex(new=index):
+            return "tables", change.table, "indexes", index.name
         case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():
             column = _column_of(change)
             return "tables", c.spelled_name(change), *(("columns", column) if column is not None else ())

@@ -41,6 +41,18 @@ _LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
 _ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
 _MEMBERS = {"type": "object", "additionalProperties": s.ENUM_VALUE, "minProperties": 1}
 _SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_ENUM_LIST, _MEMBERS)})
+_PRAGMA_VALUE: s.Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
+#: Editors suggest some words. Some journal modes, and some PRAGMAs, must not be set.
+_PRAGMAS: s.Shape = {
+    "type": ["object", "null"],
+    "properties": {name: s.suggested(words, _PRAGMA_VALUE) for name, words in sorted(WORDS.items())},
+    "patternProperties": {
+        f"^{s.any_case('journal_mode')}$": s.word(sorted(SAFE_JOURNALS)),
+        **{f"^{s.any_case(name)}$": False for name in sorted(REFUSED)},
+    },
+    "additionalProperties": _PRAGMA_VALUE,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+}
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
@@ -49,10 +61,7 @@ TOP = Form(
             Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
-        "pragmas": Key(
-            Kind(s.pragmas(dict(sorted(WORDS.items())), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
-            "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
-        ),
+        "pragmas": Key(Kind(_PRAGMAS), "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`."),
         "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),
         "views": Key(_STATEMENTS, "Views by name: `CREATE VIEW` or only its `SELECT`."),
         "triggers": Key(_STATEMENTS, "Triggers by name: `CREATE TRIGGER`."),
@@ -242,9 +251,7 @@ def _read_generated(value: Value, columns: Columns) -> Generated | None:
 
 def _write_generated(generated: Generated, columns: Columns, where: str) -> Data:
     sql = v.write_expression(generated.expression, columns, where)
-    if not (generated.stored or generated.virtual):
-        return sql
-    return {"expression": sql, "stored": generated.stored}
+    return {"expression": sql, "stored": generated.stored} if generated.stored or generated.virtual else sql
 
 
 COLUMN = Form(

@@ -6,9 +6,8 @@ to change a schema.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
 
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource
 from waiaas_migrate.files.schema_file import schema_keys as k
@@ -37,6 +36,12 @@ Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
 
+_READERS: Mapping[str, Callable[[str, str], object]] = {
+    "virtual table": ddl.read_virtual_table,
+    "view": ddl.read_view,
+    "trigger": ddl.read_trigger,
+}
+
 
 def schema_text(
     schema: Schema,
@@ -47,11 +52,8 @@ def schema_text(
 ) -> str:
     """Return ``schema`` as a schema.yaml, with its tables and columns in order.
 
-    Args:
-        schema: the schema.
-        pragmas: names and values of the PRAGMAs.
-        enums: the columns whose list of values is written as a reference to an enum.
-        enum_sources: the modules and files that define these enums.
+    ``enums`` are the columns whose list of values is written as a reference to an enum. ``enum_sources`` are the
+    modules and files that define these enums.
 
     Raises:
         UnsupportedError: schema.yaml can't express a part of the schema; the message names the part.
@@ -80,11 +82,12 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
     linked = {column: name for (owner, column), name in enums.items() if owner == fold(table.name)}
     where, table_layout = f"table {table.name}", layout(with_lists_on_columns(table, linked))
+    references = [(key, parents.get(fold(key.table))) for key in table.foreign_keys]
     context = TableContext(
         table=table.name,
         columns=tuple(column.name for column in table.columns),
         enums=linked,
-        external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
+        external={key for key, parent in references if parent is None or not is_enforceable(parent, key)},
     )
     fields = k.TABLE.write(replace(table, renamed_from=None), context.columns, where) | _constraint_fields(
         table_layout, context, where
@@ -110,12 +113,6 @@ def with_lists_on_columns(table: Table, linked: Container[str] | None = None) ->
             check = replace(check, column=column.name)  # noqa: PLW2901
         checks.append(check)
     return replace(table, checks=tuple(checks))
-
-
-def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
-    """Return whether the key's parent is not a unique key of a table in the schema."""
-    parent = parents.get(fold(key.table))
-    return parent is None or not is_enforceable(parent, key)
 
 
 def _constraint_fields(table_layout: TableLayout, context: TableContext, where: str) -> dict[str, Data]:
@@ -160,16 +157,9 @@ def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
     """Return a CREATE statement or, for a view without columns, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
-        match item:
-            case View():
-                sql = ddl.select_of(sql) or sql
-                ddl.read_view(item.name, sql)
-            case Trigger():
-                ddl.read_trigger(item.name, sql)
-            case VirtualTable():
-                ddl.read_virtual_table(item.name, sql)
-            case _:
-                assert_never(item)
+        if isinstance(item, View):
+            sql = ddl.select_of(sql) or sql
+        _READERS[kind](item.name, sql)
     except SqlError as error:
         raise unsupported(f"{kind} {item.name}", f"its text could not be read again: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

@@ -84,7 +84,7 @@ class Renderer:
             **_OPTIONS,
         )
         self._environment.filters.update(
-            above=_comment_above,
+            above=lambda comment: "".join(f"    -- {line}\n" for line in (comment or "").splitlines()),
             beside=_comment_beside,
             has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
             layout=layout,
@@ -181,11 +181,6 @@ def _comment_beside(comment: str | None) -> str:
     return " /* " + "\n   ".join(line.replace("*/", "* /") for line in lines) + " */"
 
 
-def _comment_above(comment: str | None) -> str:
-    """Return ``comment`` as indented lines of SQL comments; "" for None."""
-    return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())
-
-
 class TemplateCache(jinja2.FileSystemBytecodeCache):
     """Caches compiled templates in a folder, as Python caches compiled modules.
 
@@ -219,7 +214,8 @@ def user_cache_folder() -> Path | None:
         if not base.is_absolute() or not _is_owned(base if base.exists() else base.parent):
             return None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder if _is_owned(folder) and not _is_open_to_others(folder) else None
+        is_open_to_others = hasattr(os, "geteuid") and folder.stat().st_mode & 0o022
+        return folder if _is_owned(folder) and not is_open_to_others else None
     except (OSError, RuntimeError):  # RuntimeError if there is no home folder
         return None
 
@@ -227,7 +223,3 @@ def user_cache_folder() -> Path | None:
 def _is_owned(folder: Path) -> bool:
     """Return whether the folder belongs to the current user; always true on Windows."""
     return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
-
-
-def _is_open_to_others(folder: Path) -> bool:
-    return hasattr(os, "geteuid") and bool(folder.stat().st_mode & 0o022)
