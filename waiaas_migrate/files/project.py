@@ -258,7 +258,6 @@ def _refuse_file_of_another_user(path: Path) -> None:
 
 
 def _user_name(number: int) -> str:
-    """Return a user's name and number; only the number if the name is unknown."""
     import pwd
 
     try:

@@ -232,7 +232,6 @@ def _read_checks(
 
 
 def _list_check(column: str, at: Value, sql: str, columns: Columns, *, name: str | None = None) -> m.Check | None:
-    """Return the CHECK for a list of values; None after reporting a problem."""
     expression = parse_sql(at, sql, columns)
     return None if expression is None else m.Check(expression=expression, column=column, name=name)
 

@@ -186,7 +186,6 @@ def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
 
 
 def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
-    """Report impossible renames of tables, or of one table's columns."""
     seen: dict[str, str] = {}
     for old, new, fields in renames:
         if old is None:
@@ -200,7 +199,6 @@ def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) 
 
 
 def _check_foreign_keys(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
-    """Report foreign keys to missing or non-unique columns, unless ``external``."""
     parents = {fold(parsed.table.name): parsed for parsed in tables}
     object_kinds = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
     for parsed in tables:

@@ -214,14 +214,11 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
-#: The values of ``stores``. True means that the column stores the names of the enum's members.
-_STORES = {"values": False, "names": True}
-STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 ENUM = Form(
     keys={
         "name": Key(Kind(s.TEXT), "The enum's name in its source."),
         "values": Key(Kind(_ENUM_LIST), "The values, if the enum has no name."),
-        "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
+        "stores": Key(v.STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
     example="`{name: Status, constraint: status_known}`",

@@ -36,12 +36,6 @@ Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
 
-_READERS: Mapping[str, Callable[[str, str], object]] = {
-    "virtual table": ddl.read_virtual_table,
-    "view": ddl.read_view,
-    "trigger": ddl.read_trigger,
-}
-
 
 def schema_text(
     schema: Schema,
@@ -72,9 +66,9 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
     parents = {fold(table.name): table for table in schema.tables}
     tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
-        "virtual_tables": _objects(schema.virtual_tables, "virtual table"),
-        "views": _objects(schema.views, "view"),
-        "triggers": _objects(schema.triggers, "trigger"),
+        "virtual_tables": _objects(schema.virtual_tables, "virtual table", ddl.read_virtual_table),
+        "views": _objects(schema.views, "view", ddl.read_view),
+        "triggers": _objects(schema.triggers, "trigger", ddl.read_trigger),
     }
     return Lines({"tables": Lines(tables), **{name: section for name, section in objects.items() if section}})
 
@@ -149,17 +143,17 @@ def _foreign_key(key: ForeignKey, context: TableContext, where: str) -> Data:
     return {name: fields[name] for name in k.FOREIGN_KEY.keys if name in fields}
 
 
-def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines:
-    return Lines({write_object_name(item.name, kind): _statement(item, kind) for item in items})
+def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str, read: Callable[[str, str], object]) -> Lines:
+    return Lines({write_object_name(item.name, kind): _statement(item, kind, read) for item in items})
 
 
-def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
+def _statement(item: View | Trigger | VirtualTable, kind: str, read: Callable[[str, str], object]) -> Data:
     """Return a CREATE statement or, for a view without columns, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
         if isinstance(item, View):
             sql = ddl.select_of(sql) or sql
-        _READERS[kind](item.name, sql)
+        read(item.name, sql)
     except SqlError as error:
         raise unsupported(f"{kind} {item.name}", f"its text could not be read again: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

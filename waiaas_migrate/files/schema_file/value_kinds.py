@@ -134,7 +134,6 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
 
 
 def _read_literal(value: Value, _: Columns) -> SqlText | None:
-    """Return the SQL literal of a YAML scalar."""
     if value.is_mapping or value.is_list:
         fix = "Put text in quotes; write an SQL expression with `default_sql`."
         value.problem(f"expected a single value, found {described(value.node)}.", fix)
@@ -218,7 +217,6 @@ def _read_type(value: Value, _: Columns) -> ColumnType | None:
 
 
 def _write_type(declared: str, _: Columns, where: str) -> str:
-    """Return a declared type as schema.yaml spells it."""
     if fold(declared) in SQLITE_TYPES:
         return fold(declared)
     if declared in LOGICAL_TYPES:
@@ -254,6 +252,8 @@ COMMENT = Kind(
 EXPRESSION = Kind(s.SQL, lambda value, columns: parse_sql(value, value.sql(), columns), write_expression)
 LITERAL = Kind(s.LITERAL, _read_literal)
 DEFAULT_SQL = Kind(s.SQL, _read_default_sql, write_expression)
+#: True means that the column stores the names of the enum's members.
+STORES = _keyword({"values": False, "names": True})
 ORDER = _keyword({"asc": False, "desc": True})
 CONFLICT = _keyword({"abort": None, **{conflict.lower(): conflict for conflict in Conflict}})
 ACTION = _keyword({"no action": None, **{action.lower(): action for action in Action}})
