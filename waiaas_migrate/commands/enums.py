@@ -7,9 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.commands.enum_modules.groups import group_enums
-from waiaas_migrate.commands.enum_modules.python_module import python_module
-from waiaas_migrate.commands.enum_modules.typescript_module import typescript_module
+from waiaas_migrate.commands.enum_modules import group_enums, python_module, typescript_module
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.commands.written_file import origin_sentence, staleness
 from waiaas_migrate.errors import SchemaFileError, UsageError

@@ -13,8 +13,8 @@ from waiaas_migrate.authoring.draft import changes_of, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark
+from waiaas_migrate.commands.drift import manual_changes
 from waiaas_migrate.commands.live_database import copy_of_schema
-from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.migration_files import new_migration

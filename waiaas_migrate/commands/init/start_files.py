@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from waiaas_migrate.commands.editor_findings import EDITOR_LINE
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA
 
 #: The database in pyproject.toml if the project does not start from a database.
 _NEW_DATABASE = "app.db"
 
 #: The first line of schema.yaml, which names the JSON Schema for editors.
-EDITOR_COMMENT = f"{EDITOR_LINE}{JSON_SCHEMA}\n"
+EDITOR_COMMENT = f"# yaml-language-server: $schema={JSON_SCHEMA}\n"
 
 SAMPLE_ENUMS = '''\
 """The enums that schema.yaml refers to."""
