@@ -53,17 +53,18 @@ def diagram(project: Project, database: str | None = None, *, form: Format = "ht
 
     The HTML page for schema.yaml also shows what each migration changed.
 
-    Args:
-        project: the project.
-        database: a path or a URL; None for schema.yaml.
-        form: the format of the diagram.
-
     Raises:
         InputError: schema.yaml or the migrations cannot be used.
         DatabaseFileError: the database cannot be read.
+        UnsupportedError: a migration or the database has something that cannot be read exactly.
         UsageError: the format needs a layout, and igraph is not installed.
     """
-    title, schema = _title_and_schema(project, database)
+    if database is None:
+        title, schema = project.schema.name, declare(project, Renderer(project.templates)).schema
+    else:
+        other_tools = ignored_by(project).except_for(declared_names(project.schema))
+        with live_connection(database) as (connection, name):
+            title, schema = Path(name).name, introspect(connection, other_tools=other_tools)
     match form:
         case "html":
             steps = () if database is not None else _migration_steps(project, schema)
@@ -92,29 +93,14 @@ def format_of(path: Path) -> Format:
     return form
 
 
-def _title_and_schema(project: Project, database: str | None) -> tuple[str, Schema]:
-    """Return the title of the diagram, and the schema of ``database`` or, if it is None, of schema.yaml."""
-    if database is None:
-        return project.schema.name, declare(project, Renderer(project.templates)).schema
-    other_tools = ignored_by(project).except_for(declared_names(project.schema))
-    with live_connection(database) as (connection, name):
-        return Path(name).name, introspect(connection, other_tools=other_tools)
-
-
 def _migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
-    """Return a step for each migration of ``project``, and one for the changes to ``schema`` that no migration makes.
-
-    Raises:
-        MigrationsError: the migrations cannot be used, or one fails on an empty database.
-        UnsupportedError: a migration makes something that cannot be read exactly.
-    """
+    """Return a step for each migration of ``project``, and one for changes to ``schema`` that no migration makes."""
     migrations = read_migrations(project.migrations, missing_ok=True)
     if not migrations:
         return ()
     recorder = _StepRecorder(project)
     with closing(recorder), closing(replay(migrations, note=recorder.add)) as connection:
-        changes = _changes(project, connection, recorder.schema, schema)
-        if changes:
+        if changes := _changes(project, connection, recorder.schema, schema):
             name = f"{project.schema.name}, without a migration"
             recorder.steps.append(Step(name=name, after=schema, changes=changes))
     return tuple(recorder.steps)

@@ -90,10 +90,12 @@ def drift_of_all(
 def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> Drift:
     with live_connection(database) as (connection, name):
         state = database_state(connection, folder)
-        schemas = _read_schemas(connection, folder, state)
-    changes = diff(schemas.expected, schemas.live, column_order=column_order)
-    manual = [change for change in changes if object_of(change) not in schemas.hook_objects]
-    of_hooks = [] if state.pending else [change for change in changes if object_of(change) in schemas.hook_objects]
+        live = _live_schema(connection, folder, state)
+    hooks = folder.files.post_apply if state.is_adopted else ()
+    changes = diff(_expected_schema(state, hooks), live, column_order=column_order)
+    hook_objects = _hook_objects(folder.files.migrations, hooks)
+    manual = [change for change in changes if object_of(change) not in hook_objects]
+    of_hooks = [] if state.pending else [change for change in changes if object_of(change) in hook_objects]
     code, sentence, fix = _explanation(state)
     hook = FindingCode.HOOK_CHANGE
     return Drift(
@@ -177,51 +179,37 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
                 f"{name}: has applied {names}, which is not in the migrations folder. "
                 f"Nothing was changed. Use the version of the application that has it."
             )
-        schemas = _read_schemas(connection, folder, state)
-        changes = diff(schemas.migrated, schemas.live)
-        manual = [change for change in changes if object_of(change) not in schemas.hook_objects]
+        hooks, migrated = folder.files.post_apply, _schema_after(state.applied)
+        changes = diff(migrated, _live_schema(connection, folder, state))
+        hook_objects = _hook_objects(folder.files.migrations, hooks)
+        manual = [change for change in changes if object_of(change) not in hook_objects]
         yield ManualChanges(
             connection=connection,
             name=name,
             folder=folder,
-            expected=schemas.expected,
+            expected=_expected_schema(state, hooks),
             pending=tuple(migration.id for migration in state.pending),
-            changed=schema_after(schemas.migrated, manual),
+            changed=schema_after(migrated, manual),
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Schemas:
-    """The schema of a database, and the schemas to compare it with.
-
-    Args:
-        live: the schema of the database, without the tables of other tools.
-        migrated: the schema that the applied migrations make.
-        expected: ``migrated`` and, unless a migration is pending, the objects of the post-apply hooks.
-        hook_objects: the objects that the hooks make or change, each as its kind and name.
-    """
-
-    live: Schema
-    migrated: Schema
-    expected: Schema
-    hook_objects: frozenset[tuple[str, str]]
+def _live_schema(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> Schema:
+    """Return the schema of the database, without the tables of other tools."""
+    return introspect(connection, other_tools=folder.other_tools.except_for(_schema_after(state.applied).names))
 
 
-def _read_schemas(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> _Schemas:
-    """Read the schema of a database in ``state``, and build the schemas to compare it with."""
-    migrated, hooks = _schema_after(state.applied), folder.files.post_apply if state.is_adopted else ()
-    return _Schemas(
-        live=introspect(connection, other_tools=folder.other_tools.except_for(migrated.names)),
-        migrated=migrated,
-        expected=migrated if state.pending else _schema_after((*state.applied, *hooks)),
-        hook_objects=_hook_objects(folder.files.migrations, hooks) if hooks else frozenset(),
-    )
+def _expected_schema(state: DatabaseState, hooks: tuple[MigrationFile, ...]) -> Schema:
+    """Return the schema that the applied migrations make and, unless a migration is pending, the ``hooks``."""
+    return _schema_after(state.applied if state.pending else (*state.applied, *hooks))
 
 
 @functools.lru_cache(maxsize=16)
 def _hook_objects(
     migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, ...]
 ) -> frozenset[tuple[str, str]]:
+    """Return the kind and the name of each object that ``hooks`` make or change after ``migrations``."""
+    if not hooks:
+        return frozenset()
     return frozenset(map(object_of, diff(_schema_after(migrations), _schema_after((*migrations, *hooks)))))
 
 

@@ -14,6 +14,12 @@ from waiaas_migrate.commands.typed_tables.names import singular
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition
 from waiaas_migrate.files.enum_sources.words import split_words, words_of
 
+#: The default line width of Prettier.
+_PRETTIER_WIDTH = 80
+_TYPESCRIPT_NAME = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
+#: Every JSON string is also a Python string.
+_python_literal = partial(json.dumps, ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumGroup:
@@ -29,7 +35,7 @@ class EnumGroup:
 
     @property
     def kinds(self) -> set[type]:
-        """Return the types of the values: ``str``, ``int`` or both."""
+        """Return the types of the values."""
         return {type(value) for value in self.values}
 
 
@@ -63,16 +69,12 @@ def _with_type_name(group: EnumGroup, taken: set[str]) -> EnumGroup:
     return replace(group, type_name=name)
 
 
-def wrap_items(opening: str, items: Sequence[str], closing: str, *, indent: str, width: int) -> str:
+def _wrap_items(opening: str, items: Sequence[str], closing: str, *, indent: str, width: int) -> str:
     """Return ``items`` on one line, or each on its own line if one line would be longer than ``width``."""
     line = f"{opening}{', '.join(items)}{closing}"
     if len(line) <= width:
         return line
     return "\n".join([opening, *(f"{indent}{item}," for item in items), closing.lstrip(",")])
-
-
-#: 88 is the default line length of Black and ruff.
-_wrap_items = partial(wrap_items, indent="    ", width=88)
 
 
 def python_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
@@ -107,12 +109,13 @@ def _class(group: EnumGroup) -> str:
 def _other_definitions(group: EnumGroup) -> Iterator[str]:
     """Yield the definitions of ``group`` that are not classes: a list, or a Literal of text and numbers."""
     items = [_python_literal(value) for value in group.values]
+    wrap = partial(_wrap_items, indent="    ", width=88)  # the default line length of Black and ruff
     if group.type_name and not _is_class(group):
-        yield _wrap_items(f"{group.type_name} = Literal[", items, "]")
+        yield wrap(f"{group.type_name} = Literal[", items, "]")
     if group.list_name and _is_class(group):
         yield f"{group.list_name} = tuple({group.type_name})"
     elif group.list_name:
-        yield _wrap_items(f"{group.list_name} = (", items, ",)" if len(items) == 1 else ")")
+        yield wrap(f"{group.list_name} = (", items, ",)" if len(items) == 1 else ")")
 
 
 def _members(group: EnumGroup) -> tuple[str, ...]:
@@ -140,16 +143,6 @@ def _valid_name(name: str, base: type) -> str:
     return name if name.isidentifier() else f"VALUE_{name}"
 
 
-def _python_literal(value: str | int) -> str:
-    # Every JSON string is also a Python string.
-    return json.dumps(value, ensure_ascii=False)
-
-
-#: The default line width of Prettier.
-_WIDTH = 80
-_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*\Z", re.ASCII)
-
-
 def typescript_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
     """Return the text of a module with an array or an object and a type for each enum, after the comment ``head``."""
     comment = "\n".join(f"// {line}" for line in head)
@@ -160,26 +153,24 @@ def _declarations(group: EnumGroup) -> Iterator[str]:
     items, name = [_typescript_literal(value) for value in group.values], group.type_name
     if group.list_name:
         opening = f"export const {group.list_name} = ["
-        yield wrap_items(opening, items, "] as const;", indent="  ", width=_WIDTH)
+        yield _wrap_items(opening, items, "] as const;", indent="  ", width=_PRETTIER_WIDTH)
         if name:
             yield f"export type {name} = (typeof {group.list_name})[number];"
     elif group.members:
-        keys = (key if _IDENTIFIER.match(key) else _typescript_literal(key) for key in group.members)
+        keys = (key if _TYPESCRIPT_NAME.match(key) else _typescript_literal(key) for key in group.members)
         entries = [f"{key}: {value}" for key, value in zip(keys, items, strict=True)]
         yield "\n".join([f"export const {name} = {{", *(f"  {entry}," for entry in entries), "} as const;"])
         type_line = f"export type {name} = (typeof {name})[keyof typeof {name}];"
-        yield type_line if len(type_line) <= _WIDTH else type_line.replace(" = ", " =\n  ")
+        yield type_line if len(type_line) <= _PRETTIER_WIDTH else type_line.replace(" = ", " =\n  ")
     else:
         line = f"export type {name} = {' | '.join(items)};"
         parts = [f"export type {name} =", *(f"  | {item}" for item in items)]
-        yield line if len(line) <= _WIDTH else "\n".join(parts) + ";"
+        yield line if len(line) <= _PRETTIER_WIDTH else "\n".join(parts) + ";"
 
 
 def _typescript_literal(value: str | int) -> str:
-    if isinstance(value, int):
-        return str(value)
     text = json.dumps(value, ensure_ascii=False)
-    if "'" in value and '"' not in value:
+    if isinstance(value, int) or ("'" in value and '"' not in value):
         return text
     inner = text[1:-1].replace('\\"', '"').replace("'", "\\'")
     return f"'{inner}'"

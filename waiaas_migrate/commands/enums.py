@@ -25,10 +25,7 @@ _SUFFIXES: dict[EnumLanguage, str] = {"python": ".py", "typescript": ".ts"}
 def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = ()) -> str:
     """Return the text of a module with the enums of a project; write nothing.
 
-    Args:
-        project: the project.
-        language: the language of the module.
-        sources: modules and files with enums; by default, those that schema.yaml names.
+    ``sources`` are modules and files with enums; by default, those that schema.yaml names.
 
     Raises:
         UsageError: the sources define no enums.

@@ -74,11 +74,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, after a run on a copy of ``before``.
-
-    Raises:
-        ProofError: the SQL does not make the new schema of ``transition``.
-    """
+    """Return the SQL that makes ``transition``, after it has proved on a copy of ``before`` that it does."""
     head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
 
     def render() -> str:

@@ -51,20 +51,20 @@ def from_database(surroundings: Surroundings, database: StrPath) -> Start:
         inspected = inspect(database, enums=modules, root=root)
         files[target / "schema.yaml"] = EDITOR_COMMENT + inspected.text
         _write(files, target, scratch)
-        project = _project_in(scratch, root)
+        migrations, templates = scratch / "migrations", scratch / "templates"
+        project = Project(root=root, schema=scratch / "schema.yaml", migrations=migrations, templates=templates)
         generated = generate(project, name="initial")
         if not generated.changes:
             fix = "Run `waiaas-migrate init` without --from, and later `apply` to make its tables."
             raise DatabaseRefused(f"{path}: has no tables to start from. {fix}")
         notices = list(inspected.remarks)
         if generated.refused:
-            notices += [
-                f"{hazard} The first migration was not written: run `generate`." for hazard in generated.refused
-            ]
+            what = "The first migration was not written: run `generate`."
+            notices += [f"{hazard} {what}" for hazard in generated.refused]
             return Start(files=files, database=path, notices=tuple(notices))
         adoption = adopt(project, database, dry_run=True)
-        migrations = {file.name: file.read_bytes().decode() for file in sorted(project.migrations.iterdir())}
-    files |= {target / "migrations" / name: text for name, text in migrations.items()}
+        for file in sorted(migrations.iterdir()):
+            files[target / "migrations" / file.name] = file.read_bytes().decode()
     if adoption.differences:
         what = " ".join(f"{difference.where}: {difference}." for difference in adoption.differences)
         notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
@@ -98,12 +98,6 @@ def _enum_name(listed: ValueList, taken: Collection[str]) -> str:
 
 def _camel_case(*names: str) -> str:
     return "".join(word.capitalize() for name in names for word in split_words(name))
-
-
-def _project_in(folder: Path, root: Path) -> Project:
-    """Return a project whose files are in ``folder``, and whose enums are imported from ``root``."""
-    migrations, templates = folder / "migrations", folder / "templates"
-    return Project(root=root, schema=folder / "schema.yaml", migrations=migrations, templates=templates)
 
 
 def _write(files: Mapping[Path, str], folder: Path, scratch: Path) -> None:
