@@ -35,8 +35,6 @@ from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_KEEP = "Nothing was changed. Squash up to an earlier migration with --to."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squashed:
@@ -200,7 +198,8 @@ def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Con
 
 
 def _refused(new: MigrationFile, what: str) -> MigrationsError:
-    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=_KEEP)])
+    fix = "Nothing was changed. Squash up to an earlier migration with --to."
+    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=fix)])
 
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:

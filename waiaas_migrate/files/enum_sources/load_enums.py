@@ -41,7 +41,6 @@ _LANGUAGES = {
     ".py": _PYTHON,
     **dict.fromkeys((".ts", ".tsx", ".mts", ".cts", ".js", ".mjs"), _TYPESCRIPT),
 }
-_FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
 
 
 class EnumSource(NamedTuple):
@@ -136,7 +135,8 @@ def _read(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
             return _ReadSource(source, None, module)
         path = found
     else:
-        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
+        fix = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
+        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", fix)
         return None
     text = None
     try:
