@@ -116,7 +116,7 @@ def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
 
 
 def _table_card(schema: m.Schema, table: m.Table) -> Card:
-    uniques = (f"UNIQUE ({', '.join(map(_part_text, key.parts))})" for key in table.uniques if len(key.parts) > 1)
+    uniques = (f"UNIQUE ({', '.join(key.columns)})" for key in table.uniques if len(key.parts) > 1)
     options = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
     return Card(
         name=table.name,
@@ -127,10 +127,6 @@ def _table_card(schema: m.Schema, table: m.Table) -> Card:
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
         triggers=_triggers(schema, table.name),
     )
-
-
-def _part_text(part: m.IndexPart) -> str:
-    return part.column or (part.expression.sql if part.expression else "")
 
 
 def _rows(table: m.Table) -> Iterator[Row]:

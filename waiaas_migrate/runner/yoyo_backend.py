@@ -92,7 +92,7 @@ class MigrateBackend(SQLiteBackend):
 
     @_in_transaction.setter
     def _in_transaction(self, value: bool) -> None:
-        """Ignore the value that yoyo sets, because the connection knows whether a transaction is open."""
+        """Ignore the value that yoyo sets; the connection knows its own state."""
 
     @classmethod
     def on(cls, connection: sqlite3.Connection) -> MigrateBackend:
@@ -124,10 +124,10 @@ class MigrateBackend(SQLiteBackend):
         return connection
 
     def init_database(self) -> None:
-        """Do nothing. yoyo would test for transactional DDL, which SQLite has, and create its lock table."""
+        """Do nothing: SQLite has transactional DDL and its own lock."""
 
     def copy(self) -> MigrateBackend:
-        """Return a backend on the same connection, where yoyo's own copy would open another connection."""
+        """Return a backend on the same connection; yoyo's own method opens another one."""
         return type(self)(self.uri, self.migration_table, connection=self.connection)
 
     def __enter__(self) -> Self:
@@ -195,7 +195,7 @@ class MigrateBackend(SQLiteBackend):
                 self._write_identity(migration)
 
     def _record_late(self, migration: Migration) -> bool:
-        """Record ``migration`` if plain yoyo ran it but was killed before it recorded it; return whether it did.
+        """Record a migration that plain yoyo ran before it was killed; return whether it did.
 
         Raises:
             DatabaseRefused: the migration may have run, and it may change rows, so this can't be verified.
@@ -221,7 +221,9 @@ class MigrateBackend(SQLiteBackend):
             delete_identity(self.connection, migration.id)
 
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
-        """Run the steps of ``migration``; if they must run outside transactions, first commit the open transaction.
+        """Run the steps of ``migration``.
+
+        If they must run outside transactions, first commit the open transaction.
 
         Raises:
             DatabaseRefused: manual changes to the schema would be lost.
@@ -281,7 +283,7 @@ class MigrateBackend(SQLiteBackend):
     # --- records ------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
-        """Create or upgrade yoyo's tables, in the open transaction if there is one, without yoyo's lock."""
+        """Create or upgrade yoyo's tables, in the open transaction if there is one."""
         if self._internal_schema_updated:
             return
         if internalmigrations.needs_upgrading(self):
@@ -326,13 +328,13 @@ def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
 
 
 def _warn(notices: Iterable[str]) -> None:
-    """Issue ``notices`` as warnings, because the ``yoyo`` command doesn't show its log by default."""
+    """Issue ``notices`` as warnings, because the ``yoyo`` command hides its log."""
     for notice in notices:
         warnings.warn(notice, stacklevel=3)
 
 
 def _database(dburi: DatabaseURI) -> Database:
-    """Return the database that a ``waiaas:`` URL names; raise UsageError if the URL is malformed."""
+    """Return the database of a ``waiaas:`` URL; raise UsageError if it is malformed."""
     path = unquote(dburi.database or "")
     unknown = sorted(set(dburi.args) - {"migrations"})
     if dburi.hostname or not path or "\0" in path or unknown:

@@ -1,1 +1,1 @@
-"""Everything specific to SQLite: its grammar, catalog and connections, and the statements that change a table."""
+"""Everything specific to SQLite: connections, catalog, grammar and ALTER TABLE."""

@@ -1,4 +1,4 @@
-"""Quote names and values for SQL text, and build conditions from them. No other module quotes SQL."""
+"""Quote names and values for SQL; no other module does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RESERVED = frozenset(
 
 
 def is_reserved(word: str) -> bool:
-    """Return whether SQLite or yoyo's statement splitter reads ``word`` as a name only if it is quoted."""
+    """Return whether SQLite or yoyo reads ``word`` as a name only in quotes."""
     return word.upper() in _RESERVED
 
 
@@ -51,7 +51,7 @@ def unquote(text: str) -> str:
 
 
 def quote_literal(value: str | float | bytes | None) -> str:
-    """Return ``value`` as an SQL literal (https://www.sqlite.org/lang_expr.html#literal_values_constants_)."""
+    """Return ``value`` as an SQL literal."""
     match value:
         case None:
             return "NULL"
@@ -68,7 +68,7 @@ def quote_literal(value: str | float | bytes | None) -> str:
 
 
 def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> str:
-    """Return a CHECK expression that allows only ``values`` in ``column``, and NULL too if ``nullable``."""
+    """Return a condition that allows only ``values`` in ``column``, and NULL if ``nullable``."""
     name = quote_name(column)
     listed = f"{name} IN ({', '.join(quote_literal(value) for value in values)})"
     return f"{name} IS NULL OR {listed}" if nullable else listed

@@ -31,7 +31,7 @@ from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard
 from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_WAIVE = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
+_WAIVE = "If this is intended, write `-- lint ignore {}: REASON` in the migration and run `waiaas-migrate record`."
 
 
 class _Statement(NamedTuple):

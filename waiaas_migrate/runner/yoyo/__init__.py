@@ -1,1 +1,1 @@
-"""Read and write the tables that record applied migrations: yoyo's tables, and one of the runner's."""
+"""Read and write the records of applied migrations: yoyo's tables and the runner's."""

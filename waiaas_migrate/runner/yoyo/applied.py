@@ -1,6 +1,6 @@
-"""Read the migrations that a database has applied, from yoyo's tables. This module writes nothing.
+"""Read the records of applied migrations from yoyo's tables; write nothing.
 
-It doesn't import yoyo either, because opening a database that is up to date must be fast. Queries name the schema
+This module doesn't import yoyo, because opening a database that is up to date must be fast. Queries name the schema
 ``main``, since a connection may have attached other databases with yoyo's tables.
 """
 
@@ -63,14 +63,14 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedMigration:
-    """The record of an applied migration. yoyo identifies the migration by ``hash``, and people by ``id``."""
+    """The record of an applied migration; ``hash`` is yoyo's hash of its ``id``."""
 
     hash: str
     id: str
 
 
 def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...] | None:
-    """Return the applied migrations, the first first; None if yoyo's table doesn't exist.
+    """Return the applied migrations, oldest first; None if yoyo's table doesn't exist.
 
     Raises:
         DatabaseRefused: another object has the name of one of yoyo's tables.
@@ -78,9 +78,8 @@ def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...]
     from waiaas_migrate.sqlite.database.catalog import read_facts  # opening a database at head doesn't need it
 
     refuse_impostors(connection, read_facts(connection))
-    # Look for the table first. Otherwise, if a query failed, another connection might create the table only afterwards.
-    exists = "SELECT 1 FROM main.sqlite_master WHERE name = '_yoyo_migration' COLLATE NOCASE"
-    if connection.execute(exists).fetchone() is None:
+    # Look for the table first: if another connection created it after a failed query, it would seem to be an impostor.
+    if not has_object(connection, "_yoyo_migration"):
         return None
     for query in (_ROWS, _OLD_ROWS, _ROWS):  # another connection may upgrade the table between two queries
         try:
@@ -93,8 +92,14 @@ def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...]
     raise _impostor_error(connection, "_yoyo_migration")
 
 
+def has_object(connection: sqlite3.Connection, name: str) -> bool:
+    """Return whether the main database has a table or another object called ``name``."""
+    query = "SELECT 1 FROM main.sqlite_master WHERE name = ? COLLATE NOCASE"
+    return connection.execute(query, (name,)).fetchone() is not None
+
+
 def refuse_impostors(connection: sqlite3.Connection, facts: CatalogFacts) -> None:
-    """Check that each table that records migrations is a table, not another object of the same name.
+    """Check that the tables that record migrations are not views or other objects.
 
     Raises:
         DatabaseRefused: another object has the name of such a table.
@@ -123,7 +128,7 @@ def _read_bytes(connection: sqlite3.Connection, query: str) -> list[tuple[object
 
 
 def _text(value: object) -> str:
-    """Return ``value`` as text. yoyo writes only text, but other tools may have written other values."""
+    """Return ``value`` as text; other tools than yoyo may have written other types."""
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
@@ -140,7 +145,7 @@ def read_records(connection: sqlite3.Connection) -> Records:
     Raises:
         DatabaseRefused: another object has the name of a table that records migrations.
     """
-    version, texts, hashes = _read_row(connection, _RECORDS) or (None, None, None)
+    version, texts, hashes = (_read_rows(connection, _RECORDS) or [(None, None, None)])[0]
     if isinstance(hashes, str) and isinstance(texts, str | None):
         return _records(version if isinstance(version, int) else 0, texts or "", hashes)
     applied = frozenset(row.hash for row in read_applied(connection) or ())
@@ -149,46 +154,42 @@ def read_records(connection: sqlite3.Connection) -> Records:
 
 
 def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
-    """Return the hashes of the applied migrations, and the manifest's hash that was recorded with one of them.
+    """Return the hashes of the applied migrations, and one recorded manifest hash.
 
-    ``last`` is yoyo's hash of that migration. The hashes are None if they can't be read with one statement. The
-    manifest's hash is None if the runner's table doesn't have the migration, as after plain yoyo.
+    The manifest hash is the one recorded with ``last``, yoyo's hash of a migration. The hashes are None if they can't
+    be read with one statement. The manifest hash is None if the runner's table doesn't have that migration, as after
+    plain yoyo.
     """
-    row = _read_row(connection, _HEAD, last) or (None, *(_read_row(connection, f"SELECT {_HASHES}") or (None,)))
-    return _hashes(row[1]) if isinstance(row[1], str) else None, row[0]
+    rows = _read_rows(connection, _HEAD, last)
+    if rows is None:
+        rows = _read_rows(connection, f"SELECT NULL, {_HASHES}") or [(None, None)]
+    manifest_hash, hashes = rows[0]
+    return _hashes(hashes) if isinstance(hashes, str) else None, manifest_hash
 
 
-def _read_row(connection: sqlite3.Connection, query: str, *values: str) -> tuple[object, ...] | None:
-    """Return the only row of ``query``; None if a table is missing, or has other columns or text that isn't UTF-8."""
+def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list[tuple[Any, ...]] | None:
+    """Return the rows of ``query``; None if a table is missing, old or not readable."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        row: tuple[object, ...] = cursor.execute(query, values).fetchone()
+        return cursor.execute(query, values).fetchall()
     except sqlite3.OperationalError as error:
         # The code is 0 if Python itself raised the error, because a text is not UTF-8.
         if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
             raise
         return None
-    return row
 
 
 def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of ``query``, which selects from ``VALID_TEXTS``; none if a table is missing.
+    """Return the rows of a ``query`` on ``VALID_TEXTS``; none if a table is missing.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.
     """
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    try:
-        return cursor.execute(query).fetchall()
-    except sqlite3.OperationalError as error:
-        if result_code(error) not in (0, sqlite3.SQLITE_ERROR):
-            raise
-        exists = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
-        if connection.execute(exists).fetchone() is None or read_applied(connection) is None:
-            return []
-        raise _impostor_error(connection, TEXT_TABLE) from error
+    rows = _read_rows(connection, query)
+    if rows is None and has_object(connection, TEXT_TABLE) and read_applied(connection) is not None:
+        raise _impostor_error(connection, TEXT_TABLE)
+    return rows or []
 
 
 # The following functions are cached, because most databases of a fleet have the same records.
@@ -232,7 +233,7 @@ def not_applied(
     known: Sequence[str],
     squashed: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Return the pending migrations, as :func:`pending` does, given the hashes of the applied migrations.
+    """Return what :func:`pending` does, given the hashes of the applied migrations.
 
     Raises:
         UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
@@ -249,6 +250,6 @@ def not_applied(
 
 @functools.lru_cache(maxsize=16)
 def _compared(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """Return the ids in ``known`` that are not applied, and whether ``known`` has all applied migrations."""
+    """Return the ids that are not applied, and whether all applied ones are known."""
     keys = {cached_hash(name): name for name in known}
     return tuple(name for key, name in keys.items() if key not in applied), applied <= keys.keys()

@@ -1,6 +1,6 @@
-"""Recognize a database without pending migrations quickly: compare its records with manifest.json.
+"""Recognize a database without pending migrations by its records and manifest.json.
 
-The other files of the migrations folder are not read.
+This is fast, because no other file of the migrations folder is read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Head:
 
 
 def read_head(folder: str) -> Head | None:
-    """Return the head of a migrations folder, cached until its manifest changes; None without a manifest.
+    """Return the head of a folder, cached until its manifest changes; None without one.
 
     Raises:
         MigrationsError: the file is not a manifest that ``generate`` wrote.

@@ -1,4 +1,4 @@
-"""Record the text of each applied migration, to recognize databases that ran another text under the same name.
+"""Record the text of each applied migration, to recognize a later change of the text.
 
 yoyo identifies a migration only by its name, so the runner's table stores a hash of the text that ran. A row is valid
 only as long as yoyo's record of the same time exists, because plain yoyo may roll the migration back and apply another
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.yoyo.applied import TEXT_TABLE, VALID_TEXTS, cached_hash, rows_of_texts
+from waiaas_migrate.runner.yoyo.applied import TEXT_TABLE, VALID_TEXTS, cached_hash, has_object, rows_of_texts
 from waiaas_migrate.runner.yoyo.records import Operation, write_record
 
 #: The database keeps the rollbacks of this many migrations, the last ones of the folder.
@@ -33,7 +33,6 @@ FROM main._yoyo_migration WHERE migration_hash = :hash"""
 _UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_EXISTS = f"SELECT 1 FROM main.sqlite_master WHERE name = '{TEXT_TABLE}' COLLATE NOCASE"
 _READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
@@ -76,7 +75,7 @@ def record(
     *,
     was_adopted: bool = False,
 ) -> None:
-    """Record ``operation`` on ``migration`` in yoyo's tables and in the runner's, in the open transaction."""
+    """Record an operation on a migration in yoyo's tables and in the runner's."""
     write_record(connection, migration.id, operation)
     if operation in ("apply", "mark"):
         write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
@@ -85,19 +84,19 @@ def record(
 
 
 def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
-    """Write a row for a migration that yoyo's table already records; create the runner's table if it is missing."""
+    """Write the runner's row for a migration that yoyo's table already records."""
     row = {name: getattr(identity, name) for name in identity.__slots__}
     try:
         connection.execute(_WRITE, row)
     except sqlite3.OperationalError:
-        if connection.execute(_EXISTS).fetchone() is not None:
+        if has_object(connection, TEXT_TABLE):
             raise
         connection.execute(_CREATE)
         connection.execute(_WRITE, row)
 
 
 def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, batch: Sequence[MigrationFile]) -> None:
-    """Delete rollbacks that are no longer kept, and update the manifest's hash of the last migration.
+    """Delete old rollbacks, and update the manifest's hash of the last migration.
 
     The recorded hash is outdated if a merge has put other migrations before the last one. If the hash is current,
     opening the database doesn't read the folder. ``batch`` are the migrations that this run has just recorded.
@@ -111,12 +110,12 @@ def update_old_rows(connection: sqlite3.Connection, folder: MigrationFolder, bat
 
 def delete_identity(connection: sqlite3.Connection, name: str) -> None:
     """Delete the row of the migration ``name`` if it exists."""
-    if connection.execute(_EXISTS).fetchone() is not None:
+    if has_object(connection, TEXT_TABLE):
         connection.execute(f"DELETE FROM main.{TEXT_TABLE} WHERE migration_hash = ?", (cached_hash(name),))
 
 
 def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
-    """Return the valid rows of the runner's table, by yoyo's hash. Plain yoyo writes no such rows.
+    """Return the valid rows of the runner's table, by yoyo's hash.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.

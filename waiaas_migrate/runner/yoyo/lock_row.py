@@ -1,4 +1,4 @@
-"""Wait for plain yoyo: respect the row in its lock table, and remove the row if its process was killed."""
+"""Respect the lock row of plain yoyo, and remove it if yoyo was killed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LockState:
 
 
 class sole_transaction(write_transaction):  # noqa: N801 — as write_transaction is
-    """A write transaction that first waits until plain yoyo is done, and removes an abandoned lock row.
+    """A write transaction that first waits for plain yoyo and removes its stale lock row.
 
     Plain yoyo commits a migration and its record separately, and a run must not see the state between the two commits.
     So while yoyo's process is running, wait up to the busy timeout, as for a lock of SQLite.

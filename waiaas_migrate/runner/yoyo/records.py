@@ -19,7 +19,7 @@ Operation = Literal["apply", "rollback", "mark", "unmark"]
 
 @functools.lru_cache(maxsize=1)
 def _statements() -> tuple[str, str, str]:
-    """Return yoyo's SQL to write to its log, to record a migration as applied, and to delete that record."""
+    """Return yoyo's SQL that writes to its log, adds a record and deletes a record."""
     from yoyo.backends.core.sqlite3 import SQLiteBackend
     from yoyo.connections import parse_uri
     from yoyo.migrations import default_migration_table
@@ -87,11 +87,11 @@ def hostname() -> str:
 
 
 def look_up_names() -> None:
-    """Look up and cache user and host, so that no run waits for a name server while it has the write lock."""
+    """Cache user and host, so that no run looks them up while it has the write lock."""
     username()
     hostname()
 
 
 def _storable(name: str) -> str:
-    """Return ``name`` as text that SQLite can store. The environment variable USER may contain any bytes."""
+    """Return ``name`` as text that SQLite can store; the variable USER may be any bytes."""
     return name.encode(errors="backslashreplace").decode()

@@ -29,7 +29,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 def _execute_with_stand_in(
     connection: sqlite3.Connection, statement: str, collation: str, refusal: sqlite3.OperationalError
 ) -> sqlite3.Cursor:
-    """Run ``statement`` with a stand-in for ``collation``; undo it and raise ``refusal`` if it compared values."""
+    """Run a statement with a stand-in; undo it if the stand-in compared values."""
     compared: list[str] = []
 
     def compare(left: str, _: str) -> int:

@@ -1,4 +1,4 @@
-"""Read a database's catalog: the CREATE statements in ``sqlite_master`` (https://www.sqlite.org/schematab.html)."""
+"""Read the catalog ``sqlite_master`` (https://www.sqlite.org/schematab.html)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CatalogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFacts:
-    """The objects that users created in a database, and facts that decide what the runner must check.
+    """The objects that users created in a database, and facts for the runner's checks.
 
     Args:
         rows: the objects, without those of SQLite, yoyo and the runner.
@@ -70,7 +70,7 @@ class CatalogFacts:
 
 
 def is_internal(name: str) -> bool:
-    """Return whether ``name`` belongs to a table of SQLite, yoyo or the runner, and not to the schema."""
+    """Return whether ``name`` is a name of SQLite, yoyo or the runner, not of the schema."""
     folded = name.lower()
     return folded in _BOOKKEEPING or folded.startswith(_INTERNAL_PREFIXES)
 

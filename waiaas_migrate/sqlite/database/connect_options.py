@@ -1,4 +1,4 @@
-"""Define and check the arguments of :func:`sqlite3.connect` that an application may pass to this package."""
+"""Check the arguments of :func:`sqlite3.connect` that an application may pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open databases, and convert SQLite's errors about files, disks and locks to this package's errors.
+"""Open databases, and convert SQLite's errors to this package's errors.
 
 :func:`connect_file` opens a database for writing, and :func:`open_read_only` for reading. :class:`plain_errors`
 converts the errors in a ``with`` block.
@@ -117,7 +117,7 @@ def connect_file(
 
 
 def _connect(database: Database, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 — as sqlite3.connect
-    """Connect to a database, and create a missing file. If the file can't be used, raise an error that says why."""
+    """Connect to a database; create a missing file."""
     connect: Callable[..., sqlite3.Connection] = sqlite3.connect
     file = database.file
     if file is None:
@@ -201,7 +201,7 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
-    """Return the primary result code (https://www.sqlite.org/rescode.html); 0 if Python raised the error itself."""
+    """Return SQLite's primary result code; 0 if Python raised the error itself."""
     return _extended_code(error) & 0xFF
 
 
@@ -212,7 +212,9 @@ def _extended_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
 def plain_error(
     error: sqlite3.Error | UnicodeDecodeError, where: str | sqlite3.Connection, *, doing: str
 ) -> MigrateError | None:
-    """Return this package's error if a file, disk, lock or authorizer caused ``error``; None if the SQL did.
+    """Return this package's error for an error of SQLite; None if the SQL caused it.
+
+    Other causes are files, the disk, locks and authorizers.
 
     Args:
         error: the error of SQLite.
@@ -264,7 +266,7 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
 
 
 class plain_errors:  # noqa: N801 — a context manager. Written with a generator, it would take three times as long
-    """Convert SQLite's errors in a ``with`` block to this package's, as :func:`plain_error` does.
+    """Convert SQLite's errors in a ``with`` block, as :func:`plain_error` does.
 
     Errors that the SQL caused pass unchanged. ``database`` is the database's name for messages, or a connection to it.
     """
@@ -297,7 +299,7 @@ def database_name(connection: sqlite3.Connection) -> str:
 
 
 def main_file(connection: sqlite3.Connection) -> str:
-    """Return the path of the main database as SQLite knows it; empty if it is in memory or temporary."""
+    """Return the path of the main database; empty if it is in memory or temporary."""
     before, connection.text_factory = connection.text_factory, bytes  # the path may not be UTF-8
     try:
         cursor = connection.cursor()

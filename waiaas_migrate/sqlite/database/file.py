@@ -83,7 +83,7 @@ def _os_reason(path: Path, error: OSError) -> str:
 
 
 def reading_mode(file: Path) -> str:
-    """Return the value of the URI parameter ``mode``, and further parameters, to open ``file`` for reading.
+    """Return the value of the URI parameter ``mode`` for reading, and further parameters.
 
     The connection must leave no files beside the database. In WAL mode, a reader creates the WAL and its index if they
     are missing, and owns these files. Only a writable connection removes them when it closes. If a reader is killed,
@@ -100,12 +100,13 @@ def reading_mode(file: Path) -> str:
 
 
 def is_wal(file: Path) -> bool:
-    """Return whether a database is in WAL mode (https://www.sqlite.org/fileformat.html#file_format_version_numbers)."""
+    """Return whether the header of a database says that it is in WAL mode."""
+    # https://www.sqlite.org/fileformat.html#file_format_version_numbers
     return _header(file)[18:20] == b"\2\2"
 
 
 def _header(file: Path) -> bytes:
-    """Return the header of a database. If this process has the file open, read through the open descriptor."""
+    """Read the header of a database, through an open descriptor if this process has one."""
     status = file.stat()
     with suppress(OSError):  # the system may not list descriptors
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers

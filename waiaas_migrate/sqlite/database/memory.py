@@ -1,4 +1,4 @@
-"""Open and copy databases in memory, where this package builds schemas and replays migrations.
+"""Open and copy databases in memory, to build schemas and replay migrations.
 
 A replay touches no file, even if a migration names one. SQLite refuses to attach a database to these connections, so
 ATTACH, VACUUM and VACUUM INTO are skipped. None of these statements changes the schema. Later statements that need a
@@ -74,7 +74,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Memory(sqlite3.Connection):
-    """A connection that attaches no file. ``stand_ins`` are the kinds and names of its stand-ins, for a copy."""
+    """A connection that attaches no file, and records its stand-ins for a copy."""
 
     stand_ins: frozenset[tuple[str, str]] = frozenset()
     #: The number of skipped ATTACH statements without a later DETACH.
@@ -93,7 +93,10 @@ class _Memory(sqlite3.Connection):
         return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
     def must_skip(self, statement: str, error: str) -> bool:
-        """Return whether ``statement`` failed only because no database can be attached; count the missing databases."""
+        """Return whether a statement failed because no database can be attached.
+
+        Also count the missing databases.
+        """
         verb = _verb(statement)
         if error.startswith(NOT_ATTACHED):
             self.missing_databases += verb == "ATTACH"
@@ -159,7 +162,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit the statements of the ``with`` block; on an error, roll them back and reset PRAGMAs."""
+    """Commit a ``with`` block; on an error, roll back and reset PRAGMAs."""
     connection.execute("BEGIN")
     try:
         yield
@@ -175,7 +178,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Undo a failed ADD COLUMN: in a transaction, SQLite keeps the new column even if its CHECK can't run."""
+    """Undo a failed ADD COLUMN; SQLite itself keeps the column if its CHECK can't run."""
     connection.execute("SAVEPOINT alter_table")
     try:
         yield
@@ -232,7 +235,7 @@ def drop_triggers(connection: sqlite3.Connection) -> None:
 
 
 def delete_rows(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
-    """Delete all rows of ``tables``; no trigger fires, because the triggers are dropped and created again."""
+    """Delete all rows of ``tables`` without firing triggers."""
     triggers = [row.sql for row in read_catalog(connection) if row.kind == "trigger"]
     drop_triggers(connection)
     for table in tables:

@@ -1,4 +1,4 @@
-"""Find wrong PRAGMAs by trying them, because SQLite ignores or changes many wrong names and values without an error."""
+"""Find wrong PRAGMAs by setting them, because SQLite silently ignores most of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PragmaFault:
 
 
 def pragma_faults(pragmas: Sequence[Pragma]) -> tuple[PragmaFault, ...]:
-    """Return the PRAGMAs that SQLite doesn't know, or that don't keep their value on a new temporary database.
+    """Return the PRAGMAs that don't keep their value on a new temporary database.
 
     PRAGMAs that apply to the whole process are not tried.
 

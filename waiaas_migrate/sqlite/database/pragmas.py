@@ -1,4 +1,4 @@
-"""Check the PRAGMAs that a schema declares, set them on a connection, and read each one back."""
+"""Check the PRAGMAs of a schema, set them on a connection, and read each one back."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def pragma_problem(name: str, value: str | int) -> str | None:
 
 
 def unsafe_journal(statement: str) -> str | None:
-    """Return the unsafe journal mode that ``statement`` sets; None if it sets a safe mode, or none.
+    """Return the unsafe journal mode that ``statement`` sets; None if it sets none.
 
     ``statement`` must start with its first word, not with a comment.
     """
@@ -90,7 +90,7 @@ def unsafe_journal(statement: str) -> str | None:
 
 
 def _check(pragma: Pragma) -> None:
-    """Raise UsageError unless the name is a single word, and the value a word or a whole number."""
+    """Check that the name is a word, and the value a word or a whole number."""
     value = str(pragma.value)
     if not _NAME.match(pragma.name) or not (PRAGMA_WORD.match(value) or _NUMBER.match(value)):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
@@ -98,7 +98,7 @@ def _check(pragma: Pragma) -> None:
 
 
 def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    """Return the current value of a PRAGMA; None if SQLite reports none, as for an unknown PRAGMA."""
+    """Return the current value of a PRAGMA; None if SQLite reports none."""
     return _first_value(cursor.execute(f"PRAGMA {name}").fetchall())
 
 
@@ -153,7 +153,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
 
 
 def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
-    """Return whether SQLite ignores ``pragma`` on this connection, because the database is in memory or immutable.
+    """Return whether ``pragma`` has no effect on a database in memory or an immutable file.
 
     SQLite reads an immutable file without its journal, so it does not report that the file is in WAL mode.
     """
@@ -166,20 +166,20 @@ def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
 def apply_layout_pragmas(
     connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None
 ) -> None:
-    """If the database has no table yet, set the PRAGMAs that only take effect before the first table."""
+    """Set the PRAGMAs that take effect only before the first table, if there is none yet."""
     layout = [pragma for pragma in pragmas if pragma.name.lower() in LAYOUT]
     if layout and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         apply_pragmas(connection, layout, database)
 
 
 def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Return the busy timeout in seconds that ``pragmas`` declare; use it even before the PRAGMAs are set."""
+    """Return the declared busy timeout in seconds; opening a database uses it, too."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 
 
 def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline: float) -> str | int | None:
-    """Set ``pragma``; return the new value if SQLite reports it. While the file is locked, retry until ``deadline``.
+    """Set ``pragma``, with retries until ``deadline``; return the value that SQLite reports.
 
     Without retries, a switch to WAL would fail at once, because SQLite doesn't apply ``busy_timeout`` there
     (https://www.sqlite.org/c3ref/busy_handler.html).

@@ -1,7 +1,7 @@
-"""Call the application's setup function, which adds its collations, functions and extensions to a connection.
+"""Call the application's setup function for each new connection.
 
-Users pass the function as ``setup=``. Every connection that a call opens gets it, including connections to databases in
-memory.
+Users pass the function as ``setup=``. It adds collations, functions and extensions to every connection that a call
+opens, including connections to databases in memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SETUP: ContextVar[Setup | None] = ContextVar("_SETUP", default=None)
 
 @contextmanager
 def using_setup(setup: Setup | None) -> Iterator[None]:
-    """Use ``setup`` for every connection opened inside the ``with`` block; None keeps the current function."""
+    """Use ``setup`` for connections opened in a ``with`` block; None changes nothing."""
     token = _SETUP.set(_SETUP.get() if setup is None else setup)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Parse what users write to name a database: a path, ``:memory:``, a ``file:`` URI or a ``sqlite:///`` URL.
+"""Parse the name of a database: a path, ``:memory:``, a ``file:`` URI or a URL.
 
 :func:`database_path` returns a :class:`Database`, which the rest of the package uses. A :class:`~pathlib.Path` always
 names a file, even if it looks like a URL.
@@ -93,7 +93,7 @@ def database_text(path: StrPath) -> str:
 
 
 def _file_path(text: str, name: str) -> str:
-    """Return ``text`` if it can name a file; reject a trailing slash, which a Path would silently drop."""
+    """Return ``text`` if it can name a file; a trailing slash, which a Path drops, can't."""
     if "\0" in text:
         raise UsageError(f"{name} contains a character that no file name can have. Correct it.")
     if text[-1:] == os.sep:

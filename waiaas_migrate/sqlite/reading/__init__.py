@@ -1,1 +1,1 @@
-"""Read SQL and databases into the model of :mod:`waiaas_migrate.schema`, with SQLite's own grammar."""
+"""Read SQL and databases into the model, with SQLite's own grammar."""

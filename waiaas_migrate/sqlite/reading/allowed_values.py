@@ -1,4 +1,4 @@
-"""Recognize CHECKs that list the allowed values of a column, such as those that ``generate`` writes for an enum."""
+"""Recognize CHECKs that list the allowed values of a column, such as an enum's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
 
 
 def tree_of(text: SqlText) -> Tree:
-    """Return the syntax tree of ``text``; None if the tree would be too deep, or the text couldn't be parsed."""
+    """Return the syntax tree of ``text``; None if it is too deep or was not parsed."""
     try:
         return json.loads(text.key)
     except (ValueError, RecursionError):
@@ -49,7 +49,7 @@ def _or_terms(tree: Tree) -> Iterator[Tree]:
 
 
 def _listed_values(tree: Tree) -> AllowedValues | None:
-    """Return the column and the values of an IN list or an equality; None for any other expression."""
+    """Return the column and values of an IN or an equality; None for other expressions."""
     match tree:
         case {
             "type": "InExpr",
@@ -87,7 +87,7 @@ def _column_tested_for_null(tree: Tree) -> str | None:
 
 
 def literal_value(tree: Tree) -> str | int | None:
-    """Return the value of a string or of a decimal integer, perhaps with a minus; None for any other expression."""
+    """Return the value of a string or a decimal integer; None for other expressions."""
     match tree:
         case {"type": "UnaryExpr", "op": "MINUS", "operand": operand}:
             value = literal_value(operand)

@@ -69,8 +69,9 @@ def _error(database: sqlite3.Connection, statement: str) -> str | None:
 def _broken_triggers(
     database: sqlite3.Connection, schema: Schema, triggers: Collection[Trigger]
 ) -> Iterator[BrokenObject]:
-    """Compile a statement that fires each trigger, since CREATE TRIGGER doesn't check the names in the trigger's body.
+    """Yield the triggers that don't work.
 
+    CREATE TRIGGER doesn't check the names in the trigger's body, but compiling a statement that fires the trigger does.
     Only one trigger exists at a time, so that each error belongs to one trigger.
     """
     tables = schema.by_name()
@@ -117,7 +118,7 @@ def _check_trigger(
 
 
 def _firing_statement(trigger: Trigger, settable: Collection[str]) -> str | None:
-    """Return a statement that fires ``trigger``; None if UPDATE may set none of the trigger's columns."""
+    """Return a statement that fires ``trigger``; None if no UPDATE can fire it."""
     table = quote_name(trigger.table)
     match trigger.event:
         case "INSERT":
@@ -150,7 +151,7 @@ def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> Culprit 
 
 
 def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Culprit]:
-    """Run the statement ``rename`` until it succeeds; drop and yield each object that makes it fail.
+    """Run ``rename`` until it succeeds; drop and yield each object that makes it fail.
 
     Raises:
         sqlite3.OperationalError: the statement failed for another reason.
@@ -170,7 +171,7 @@ def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Cu
 
 
 def names_that_block_renames(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the folded names of the views and triggers that make every ALTER TABLE … RENAME fail."""
+    """Return the folded names of the objects that make every ALTER TABLE … RENAME fail."""
     connection.execute("SAVEPOINT probe")
     try:
         return frozenset(fold(culprit.name) for culprit in dropped_culprits(connection, RENAME_TABLE))

@@ -23,10 +23,15 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 #: Words that SQLite's grammar reads as literals, not as names.
 LITERAL_WORDS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+#: The words that a query may begin with.
+_QUERY_WORDS = ("SELECT", "WITH", "VALUES")
 
 
 def names_in_scope(names: Iterable[str]) -> frozenset[str]:
-    """Return the folded names that a word in double quotes can refer to, if ``names`` are tables and columns."""
+    """Return the folded names that a word in double quotes can refer to.
+
+    ``names`` are the tables and columns that the expression or statement can use.
+    """
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
 
@@ -89,14 +94,14 @@ def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
 
 
 def without_table_prefix(sql: str, owner: str) -> str:
-    """Replace ``owner.column`` by ``column`` in an expression; return ``sql`` unchanged if there is none."""
+    """Replace ``owner.column`` by ``column`` in an expression."""
     tokens = without_comments(tokenize(sql))
     shortened = _without_owner(tokens, owner)
     return sql if len(shortened) == len(tokens) else spell(shortened)
 
 
 def _words_key(tokens: Sequence[Token]) -> str:
-    """Return a key by which texts are equal if they differ only in spacing, comments and the case of words."""
+    """Return a key that ignores spacing, comments and the case of words."""
     return " ".join(fold(t.text) if t.kind is Kind.WORD else t.text for t in without_comments(tokens))
 
 
@@ -159,21 +164,21 @@ def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
         SqlError: ``sql`` is neither, or creates a view of another name.
     """
     tokens = tokenize(sql)
-    if without_comments(tokens)[:1] and without_comments(tokens)[0].word in ("SELECT", "WITH", "VALUES"):
-        return read_view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
     reader = TokenReader(without_comments(tokens))
-    _expect_create(reader, "VIEW", name)
+    if reader.peek() in _QUERY_WORDS:
+        return read_view(name, f"CREATE VIEW {quote_name(name)} AS {sql}", names)
+    _expect_create(reader, name, "VIEW")
     return View(name=name, statement=_statement(tokens, names))
 
 
 def select_of(sql: str) -> str | None:
-    """Return the SELECT of a CREATE VIEW; None if the view has a list of columns or is not in its simplest form."""
+    """Return the SELECT of ``CREATE VIEW name AS SELECT``; None for any other form."""
     tokens = tokenize(sql)
     reader = TokenReader(tokens)
     if not reader.accept("CREATE", "VIEW"):
         return None
     reader.read_name()
-    if not reader.accept("AS") or reader.peek() not in ("SELECT", "WITH", "VALUES"):
+    if not reader.accept("AS") or reader.peek() not in _QUERY_WORDS:
         return None
     return sql[tokens[reader.position - 1].end :].lstrip()
 
@@ -186,7 +191,7 @@ def read_trigger(name: str, sql: str, names: Iterable[str] = ()) -> Trigger:
     """
     tokens = tokenize(sql)
     reader = TokenReader(without_comments(tokens))
-    _expect_create(reader, "TRIGGER", name)
+    _expect_create(reader, name, "TRIGGER")
     while (event := reader.accept_any("INSERT", "UPDATE", "DELETE")) is None:
         reader.next()
     columns: list[str] = []
@@ -204,8 +209,7 @@ def read_virtual_table(name: str, sql: str) -> VirtualTable:
         SqlError: ``sql`` is not a CREATE VIRTUAL TABLE, or creates a table of another name.
     """
     reader = TokenReader(without_comments(tokenize(sql)))
-    reader.expect("CREATE", "VIRTUAL", "TABLE")
-    _expect_name(reader, name)
+    _expect_create(reader, name, "VIRTUAL", "TABLE")
     reader.expect("USING")
     module = reader.read_name()
     arguments = reader.read_parentheses() if reader.peek() == "(" else ()
@@ -222,22 +226,19 @@ class OtherNameError(SqlError):
         super().__init__(f"the statement creates {found!r}, not {name!r}")
 
 
-def _expect_create(reader: TokenReader, kind: str, name: str) -> None:
+def _expect_create(reader: TokenReader, name: str, *kind: str) -> None:
+    """Read CREATE, the words of ``kind``, and ``name``."""
     reader.expect("CREATE")
     if reader.peek() in ("TEMP", "TEMPORARY"):
-        raise SqlError(f"a temporary {kind.lower()} belongs to one connection, not to the schema")
-    reader.expect(kind)
-    _expect_name(reader, name)
-
-
-def _expect_name(reader: TokenReader, name: str) -> None:
+        raise SqlError(f"a temporary {' '.join(kind).lower()} belongs to one connection, not to the schema")
+    reader.expect(*kind)
     found = _object_name(reader)
     if fold(found) != fold(name):
         raise OtherNameError(found, name)
 
 
 def _object_name(reader: TokenReader) -> str:
-    """Read ``IF NOT EXISTS`` if it comes next, and a name; skip the name of a database before it."""
+    """Read a name; skip IF NOT EXISTS and the name of a database before it."""
     reader.accept("IF", "NOT", "EXISTS")
     name = reader.read_name()
     return reader.read_name() if reader.accept(".") else name
@@ -285,7 +286,7 @@ def may_omit_parentheses(sql: str) -> bool:
 
 
 def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
-    """Return whether ADD COLUMN accepts a DEFAULT, and existing rows get the value that an INSERT would store.
+    """Return whether ADD COLUMN gives a DEFAULT to existing rows as INSERT does to new rows.
 
     ADD COLUMN rejects expressions, CURRENT_TIMESTAMP and the like. Existing rows read any other DEFAULT from the
     table's text, and SQLite doesn't always convert it to the column's affinity ``kind``: TRUE stays a number in a TEXT
@@ -313,5 +314,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """Return the folded words, names and strings in ``sql``, among them every column that ``sql`` may name."""
+    """Return the folded words, names and strings in ``sql``, and so all columns in it."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

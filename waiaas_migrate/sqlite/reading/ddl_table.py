@@ -1,4 +1,4 @@
-"""Read a CREATE TABLE statement into the model (https://www.sqlite.org/lang_createtable.html)."""
+"""Read CREATE TABLE into the model (https://www.sqlite.org/lang_createtable.html)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def read_table(sql: str) -> m.Table:
 
 
 def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
-    """Drop a DESC without effect: in a table constraint on a single INTEGER column, which is the rowid anyway."""
+    """Drop a DESC without effect: in a table constraint on a single INTEGER column."""
     if key is None or key.inline or len(key.parts) != 1 or not key.parts[0].descending:
         return key
     types = {fold(column.name): column.type or "" for column in columns}
@@ -85,7 +85,7 @@ class _TableBody:
         self.foreign_keys: list[m.ForeignKey] = []
 
     def read(self, part: Sequence[Token], comment: str | None) -> None:
-        """Read a part between two commas: a column with its constraints, or a constraint of the table."""
+        """Read a column with its constraints, or a constraint of the table."""
         reader = TokenReader(part)
         column = name = None
         if part[0].word not in _TABLE_CONSTRAINTS:
@@ -189,7 +189,7 @@ class _TableBody:
 
 
 def _read_type(reader: TokenReader) -> str | None:
-    """Read the declared type of a column, which may be several words; None if the column has no type."""
+    """Read the declared type of a column; None if the column has no type."""
     found: list[Token] = []
     depth = 0
     while not reader.is_at_end and (depth or reader.peek() not in _COLUMN_CONSTRAINTS):
@@ -200,7 +200,7 @@ def _read_type(reader: TokenReader) -> str | None:
 
 
 def _read_conflict(reader: TokenReader) -> m.Conflict | None:
-    """Read an ON CONFLICT clause if one comes next; None without it, or for ABORT, which is the default."""
+    """Read an ON CONFLICT clause if one comes next; return None for ABORT, the default."""
     if not reader.accept("ON", "CONFLICT"):
         return None
     word = reader.next().word
@@ -241,10 +241,10 @@ def _read_deferral(reader: TokenReader) -> m.Deferral | None:
 
 
 def _find_comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]:
-    """Return the table's comment, and the comments on its parts (columns and constraints) by index.
+    """Return the table's comment, and the comments on its parts by index.
 
-    A comment at the end of a line describes the part on that line. A comment on a line of its own describes the next
-    part.
+    A part is a column or a constraint. A comment at the end of a line describes the part on that line. A comment on a
+    line of its own describes the next part.
     """
     found: dict[int, list[str]] = {}
     pending: list[str] = []  # comments on lines of their own, before the part that they describe
@@ -271,7 +271,7 @@ def _find_comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]
 
 
 def _comment_text(comment: str) -> str:
-    """Return the text of a comment without ``--``, ``/*``, ``*/``, and stars at the beginnings of lines."""
+    """Return the text of a comment without its marks."""
     if comment.startswith("--"):
         return comment.lstrip("-").strip()
     lines = comment.removeprefix("/*").removesuffix("*/").strip().splitlines()

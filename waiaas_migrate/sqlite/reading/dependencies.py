@@ -1,4 +1,4 @@
-"""Find the columns and views that an expression or a query reads, with the help of SQLite's compiler."""
+"""Ask SQLite which columns and views an expression or a query reads."""
 
 from __future__ import annotations
 

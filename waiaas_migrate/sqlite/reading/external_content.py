@@ -1,6 +1,7 @@
-"""Find the external content of a full-text table: another table or view, whose rows the full-text table indexes.
+"""Find the external content of a full-text table: the table or view that it indexes.
 
-See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
+See https://www.sqlite.org/fts5.html#external_content_tables and
+https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class ExternalContent:
 
 
 def external_content(sql: str) -> ExternalContent | None:
-    """Return the external content that a CREATE VIRTUAL TABLE declares; None without external content."""
+    """Return the external content in a CREATE VIRTUAL TABLE; None if it declares none."""
     if module_of(sql) not in ("fts4", "fts5"):
         return None
     arguments = _arguments(sql)
@@ -56,5 +57,5 @@ def _arguments(sql: str) -> Sequence[Sequence[str]]:
 
 
 def holds_rows(sql: str) -> bool:
-    """Return whether a virtual table stores rows itself, instead of reading them from another table or elsewhere."""
+    """Return whether a virtual table stores its own rows."""
     return module_of(sql) not in WITHOUT_DATA and external_content(sql) is None

@@ -1,8 +1,8 @@
-"""Split SQL into tokens and compute its meaning, with SQLite's own grammar from the syntaqlite package.
+"""Split SQL into tokens and compute its meaning, with SQLite's own grammar.
 
-Only this module imports syntaqlite. Its tokens keep the author's text; its trees keep only the meaning, without
-positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show whether two expressions
-or statements mean the same.
+Only this module imports syntaqlite, which provides the grammar. Its tokens keep the author's text; its trees keep only
+the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show
+whether two expressions or statements mean the same.
 """
 
 from __future__ import annotations
@@ -95,17 +95,17 @@ def _parser() -> syntaqlite.Syntaqlite:
 
 def _raw_tokens(sql: str) -> list[dict[str, Any]]:
     if "\0" in sql:
-        raise SqlError("it contains a NUL character")
+        raise SqlError("the text contains a NUL character")
     try:
         sql.encode("utf-8")
     except UnicodeEncodeError:
-        raise SqlError("it contains a lone surrogate, which is not a character") from None
+        raise SqlError("the text contains a lone surrogate, which is not a character") from None
     with _PARSER_LOCK:
         return list(_parser().tokenize(sql))
 
 
 def tokenize(sql: str) -> tuple[Token, ...]:
-    """Return the tokens of ``sql``, including comments. Each token records the white space before it.
+    """Return the tokens of ``sql``, including comments; each has the white space before it.
 
     Raises:
         SqlError: a part of ``sql`` is not a token, such as an unterminated string.
@@ -149,7 +149,7 @@ def without_comments(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
-    """Return the meaning of an expression or a statement as canonical text: equal texts mean the same.
+    """Return the meaning of SQL as canonical text: equal texts mean the same.
 
     Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't change the result.
 
@@ -168,7 +168,7 @@ def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] =
 
 
 def _normalized(token: Token, names: frozenset[str]) -> str:
-    """Return a token as text for the parser; equal names give equal text, however they are quoted."""
+    """Return a token as text for the parser, without differences in case and quotes."""
     if token.kind is not Kind.NAME:
         return token.text
     if token.text == '""':
@@ -230,10 +230,10 @@ def _only_expression(tree: dict[str, Any]) -> object:
     columns = (tree.get("columns") or {}).get("children") or []
     other_clauses = [key for key, value in tree.items() if value and key not in ("type", "columns")]
     if tree.get("type") != "SelectStmt" or other_clauses or len(columns) != 1 or columns[0]["alias"] is not None:
-        raise SqlError("it is not one expression")
+        raise SqlError("the text is not one expression")
     inner = columns[0]["expr"]
     if inner.get("type") == "RowValue":
-        raise SqlError("it is a list, not one expression")
+        raise SqlError("the text is a list, not one expression")
     return inner
 
 
@@ -254,7 +254,7 @@ class _Text(str):
 
 
 def _canonical_text(tree: object) -> str:
-    """Return ``tree`` as JSON, without redundant parentheses and with folded names and keywords."""
+    """Return ``tree`` as JSON, with folded names and without redundant parentheses."""
     # Use a stack instead of recursion, because the caller may already be deep in calls.
     pieces: list[str] = []
     stack: list[object] = [tree]

@@ -55,7 +55,7 @@ def introspect(
 def introspect_with_strings(
     connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
 ) -> tuple[Schema, QuotedStrings]:
-    """Return the schema of a database, and the strings that it has in double quotes; see :func:`introspect`."""
+    """Return what :func:`introspect` does, and the schema's strings in double quotes."""
     rows = read_catalog(connection) if other_tools is None else read_project_catalog(connection, other_tools)
     schema = _read(connection, rows, known or {})
     requoted, strings = requote_strings(rows, schema)
@@ -109,7 +109,7 @@ def read_project_catalog(connection: sqlite3.Connection, other_tools: OtherTools
 
 
 def _parse(row: CatalogRow, reader: Callable[..., _Object], *args: object) -> _Object:
-    """Call ``reader`` with ``args`` to parse the text of ``row``; if that fails, name the object in the error."""
+    """Call ``reader``, which parses the text of ``row``; name the object in its error."""
     try:
         return reader(*args)
     except SqlError as error:
@@ -138,7 +138,7 @@ def _index(row: CatalogRow, table: Table, known: Known) -> Index:
 def _names_for_views_and_triggers(
     tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]
 ) -> frozenset[str]:
-    """Return every name that a view or a trigger can refer to; none if ``rows`` have no view or trigger."""
+    """Return the names that views and triggers can refer to; none if there are neither."""
     if not any(row.kind in ("view", "trigger") for row in rows):
         return frozenset()
     names = {fold(row.name) for row in rows}
@@ -155,7 +155,7 @@ _MAX_VERIFIED = 16384
 
 
 def _verify_columns(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Compare the columns of ``tables`` with the columns that SQLite reports; ``rows`` are the tables' catalog rows.
+    """Compare the columns of ``tables``, read from ``rows``, with those that SQLite reports.
 
     Raises:
         UnsupportedError: the columns of a table differ; the message names the table.

@@ -1,6 +1,6 @@
-"""Find the literals in SQL, each with the columns that it is compared with or written to: :func:`literal_uses`.
+"""Find the literals in SQL, and the columns that they are compared with or written to.
 
-With these, ``generate`` finds the views, triggers and CHECKs that still use a value that an enum loses.
+``generate`` uses :func:`literal_uses` to find views, triggers and CHECKs that still use a value that an enum loses.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RelatedColumn(NamedTuple):
 
 
 class LiteralUse(NamedTuple):
-    """A string or whole number, and the columns that it is compared with, or written to if ``is_written``."""
+    """A literal ``value``, and the columns that it is compared with or written to."""
 
     value: str | int
     columns: tuple[RelatedColumn, ...]
@@ -45,7 +45,7 @@ class LiteralUse(NamedTuple):
 
 
 class _ScopedTree(NamedTuple):
-    """An expression or a part of one, with the scopes in which its columns are looked up, the innermost first.
+    """A part of an expression, and the scopes for its columns, the innermost first.
 
     ``is_direct``: the whole expression may have the value of this part, not only a value computed from it.
     """
@@ -88,7 +88,9 @@ class _LiteralFinder:
             if node.get("type") in ("SelectStmt", "UpdateStmt", "DeleteStmt", "InsertStmt"):
                 scopes = (self._sources(node), *scopes)
             for operands in _operands(node):
-                yield from self._pair(operands, scopes, is_direct=_keeps_values(node))
+                # Most functions compute a new value from their arguments.
+                is_direct = node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
+                yield from self._pair(operands, scopes, is_direct=is_direct)
             for column, value in self._written_values(node):
                 table = _alias(node["table"]["alias"]) or node["table"]["table_name"]
                 target = {"type": "ColumnRef", "column": column, "table": table}
@@ -129,7 +131,7 @@ class _LiteralFinder:
                 return
 
     def _value_sources(self, tree: Tree, scopes: tuple[Scope, ...]) -> Iterator[_ScopedTree]:
-        """Yield the literals and columns that an expression may return, or may compute its value from."""
+        """Yield the literals and columns that an expression returns or computes its value from."""
         waiting = [_ScopedTree(tree, scopes, is_direct=True)]
         while waiting:
             part = waiting.pop()
@@ -167,7 +169,7 @@ class _LiteralFinder:
         return None if found is None else RelatedColumn(found or None, fold(column), is_direct and part.is_direct)
 
     def _find_table(self, column: str, qualifier: str | None, scopes: Iterable[Scope]) -> str | None:
-        """Return the folded table of a column; empty for a view or a subquery, None if no source has the column."""
+        """Return the table of a column; empty for a view or subquery, None if not found."""
         for scope in scopes:
             if qualifier is not None and fold(qualifier) in scope:
                 return scope[fold(qualifier)] or ""
@@ -208,17 +210,12 @@ def _children(tree: Tree) -> list[Tree]:
     return list(tree["children"]) if isinstance(tree, dict) else []
 
 
-def _keeps_values(node: Tree) -> bool:
-    """Return whether ``node`` compares or returns its operands themselves; False for most functions."""
-    return node.get("type") != "FunctionCall" or node.get("func_name") in _CHOOSING
-
-
 def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
-    """Yield groups of expressions that ``node`` compares with each other, or passes to the same function."""
+    """Yield groups of expressions that ``node`` compares, or passes to the same function."""
     match node:
-        case {"type": "BinaryExpr", "op": op, "left": left, "right": right} if op in _COMPARISONS:
-            yield from _by_position([left, right])
-        case {"type": "IsExpr", "left": left, "right": right}:
+        case {"type": "BinaryExpr" | "IsExpr" as kind, "op": op, "left": left, "right": right} if (
+            kind == "IsExpr" or op in _COMPARISONS
+        ):
             yield from _by_position([left, right])
         case {"type": "InExpr", "operand": operand, "source": source}:
             yield from _by_position([operand, *_listed_values(source)])
@@ -246,7 +243,7 @@ def _listed_values(source: Tree) -> Sequence[Tree]:
 
 
 def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
-    """Yield ``operands``, or the items at each position if they are rows, as in ``(a, b) = ('x', 'y')``."""
+    """Yield ``operands``; if they are rows like ``(a, b)``, yield the items by position."""
     if all(isinstance(one, dict) and one.get("type") == "RowValue" for one in operands):
         yield from zip(*(_children(one["items"]) for one in operands), strict=False)
     else:
@@ -306,7 +303,7 @@ def _cte_names(tree: Tree) -> frozenset[str]:
 
 
 def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:
-    """Return ``columns`` and all names under which the queries in ``trees`` may return them; names are folded."""
+    """Return ``columns`` and their aliases in the queries of ``trees``; all are folded."""
     names = set(columns)
     size = 0
     while len(names) > size:
@@ -325,18 +322,16 @@ def _new_names(node: dict[str, Tree], names: Collection[str]) -> set[str]:
     match node:
         case {"type": "ResultColumn", "alias": {"source": alias}, "expr": expr} if _mentions_any(expr, names):
             return {fold(alias)}
-        case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select}:
-            return _names_by_position(listed, select, names)
-        case {"type": "CteDefinition", "columns": {"children": listed}, "select": select}:
-            return _names_by_position(listed, select, names)
+        case {"type": "CreateViewStmt", "column_names": {"children": listed}, "select": select} | {
+            "type": "CteDefinition",
+            "columns": {"children": listed},
+            "select": select,
+        }:
+            first = next((part for part in _all_nodes(select) if part.get("type") == "SelectStmt"), {})
+            pairs = zip(listed, _children(first.get("columns")), strict=False)
+            return {fold(name["column"]) for name, result in pairs if _mentions_any(result.get("expr"), names)}
         case _:
             return set()
-
-
-def _names_by_position(listed: Sequence[Tree], select: Tree, names: Collection[str]) -> set[str]:
-    results = next((_children(node["columns"]) for node in _all_nodes(select) if node.get("type") == "SelectStmt"), [])
-    pairs = zip(listed, results, strict=False)
-    return {fold(name["column"]) for name, result in pairs if _mentions_any(result.get("expr"), names)}
 
 
 def _mentions_any(tree: Tree, names: Collection[str]) -> bool:

@@ -1,8 +1,9 @@
-"""Decide which objects of a database belong to other tools, such as replication and migration tools.
+"""Decide which objects of a database belong to other tools.
 
-Tables and views that migrations or schema.yaml declare belong to the project, whatever their names. Other tables are
-ignored if a tool in ``KNOWN_TABLES`` makes them, or if the project lists them in ``ignore``. SQLite's and yoyo's own
-tables never get here, because :mod:`waiaas_migrate.sqlite.database.catalog` leaves them out.
+Replication and migration tools keep their own tables in the file. Tables and views that migrations or schema.yaml
+declare belong to the project, whatever their names. Other tables are ignored if a tool in ``KNOWN_TABLES`` makes them,
+or if the project lists them in ``ignore``. SQLite's and yoyo's own tables never get here, because
+:mod:`waiaas_migrate.sqlite.database.catalog` leaves them out.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class OtherTools:
         return tuple(row for row in rows if fold(row.table) not in owned)
 
     def fingerprints(self, facts: CatalogFacts) -> tuple[str, ...]:
-        """Return the fingerprint of a catalog; if it has objects of other tools, also the one without them."""
+        """Return the fingerprints of a catalog with and without the objects of other tools."""
         rows = self.exclude_from(facts.rows)
         return (facts.fingerprint,) if len(rows) == len(facts.rows) else (facts.fingerprint, fingerprint(rows))
 

@@ -58,12 +58,12 @@ def double_quoted_words(sql: str) -> tuple[str, ...]:
 
 
 def is_string_term(sql: str) -> bool:
-    """Return whether an index term may have been a string before :func:`requote_strings` rewrote it."""
+    """Return whether :func:`requote_strings` may have rewritten an index term."""
     return _END_OF_EXPRESSION in sql
 
 
 def quote_as_names(sql: str) -> str:
-    """Replace double quotes in ``sql`` by backticks, so that each quoted word can only be a name."""
+    """Put backticks in place of double quotes, so that the words can only be names."""
     return spell(
         [
             token._replace(text="`" + token.name.replace("`", "``") + "`") if _is_double_quoted(token) else token
@@ -73,7 +73,7 @@ def quote_as_names(sql: str) -> str:
 
 
 def requote_strings(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], QuotedStrings]:
-    """Rewrite the strings in double quotes with single quotes; return the new rows, and these strings.
+    """Change the quotes of strings from double to single; return the new rows and the strings.
 
     An object that doesn't compile stays unchanged.
 
@@ -130,7 +130,7 @@ def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> 
 
 
 def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects``, and the tables and views that their texts mention, directly or through other views."""
+    """Return ``suspects``, and the tables and views that they may read."""
     readable = {fold(row.name): row for row in rows if row.kind in ("table", "view")}
     needed: set[CatalogRow] = set()
     waiting = list(suspects)
@@ -145,7 +145,7 @@ def _needed(suspects: Iterable[CatalogRow], rows: Sequence[CatalogRow]) -> tuple
 
 @lru_cache(maxsize=64)
 def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
-    """Return ``suspects`` as SQLite writes them after a rename, in a database with the ``needed`` objects."""
+    """Run a rename in a database with ``needed``; return ``suspects`` as SQLite rewrites them."""
     with closing(schema_copy(needed, skip_refused=True)) as scratch:
         with suppress(sqlite3.OperationalError):
             for culprit in dropped_culprits(scratch, RENAME_COLUMN):
@@ -160,7 +160,7 @@ def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) 
 
 
 def _string_as_expression(sql: str, word: str) -> str:
-    """Rewrite each term of an index that is only the string ``word`` as an expression with the same value.
+    """Rewrite the string ``word`` as an expression, if it is a whole term of an index.
 
     As a whole term, SQLite would read even ``'word'`` as a column.
     """

@@ -10,7 +10,7 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader
 
 
 class Rename(NamedTuple):
-    """A rename to ``new``: of a column, or of a table if ``column`` is empty. All names are folded."""
+    """A rename of a column, or of a table if ``column`` is empty; names are folded."""
 
     table: str
     column: str
@@ -25,12 +25,12 @@ def rename_in(statement: str) -> Rename | None:
             return None
         table = reader.read_name()
         table = reader.read_name() if reader.accept(".") else table
-        if reader.accept("RENAME", "TO"):
-            return Rename(fold(table), "", fold(reader.read_name()))
         reader.expect("RENAME")
-        reader.accept("COLUMN")
-        column = reader.read_name()
-        reader.expect("TO")
+        column = ""
+        if not reader.accept("TO"):
+            reader.accept("COLUMN")
+            column = reader.read_name()
+            reader.expect("TO")
         return Rename(fold(table), fold(column), fold(reader.read_name()))
     except SqlError:
         return None

@@ -46,7 +46,7 @@ def spell_statement(tokens: Sequence[Token]) -> str:
 
 
 def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) -> Iterator[str]:
-    """Yield the text for each token; quote words that sqlparse misreads, except those at the indexes ``keywords``."""
+    """Yield the text of each token; quote misread words, except at the indexes ``keywords``."""
     open_cases = 0
     previous: Token | None = None
     for at, token in enumerate(tokens):
@@ -64,7 +64,7 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
 
 
 def tidy_whitespace(sql: str) -> str:
-    """Replace tabs and remove spaces at the ends of lines in a statement, except inside its tokens.
+    """Replace tabs and remove trailing spaces, except inside tokens.
 
     Raises:
         SqlError: a part of ``sql`` is not a token.
@@ -85,7 +85,7 @@ def _tidy_lines(text: str) -> str:
 
 
 def _ends_operand(token: Token | None) -> bool:
-    """Return whether an operand may end in ``token``. Only after such a token, END can close a CASE."""
+    """Return whether an operand may end in ``token``, so that END may close a CASE after it."""
     if token is None or token.kind is Kind.WORD:
         return token is not None and token.word not in _BEFORE_OPERANDS
     return token.kind is not Kind.SYMBOL or token.text == ")"
@@ -101,7 +101,7 @@ _PROBE = (";", " ", "'a'", " ", '"b"', " ", ";")
 
 
 def with_closing_comment(text: str) -> str:
-    """Return a quoted ``text``; append a comment if sqlparse would read its closing quote as escaped."""
+    """Append a comment to a quoted text if sqlparse would read its closing quote as escaped."""
     if "\\" not in text:
         return text
     return next((text + comment for comment in _CLOSING_COMMENTS if _is_closed(text + comment)), text)

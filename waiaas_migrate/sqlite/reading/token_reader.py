@@ -18,7 +18,7 @@ class TokenReader:
         self.position = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the word or symbol ``ahead`` tokens after the next one; empty for other tokens and after the end."""
+        """Return the word or symbol ``ahead`` tokens further on; empty for any other token."""
         at = self.position + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 

@@ -64,7 +64,7 @@ def module_of(sql: str) -> str:
 
 
 def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the folded names of the shadow tables in ``rows``, for modules that this package knows."""
+    """Return the folded names of the shadow tables of modules that this package knows."""
     tables = {fold(row.name): row for row in rows if row.kind == "table" and not row.is_virtual}
     return frozenset(
         name
@@ -83,7 +83,7 @@ def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
 
 
 def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> frozenset[str]:
-    """Return the folded names of all shadow tables in ``rows``; for modules unknown to this package, ask SQLite."""
+    """Return the folded names of all shadow tables; ask SQLite about unknown modules."""
     virtual = {fold(row.name) for row in _of_unknown_modules(rows)}
     if not virtual:
         return known_shadow_names(rows)
