@@ -29,7 +29,7 @@ def without_last(
     last = migrations[-1]
     entry = None if recorded is None or recorded.ids[-1:] != (last.id,) else recorded.migrations[-1]
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
-        what = f"does not list all migrations, or its last one is not {last.id}."
+        what = f"does not list all migrations, or does not list {last.id} last."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
     if reason := reasons_released(project, recorded.ids, released).get(last.id):
         raise _refused(last.path, f"is released: {reason}.", "Write a new migration: run `waiaas-migrate generate`.")

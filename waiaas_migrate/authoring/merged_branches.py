@@ -60,7 +60,7 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
         main, yours = _read(project, merge.main, folder), _read(project, merge.branch, Path(temporary, "yours"))
         if yours.manifest.ids[: len(shared)] != shared:
             what = "your branch changed, squashed or deleted migrations that both branches had."
-            fix = "Undo the merge, merge without that change, then make it again."
+            fix = "Undo the merge, revert this change on your branch, merge, then make the change again."
             raise MigrationsError([Problem(file=str(project.migrations / MANIFEST), what=what, fix=fix)])
         same = {(one.id, one.content_hash) for one in main.migrations}
         added = tuple(one for one in yours.migrations[len(shared) :] if (one.id, one.content_hash) not in same)

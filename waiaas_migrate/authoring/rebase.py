@@ -119,7 +119,7 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
         texts[path.name] = text
         if path.name not in known:
             what = "is a migration that neither branch has."
-            fix = "Commit it before the merge, or move it away, run this again, and record it afterwards."
+            fix = "Move it out of the folder, run `rebase` again, move it back, and run `waiaas-migrate record`."
             problems.append(Problem(file=str(path), what=what, fix=fix))
         elif text not in known[path.name] and not _MARKER.search(text) and path.name not in generated:
             what = "differs from both branches, so the edit would be lost."

@@ -19,7 +19,7 @@ from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestio
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
 
-_LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
+_LITERAL = ("a string literal", "Write text in quotes, or the name of a string constant.")
 _DATA = Language(
     parse_data,
     lambda *_: None,  # data imports nothing
@@ -35,7 +35,7 @@ _TYPESCRIPT = Language(
     lists=("an array, an enum, an object or a union of literals", "Write it as `['a', 'b'] as const`."),
     values=_LITERAL,
 )
-#: The languages by the suffixes of their files.
+#: The language of each file, by the suffix of its name.
 _LANGUAGES = {
     **dict.fromkeys((".yaml", ".yml", ".json"), _DATA),
     ".py": _PYTHON,
