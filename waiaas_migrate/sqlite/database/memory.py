@@ -24,6 +24,7 @@ from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: SQLite's errors for a missing collation or function.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
 #: The beginning of SQLite's error for ATTACH, and for VACUUM, which attaches the database that it writes to.
@@ -42,7 +43,7 @@ _OF_THE_PROCESS = re.compile(
 )
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
-#: Python handle signals. Signals reach only the main thread, so other threads set a function of their own.
+#: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
 IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=lambda: False)
 
 

@@ -17,6 +17,7 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.memory import copy_database, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: Statements that rename the table which :func:`dropped_culprits` creates, and its column.
 RENAME_TABLE = "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed"
 RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 

@@ -245,6 +245,7 @@ def _object_name(reader: TokenReader) -> str:
 
 
 def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
+    """Return the text and the meaning of a statement, without semicolons and comments at its end."""
     while tokens and (tokens[-1].word == ";" or tokens[-1].kind is Kind.COMMENT):
         tokens = tokens[:-1]
     key = meaning(tokens, statement=True, names=names_in_scope(names) if names else frozenset())

@@ -126,6 +126,7 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
 
 
 def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> bool:
+    """Return whether ``texts`` have a word in double quotes that is not one of ``names``."""
     return any(fold(word) not in names for text in texts if text is not None for word in double_quoted_words(text.sql))
 
 
