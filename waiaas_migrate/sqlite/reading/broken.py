@@ -40,10 +40,7 @@ def broken_objects(
 ) -> tuple[BrokenObject, ...]:
     """Return the views, virtual tables and triggers of ``database`` that don't work.
 
-    Args:
-        database: a database in memory.
-        schema: the schema of ``database``.
-        names: the folded names of the objects to try; None for all.
+    ``schema`` is the schema of ``database``. ``names`` are the folded names of the objects to try; None for all.
     """
     queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
     for virtual in schema.virtual_tables:

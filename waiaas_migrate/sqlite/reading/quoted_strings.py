@@ -75,11 +75,8 @@ def quote_as_names(sql: str) -> str:
 def requote_strings(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], QuotedStrings]:
     """Change the quotes of strings from double to single; return the new rows and the strings.
 
-    An object that doesn't compile stays unchanged.
-
-    Args:
-        rows: the catalog of a database.
-        schema: the schema that was read from ``rows``.
+    ``rows`` are the catalog of a database, and ``schema`` was read from them. An object that doesn't compile stays
+    unchanged.
     """
     suspects = frozenset(_suspects(schema))
     old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
