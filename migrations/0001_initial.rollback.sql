@@ -1,10 +1,10 @@
 -- Roll back 0001_initial. Reads every row of policies, pending_approvals, audit_log, key_value_store, transactions, sessions, agents.
 -- Deletes tables agents, sessions, transactions, policies, pending_approvals, audit_log, key_value_store with all rows.
 
-CREATE TEMP TABLE _waiaas_guard ( -- each INSERT below checks one condition: a 0 fails with this message. Run the file in one transaction
+CREATE TEMP TABLE _waiaas_guard ( -- each INSERT below tests conditions: a false one fails with its message. Run this file in one transaction
     foreign_keys_off CONSTRAINT "run PRAGMA foreign_keys = OFF before this migration" CHECK (foreign_keys_off)
 );
-INSERT INTO _waiaas_guard (foreign_keys_off) SELECT NOT foreign_keys FROM pragma_foreign_keys; -- if they are on, DROP TABLE deletes rows of other tables
+INSERT INTO _waiaas_guard (foreign_keys_off) SELECT NOT foreign_keys FROM pragma_foreign_keys; -- if foreign keys are on, DROP TABLE deletes rows of other tables
 
 -- drop table policies
 DROP TABLE policies;

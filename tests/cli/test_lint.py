@@ -208,12 +208,19 @@ def test_hazards_of_a_generated_migration(branch: Path) -> None:
     assert hazards(branch) == []
 
 
-def test_hazards_of_a_migration_by_hand(branch: Path) -> None:
+@pytest.mark.parametrize(
+    "renames",
+    [
+        "ALTER TABLE main.tasks RENAME TO jobs;\nALTER TABLE jobs RENAME COLUMN title TO name;",
+        "ALTER TABLE main.tasks RENAME COLUMN title TO name;\nALTER TABLE tasks RENAME TO jobs;",
+    ],
+    ids=["table first", "column first"],
+)
+def test_hazards_of_a_migration_by_hand(branch: Path, renames: str) -> None:
     """Objects that hand-written SQL drops are found; renamed or rebuilt ones don't count as dropped."""
-    sql = """\
+    sql = f"""\
 -- depends: 0001_initial
-ALTER TABLE main.tasks RENAME TO jobs;
-ALTER TABLE jobs RENAME COLUMN title TO name;
+{renames}
 CREATE TABLE notes_new (id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE);
 INSERT INTO notes_new (id, job_id) SELECT id, task_id FROM notes;
 DROP TABLE notes;

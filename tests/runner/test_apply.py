@@ -31,12 +31,6 @@ from waiaas_migrate.sqlite.database.connection import connect_file, open_read_on
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of the database."""
-    return tmp_path / "a.db"
-
-
-@pytest.fixture
 def connection(path: Path) -> Iterator[sqlite3.Connection]:
     """Connect to a new file."""
     with closing(connect_file(path)) as connection:

@@ -22,12 +22,6 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import connect_file
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of the database."""
-    return tmp_path / "a.db"
-
-
 def test_yoyo_continues_after_the_runner(path: Path, folder: Path) -> None:
     """Yoyo lists, rolls back and applies what the runner recorded; then the runner continues."""
     with closing(connect_file(path)) as connection:

@@ -25,13 +25,6 @@ from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.yoyo.applied import read_pending
 from waiaas_migrate.sqlite.database.connection import connect_file
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of the database."""
-    return tmp_path / "a.db"
-
-
 APPLY = """
 import sys, pathlib
 from waiaas_migrate.runner.apply import apply_pending

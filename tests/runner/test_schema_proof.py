@@ -33,12 +33,6 @@ MORE = {"0004_more.sql": "-- depends: 0003_age\nCREATE TABLE more (x);", "0004_m
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Return the path of the database."""
-    return tmp_path / "a.db"
-
-
-@pytest.fixture
 def connection(path: Path, folder: Path) -> Iterator[sqlite3.Connection]:
     """Connect to a file at head."""
     with closing(connect_file(path)) as connection:

@@ -117,9 +117,8 @@ Items of these lists and objects:
 
 
 #: Options that several commands share, by the parameter's name. The page describes each once.
-COMMON = (
-    *("as_json", "style", "column_order", "jobs", "migrations", "no_verify", "released", "schema", "stop_on_failure"),
-    "templates",
+COMMON = tuple(
+    "as_json column_order jobs migrations no_verify output_format released schema stop_on_failure templates".split()
 )
 
 

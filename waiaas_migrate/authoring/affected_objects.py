@@ -1,4 +1,4 @@
-"""Find the objects that a migration breaks, and the full-text indexes that it makes stale."""
+"""Find the objects that a new migration would break, and the full-text indexes that would become stale."""
 
 from __future__ import annotations
 
@@ -84,11 +84,8 @@ def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dep
 
 
 def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
-    """Return the stored columns that were read before the migration, under their names after it."""
-    columns: set[tuple[str, str]] = set()
-    stored = _stored_tables(transition.start)
-    for table, column in before.columns if before is not None else ():
-        if table in stored:
-            after = fold(transition.renames.table_after(table))
-            columns.add((after, fold(transition.renames.column_after(after, column))))
-    return columns
+    """Return the stored columns of ``before`` by the names that the migration gives them."""
+    stored, renames = _stored_tables(transition.start), transition.renames
+    columns = before.columns if before is not None else ()
+    pairs = ((fold(renames.table_after(table)), column) for table, column in columns if table in stored)
+    return {(table, fold(renames.column_after(table, column))) for table, column in pairs}

@@ -14,8 +14,6 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.names import fold
 
-_WRITE_NEW = "Write a new migration: run `waiaas-migrate generate`."
-
 
 def without_last(
     project: Project, migrations: Sequence[MigrationFile], recorded: Manifest | None, released: Collection[str]
@@ -24,17 +22,17 @@ def without_last(
 
     Raises:
         MigrationsError: the last migration is released or written by hand, or a migration is not recorded.
-        UsageError: there is no migration, or ``released`` names an unknown one.
+        UsageError: there is no migration, or ``released`` names an unknown migration.
     """
     if not migrations:
         raise UsageError("--amend: there is no migration yet. Run `waiaas-migrate generate`.")
     last = migrations[-1]
     entry = None if recorded is None or recorded.ids[-1:] != (last.id,) else recorded.migrations[-1]
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
-        what = f"does not list all migrations, or its last one is not {last.id}."
+        what = f"does not list all migrations, or does not list {last.id} last."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
     if reason := reasons_released(project, recorded.ids, released).get(last.id):
-        raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
+        raise _refused(last.path, f"is released: {reason}.", "Write a new migration: run `waiaas-migrate generate`.")
     if last.kind == "python" or entry.facts.by_hand:
         fix = "Edit or delete its files, then run `waiaas-migrate record`."
         raise _refused(last.path, "was written or edited by hand, and --amend would discard that.", fix)
@@ -47,10 +45,10 @@ def _refused(path: Path, what: str, fix: str) -> MigrationsError:
 
 
 def _hints_before(hints: tuple[str, ...], last: Entry) -> tuple[str, ...]:
-    """Return ``hints`` without those that swap names in the ``last`` migration.
+    """Return ``hints`` without the hints for swaps of names in the ``last`` migration.
 
-    After a swap, the same names exist as before, so only the manifest shows whether the swap was done. It records a
-    hazard for each swap, which names the table.
+    The schema has the same names before and after a swap, so only the manifest shows that a swap was done. For each
+    swap, the manifest records a hazard with the name of the table.
     """
     swapped = [fold(hazard.where) for hazard in last.facts.forward.hazards if hazard.code == Code.SWAP_NAMES]
     undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}

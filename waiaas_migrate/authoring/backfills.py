@@ -1,7 +1,7 @@
-"""Try the backfills of a transition in memory: find the columns that each one reads, and the ones that fail.
+"""Find the columns that each backfill reads, and report backfills that fail, by trying them in memory.
 
-A backfill sees every table as it was before the migration, but under the new names. It does not see new columns, and
-still sees dropped ones.
+A backfill reads the tables as they were before the migration, but under their new names. It can't read new columns, but
+it can read columns that the migration drops.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SEES = "A backfill sees the tables as they were before the migration, under the
 
 
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with the dependencies and the problems of its backfills.
+    """Return ``transition`` with the columns that its backfills read, and with problems for backfills that fail.
 
     ``database`` has the schema from before the migration, under the new names.
     """
@@ -36,7 +36,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     reads: dict[str, Dependencies] = {}
     leaving = {fold(view.name): view.name for view in views_to_drop(transition)}
     for table, column in _filled_columns(transition):
-        # Otherwise SQLite would read a misspelled name in double quotes as a string, and write the string to every row.
+        # Otherwise SQLite would take a misspelled name in double quotes for a string, and write it to every row.
         sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)
@@ -54,12 +54,12 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
 
 
 def _filled_columns(transition: Transition) -> Iterator[tuple[Table, Column]]:
-    """Yield each column that its backfill fills, with its table as it was before the migration."""
+    """Yield each column that a backfill fills, with its table from before the migration."""
     return ((old, column) for old, new in transition.kept_tables() for column in new.columns if is_filled(old, column))
 
 
 def _fix(transition: Transition, table: Table, error: str) -> str:
-    """Return what to do about a backfill that SQLite refuses."""
+    """Return the advice for a backfill that SQLite refuses with ``error``."""
     if error.startswith("misuse of"):
         return "Write it as a query: `SELECT max(x) FROM t`."
     missing = _NO_SUCH.match(error)
@@ -73,12 +73,12 @@ def _fix(transition: Transition, table: Table, error: str) -> str:
         return f"Write {renamed}, its new name. {_SEES}"
     new = transition.new.by_name()
     if name in new or name in {fold(column.name) for column in new[fold(table.name)].columns}:
-        return f"Add {missing['name']} in an earlier migration, since this one creates it. {_SEES}"
+        return f"Add {missing['name']} in an earlier migration, because this migration creates it. {_SEES}"
     return f"Correct it. {_SEES}"
 
 
 def _cycle_problems(transition: Transition) -> Iterator[Problem]:
-    """Yield a problem if the backfills of several tables each read what the migration changes in another."""
+    """Yield a problem if several tables can't be filled in any order, because their backfills read each other."""
     _, cycle = backfill_order(transition, tuple(transition.reads))
     for table, column in _filled_columns(transition):
         if fold(table.name) in cycle:

@@ -1,4 +1,4 @@
-"""Find new migrations that conflict with recorded ones, and say what to do. This can happen after a merge."""
+"""Refuse new migrations that conflict with recorded migrations. Such conflicts can arise when branches are merged."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from waiaas_migrate.runner.replay import CORRECT, replay
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _MOVE_LATER = (
-    f"After a merge, run `waiaas-migrate rebase`. Otherwise rename it so that it sorts after the recorded migrations. "
-    f"If no database has run those, restore the {MANIFEST} from before they were recorded instead."
+    f"After a merge, run `waiaas-migrate rebase`. Otherwise rename the new migration so that it sorts after the "
+    f"recorded migrations. If no database has run the recorded migrations, you can restore an older {MANIFEST} instead."
 )
 _DELETE = (
-    "After a merge, run `waiaas-migrate rebase`. Otherwise delete its files, then run `waiaas-migrate generate`, which "
-    "writes what is still missing."
+    "After a merge, run `waiaas-migrate rebase`. Otherwise delete the files of the new migration, then run "
+    "`waiaas-migrate generate`, which writes a migration for the missing changes."
 )
 
 
 def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> Connection:
-    """Return the database in memory that ``migrations`` build; if two conflict, blame the one that isn't recorded.
+    """Return the database in memory that ``migrations`` build.
 
-    Databases may have run recorded migrations, so only a new one can still be changed.
+    If a recorded migration fails because of a new one, the error is about the new migration. Databases may have run the
+    recorded migration, so only the new one can still be changed.
 
     Raises:
         MigrationsError: names the migration that fails, and the statement.
@@ -41,7 +42,7 @@ def replay_folder(migrations: Sequence[MigrationFile], recorded: Manifest | None
 def _split(
     migrations: Sequence[MigrationFile], recorded: Manifest | None
 ) -> tuple[list[MigrationFile], list[MigrationFile]]:
-    """Return the recorded migrations and the new ones."""
+    """Return the recorded migrations and the new migrations."""
     listed = frozenset() if recorded is None else frozenset(recorded.ids)
     return [m for m in migrations if m.id in listed], [m for m in migrations if m.id not in listed]
 
@@ -49,9 +50,9 @@ def _split(
 def _blame_new(
     old: Sequence[MigrationFile], new: Sequence[MigrationFile], error: MigrationsError
 ) -> MigrationsError | None:
-    """Return an error about a new migration to raise instead of ``error``; None if a recorded one is at fault.
+    """Return an error about a new migration to raise instead of ``error``; None if a recorded migration is at fault.
 
-    If the new migrations work after all recorded ones, only their place is wrong.
+    If the new migrations work after all recorded migrations, only their place in the order is wrong.
     """
     if not new or not _is_about(error, old):
         return None
@@ -74,10 +75,10 @@ def _is_about(error: MigrationsError, migrations: Sequence[MigrationFile]) -> bo
 
 
 def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse new migrations that don't work on a database that has run the recorded ones.
+    """Refuse new migrations that don't work on a database that has run the recorded migrations.
 
-    Such a database runs a new migration after the recorded ones, even if the id of the new one sorts before theirs. A
-    new database runs the migrations in the order of the folder, which the caller has replayed.
+    Such a database runs the new migrations last, even if their ids sort before recorded ids. A new database runs all
+    migrations in the order of the folder, which the caller has replayed.
 
     Raises:
         MigrationsError: names each such migration, and what to do.
@@ -102,15 +103,15 @@ def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | Non
 def _order_problems(
     migrations: Sequence[MigrationFile], upgraded: Mapping[str, list[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Return a problem with ``new`` if columns have another order in an ``upgraded`` database than in a new one.
+    """Return a problem with ``new`` if ``upgraded`` databases have another order of columns than new databases.
 
-    Later migrations that edit the text of these tables would fail in one of the two databases.
+    Later migrations that edit the text of these tables would fail in one kind of database.
     """
     created = _column_orders(migrations)
     tables = [table for table, columns in created.items() if columns != upgraded.get(table, columns)]
     what = (
         f"a database that has run the recorded migrations would have the columns of {', '.join(tables)} in another "
-        f"order than a new database, and only a rebuild can change that."
+        f"order than a new database, and only a rebuild can change the order."
     )
     return [Problem(file=str(new.path), what=what, fix=_MOVE_LATER)] if tables else []
 

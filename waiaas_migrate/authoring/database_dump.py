@@ -1,4 +1,4 @@
-"""Dump a database as the steps that create it again, and read its content for comparisons, for ``squash``."""
+"""Turn a database into the steps that create it, and compare the content of databases. ``squash`` needs both."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from waiaas_migrate.authoring.row_proof import sorted_rows
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.rowid import rowid_alias, rowid_name
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
@@ -57,10 +58,9 @@ def row_counts(content: Content) -> tuple[tuple[str, int], ...]:
 
 def _rows(connection: sqlite3.Connection, table: str, *, has_rowid: bool) -> tuple[str, ...]:
     columns = [name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", (table,))]
-    parts = [part for name in columns for part in (f"typeof({quote_name(name)})", quote_name(name))]
     if has_rowid and table != _COUNTERS:
-        parts.append("rowid")  # if this is the name of a column, the column is only compared twice
-    return tuple(sorted(map(repr, connection.execute(f"SELECT {', '.join(parts)} FROM main.{quote_name(table)}"))))
+        columns.append("rowid")  # if a column has this name, it is only compared twice
+    return tuple(sorted_rows(connection, table, columns))
 
 
 def _number(connection: sqlite3.Connection, name: str) -> int:
@@ -93,9 +93,10 @@ def _step(sql: str, words: str = "") -> Step:
 
 
 def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
-    """Yield a step that inserts the rows of ``table``, if it has any, and one that sets its AUTOINCREMENT counter.
+    """Yield a step that inserts the rows of ``table``, if it has any, and a step that sets its AUTOINCREMENT counter.
 
-    The rowid is inserted unless a column is its alias, or SQLite would choose the same: 1, 2, 3, …
+    Rowids are inserted, too, unless a column is an alias of the rowid or SQLite would choose the same rowids: 1, 2, 3,
+    …
     """
     names = [column.name for column in table.columns if column.generated is None]
     rowid = rowid_name(table) if rowid_alias(table) is None else None
@@ -114,7 +115,7 @@ def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
 
 
 def _counter_step(connection: sqlite3.Connection, table: Table, *, has_rows: bool) -> Iterator[Step]:
-    """Yield the step that sets the AUTOINCREMENT counter of ``table``, if it has one; INSERT creates the counter."""
+    """Yield the step that sets the AUTOINCREMENT counter of ``table``, if any. Inserting rows creates the counter."""
     counter = connection.execute(f"SELECT seq FROM {_COUNTERS} WHERE name = ?", (table.name,)).fetchone()
     if counter is None:
         return

@@ -101,14 +101,7 @@ def _refuse_incomplete(written: Schema, built: Schema, customized: Project | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """A CREATE statement.
-
-    Args:
-        description: the step that creates the object, in words.
-        path: the path of the object's key in schema.yaml.
-        action: the action that was rendered.
-        sql: the statement, without a semicolon.
-    """
+    """A CREATE statement without its semicolon, the step in words, the object's key path, and the rendered action."""
 
     description: str
     path: str
@@ -129,10 +122,7 @@ def _statements(schema: Schema, renderer: Renderer) -> tuple[_Statement, ...]:
 
 
 def _key_path(action: Action, paths: Mapping[str, str]) -> str:
-    """Return the path of the key in schema.yaml that declares what ``action`` creates.
-
-    ``paths`` has the paths of the views, triggers and virtual tables, by their SQL.
-    """
+    """Return the key path of the object that ``action`` creates; ``paths`` has the paths of objects declared in SQL."""
     match action:
         case CreateTable(table=table):
             return append_key("tables", table.name)

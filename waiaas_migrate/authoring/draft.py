@@ -31,7 +31,7 @@ from waiaas_migrate.sqlite.planning.stale_values import stale_values
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.planning.unknown_names import unknown_names
 
-#: The most changes that the title of a migration lists; it only counts more changes.
+#: The most changes that the title of a migration lists. If there are more, the title has their number.
 _MOST_LISTED = 3
 
 
@@ -50,7 +50,7 @@ def changes_of(transition: Transition) -> tuple[Change, ...]:
 
 
 def hazards_of(transition: Transition) -> tuple[Hazard, ...]:
-    """Return the hazards of ``transition`` that are known before its migration has run."""
+    """Return the hazards of ``transition`` that can be found without running a migration."""
     old, new = transition.old, transition.new
     return (
         *swapped_names(transition.renames),
@@ -70,8 +70,8 @@ def draft(
 ) -> Draft:
     """Draft the migration that makes ``transition`` and follows ``migrations``.
 
-    ``before`` is the database in memory that ``migrations`` build; it isn't changed. The draft adds to ``hazards``
-    those that show only when the migration runs. If ``name`` is None, the changes give the name.
+    ``before`` is the database in memory that ``migrations`` build; it isn't changed. Running the migration can reveal
+    more hazards, which the draft adds to ``hazards``. If ``name`` is None, the changes give the name.
     """
     changes, depends = changes_of(transition), heads(migrations)
     name = next_id((file.id for file in migrations), name, changes)
@@ -111,7 +111,7 @@ def _rollback(
 def _transition_back(
     before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition, renderer: Renderer
 ) -> Transition:
-    """Return the transition of the rollback: from the database ``after`` the migration to the one ``before``."""
+    """Return the transition that the rollback makes, from the database ``after`` to the schema of ``before``."""
     target = rollback_target(transition.start, transition.new, transition.renames)
     renames = transition.renames.reversed()
     back = make_transition(after, target, renames, renderer, transition.options, transition.known)
@@ -128,7 +128,7 @@ def _title(migration: str, changes: Sequence[Change], effects: Effects) -> str:
 
 
 def _slow_steps(effects: Effects) -> str:
-    """Return the end of a title: the tables that are rewritten or read as a whole; empty if there are none."""
+    """Return the end of a title, which names the tables that are rewritten or read as a whole; it can be empty."""
     scanned = ", ".join(name for name, cost in effects.tables or () if cost is Cost.SCAN)
     rebuilt = ", ".join(effects.rebuilt)
     if rebuilt and scanned:

@@ -1,6 +1,6 @@
-"""Try rollbacks in memory; ``record``, ``check`` and ``lint`` report the faulty ones.
+"""Find faulty rollbacks by running them in memory. ``record``, ``check`` and ``lint`` report them.
 
-Only hand-written rollbacks need this. ``generate`` has already proved the rollbacks that it writes.
+Only hand-written rollbacks need this, because ``generate`` proves the rollbacks that it writes.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class FaultyRollback(NamedTuple):
 
 
 def faulty_rollbacks(migrations: Sequence[MigrationFile], names: Collection[str]) -> Iterator[FaultyRollback]:
-    """Run the rollbacks of the migrations ``names``; yield those that are missing, fail or leave a difference.
+    """Yield the rollbacks of the migrations ``names`` that are missing, fail, or don't restore the schema.
 
-    Rollbacks of Python migrations and those outside a transaction are not tried.
+    Migrations in Python and migrations that run outside a transaction are skipped.
     """
     with Replay(migrations) as replayed:
         for number, migration in enumerate(migrations):

@@ -1,12 +1,12 @@
 """``generate``: write the migration for the changes in schema.yaml.
 
-Other commands that write migrations plan them with :func:`plan_to_declared` or :func:`plan_transition`.
+This module also plans the migrations of ``rebase`` and ``drift --as-migration``.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -34,9 +34,11 @@ from waiaas_migrate.files.schema_file.locate import locate_hazards, locate_probl
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.describe import describe
+from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
-from waiaas_migrate.schema.renames import hints, resolve
+from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.renames import Renames, hints, resolve
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.planning.transition import Transition
@@ -69,8 +71,8 @@ class Generated(Planned):
     """The result of ``generate``.
 
     Args:
-        unrecorded: new hand-written migrations, which are recorded if anything is ``written``.
-        replaced: the id of the migration that was replaced or, if there is no new one, deleted.
+        unrecorded: the ids of new hand-written migrations, which are recorded if anything is ``written``.
+        replaced: the id of the migration that was replaced, or deleted because schema.yaml no longer needs it.
     """
 
     unrecorded: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ def generate(
         name: the name of the migration; derived from the changes if None.
         allow: codes of the hazards to allow, or ``all``.
         amend: replace the last migration, or delete it if schema.yaml no longer needs it.
-        released: ids of released migrations. They and all before them must not be replaced.
+        released: ids of released migrations. They and the migrations before them must not be replaced.
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or ``released`` an unknown migration.
@@ -125,10 +127,10 @@ class Request:
     Args:
         project: where the files are.
         migrations: the existing migrations, which the new one follows.
-        recorded: their manifest, which doesn't list new hand-written ones; None if there is no manifest.
+        recorded: the manifest, which doesn't list new hand-written migrations; None if there is no manifest.
         name: the name of the new migration; derived from its changes if None.
         allowed: the hazards to allow.
-        last: the migration to replace. If only the derived name would change, the new one keeps the old name.
+        last: the migration to replace. If only the derived name would change, the new migration keeps the old name.
     """
 
     project: Project
@@ -161,6 +163,27 @@ def plan_to_declared(request: Request) -> Plan:
         return plan_transition(request, before, transition, renderer, manifest)
 
 
+def plan_to_live(request: Request, live: Schema, declared: Declared) -> Plan:
+    """Plan the migration that leads from the existing migrations to ``live``, the schema of a database.
+
+    If schema.yaml already declares the schema of the database, follow the hints in schema.yaml. So if a column was
+    renamed by hand, the migration renames it, too.
+
+    Raises:
+        InputError: a file cannot be used.
+        ProofError: the migration fails its proof.
+    """
+    project, recorded, renderer = request.project, request.recorded, Renderer(request.project.templates)
+    manifest = recorded or Manifest(ignore=project.ignore)
+    with closing(replay_folder(request.migrations, recorded)) as before:
+        if diff(declared.schema, live):
+            transition = make_transition(before, live, Renames(), renderer, project.options)
+        else:
+            transition = transition_to_declared(project, before, declared, recorded, renderer)
+            manifest = replace(manifest, hints=hints(declared.schema))
+        return plan_transition(request, before, transition, renderer, manifest)
+
+
 def plan_transition(
     request: Request, before: sqlite3.Connection, transition: Transition, renderer: Renderer, manifest: Manifest
 ) -> Plan:
@@ -171,9 +194,10 @@ def plan_transition(
     """
     project, migrations = request.project, request.migrations
     facts = facts_of(migrations, request.recorded)
+    listed = () if request.recorded is None else request.recorded.ids
     result = Generated(
         changes=tuple(describe(change) for change in changes_of(transition)),
-        unrecorded=_unrecorded(migrations, request.recorded),
+        unrecorded=tuple(migration.id for migration in migrations if listed and migration.id not in listed),
     )
     if not result.changes:
         head = fingerprint(read_catalog(before))
@@ -205,7 +229,7 @@ def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest 
     """Return the project's migrations and its manifest; the manifest is None if there is no such file.
 
     Raises:
-        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new one.
+        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new migration.
     """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
@@ -214,18 +238,12 @@ def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest 
     return migrations, recorded
 
 
-def _unrecorded(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> tuple[str, ...]:
-    """Return the migrations that the manifest doesn't list; none if no migration was ever recorded."""
-    listed = () if recorded is None else recorded.ids
-    return tuple(migration.id for migration in migrations if migration.id not in listed) if listed else ()
-
-
 def transition_to_declared(
     project: Project, before: sqlite3.Connection, declared: Declared, recorded: Manifest | None, renderer: Renderer
 ) -> Transition:
     """Return the transition from the schema of ``before`` to the declared schema, with its renames and backfills.
 
-    ``recorded`` lists the rename hints that earlier migrations have followed.
+    The manifest ``recorded`` lists the rename hints that earlier migrations have followed.
 
     Raises:
         SchemaFileError: a rename or a backfill can't be done.
@@ -261,5 +279,5 @@ def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterato
     except ProofError as error:
         if not renderer.is_customized:
             raise
-        advice = f"Your templates in {project.templates} were used. Check first whether it passes without them."
+        advice = f"Your templates in {project.templates} were used. First check whether the proof passes without them."
         raise ProofError(f"{advice} {error}") from None

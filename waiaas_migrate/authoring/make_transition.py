@@ -1,6 +1,6 @@
 """Find the transition from the schema in a database to a new schema, which ``plan`` turns into steps.
 
-SQLite itself does the renames, in a copy in memory, because they also change the text of other objects.
+SQLite itself does the renames, in a copy in memory, because a rename also changes the text of other objects.
 """
 
 from __future__ import annotations
@@ -27,11 +27,6 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.broken import culprit_of, names_that_block_renames
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
-
-_TEXT_INDEX = (
-    "SQLite can't rename a column: {}. The index contains a word in double quotes that names no column. Drop the index "
-    "in a separate migration first."
-)
 
 
 def make_transition(
@@ -64,7 +59,7 @@ def make_transition(
 
 
 def _completed(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with its changes, and with what else a plan needs from the renamed ``database``."""
+    """Return ``transition`` with its changes, backfills and other facts that the renamed ``database`` shows."""
     changes = diff(transition.old, transition.new)
     set_aside = transition.set_aside | _blocking_drops(database, transition.old, changes)
     set_aside |= _capturing_strings(transition.strings, changes)
@@ -73,7 +68,7 @@ def _completed(database: sqlite3.Connection, transition: Transition) -> Transiti
 
 
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
-    """Do ``renames`` in ``scratch``; return the folded names of the views and triggers to drop before them."""
+    """Do ``renames`` in ``scratch``; return the folded names of views and triggers that must be dropped first."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
     set_aside = names_that_block_renames(scratch) | {
         fold(view.name) for view in start.views if fold(view.name) in taken
@@ -92,7 +87,7 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Try the renames in ``scratch``; if a view or trigger makes them fail, change nothing and return its name."""
+    """Do the renames in ``scratch``. If a view or trigger makes a rename fail, change nothing and return its name."""
     try:
         with transaction(scratch):
             for step in plan(renaming):
@@ -101,7 +96,10 @@ def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer:
     except sqlite3.OperationalError as error:
         culprit = culprit_of(scratch, error)
         if str(error).startswith("error in index "):
-            raise UnsupportedError(_TEXT_INDEX.format(error)) from None
+            raise UnsupportedError(
+                f"SQLite can't rename a column: {error}. The index contains a word in double quotes that names no "
+                f"column. Drop the index in a separate migration first."
+            ) from None
         if culprit is None or fold(culprit.name) in renaming.set_aside:
             raise
         return culprit.name
@@ -109,7 +107,7 @@ def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer:
 
 
 def _blocking_drops(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers that don't compile, if a column is dropped: they make DROP COLUMN fail."""
+    """Return the views and triggers that don't compile and so make DROP COLUMN fail; none if no column is dropped."""
     if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy_database(database)) as scratch:

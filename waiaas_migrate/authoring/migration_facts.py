@@ -1,4 +1,4 @@
-"""Find the facts about existing migrations: in the manifest or, for new ones, in their SQL."""
+"""Find the facts about existing migrations: in the manifest, or in the SQL of new migrations."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def derive_facts(migration: MigrationFile) -> Facts:
 
 
 def _current_facts(migration: MigrationFile, known: Facts | None) -> Facts:
-    """Return the ``known`` facts, completed if a rollback was written since; derive them if None is known."""
+    """Return the ``known`` facts, updated if a rollback was added; derive them from SQL if ``known`` is None."""
     if known is None:
         return derive_facts(migration)
     is_new_rollback = migration.kind == "sql" and migration.rollback is not None and not known.rollback.is_known

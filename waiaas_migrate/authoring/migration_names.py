@@ -29,7 +29,7 @@ def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]
 
 
 def _next_number(ids: Iterable[str]) -> int:
-    """Return the next number. Ids that begin with a date are ignored, unless all of them do."""
+    """Return the next number. Ids that begin with a date are ignored, unless all ids begin with a date."""
     numbers = [found[0] for found in (re.match(r"\d+", migration) for migration in ids) if found]
     short = [number for number in numbers if len(number) <= _LONGEST_NUMBER]
     return max(map(int, short or numbers), default=0) + 1
@@ -64,7 +64,7 @@ def _slug_of_changes(changes: Sequence[Change]) -> str:
 
 
 def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
-    """Return the ids that no other migration depends on. A new migration depends on them.
+    """Return the ids that no other migration depends on. A new migration must depend on all of these.
 
     Ids that contain whitespace are left out, because a ``depends`` line separates ids by whitespace.
     """
@@ -73,7 +73,7 @@ def heads(migrations: Sequence[MigrationFile]) -> tuple[str, ...]:
 
 
 def refuse_whitespace(migrations: Sequence[MigrationFile], new: str) -> None:
-    """Refuse migrations that sort after ``new`` but that ``new`` can't depend on, because of whitespace in their ids.
+    """Refuse migrations that sort after ``new`` and have whitespace in their ids, because ``new`` can't depend on them.
 
     Raises:
         MigrationsError: names each such migration.

@@ -19,7 +19,7 @@ from waiaas_migrate.errors import ApplyError, MigrateError, MigrationsError, Pro
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.facts import Facts
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Entry, check_manifest, read_recorded
-from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
+from waiaas_migrate.files.migration_dir.migration_files import COMMENT, MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.replay import Replay, run_in_memory
@@ -28,14 +28,14 @@ from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_COMMENT = re.compile(r"^(\s*|\s*--.*)$")
 _DEPENDS = re.compile(r"^\s*--\s*depends\s*:.*$")
+#: git's markers of a merge conflict.
 _MARKER = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebased(Planned):
-    """The result of ``rebase``; ``migration`` is the new one, if schema.yaml needs more than the renumbered ones.
+    """The result of ``rebase``. There is a new ``migration`` if schema.yaml needs more than the renumbered migrations.
 
     Args:
         renumbered: your branch's migrations that still work: the old id and the new id of each.
@@ -59,7 +59,7 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
 
     Raises:
         UsageError: ``allow`` names an unknown hazard, or git has no merge, or doesn't know the main branch.
-        InputError: a file cannot be used, or a hand-written migration doesn't work after the main branch's.
+        InputError: a file cannot be used, or a hand-written migration doesn't work after those of the main branch.
         ProofError: the new migration fails its proof.
     """
     allowed = allowed_codes(allow)
@@ -106,36 +106,36 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
         MigrationsError: a file is in neither branch, or a hand-written file differs from both branches.
     """
     known: dict[str, set[str]] = {}
-    for migration in (*branches.main.migrations, *branches.own.migrations):
+    for migration in (*branches.main.migrations, *branches.yours.migrations):
         for name, text in migration.files.items():
             known.setdefault(name, set()).add(text)
     generated = {name for one in branches.added if not branches.is_by_hand(one) for name in one.files}
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     problems = []
     for path in sorted(project.migrations.iterdir()):
         if path.suffix not in {".sql", ".py"} or path.name.startswith(("post-apply", ".")):
             continue
-        text = path.read_bytes().decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-        found[path.name] = text
+        text = path.read_text(encoding="utf-8", errors="replace")
+        texts[path.name] = text
         if path.name not in known:
             what = "is a migration that neither branch has."
-            fix = "Commit it before the merge, or move it away, run this again, and record it afterwards."
+            fix = "Move it out of the folder, run `rebase` again, move it back, and run `waiaas-migrate record`."
             problems.append(Problem(file=str(path), what=what, fix=fix))
         elif text not in known[path.name] and not _MARKER.search(text) and path.name not in generated:
             what = "differs from both branches, so the edit would be lost."
             problems.append(Problem(file=str(path), what=what, fix="Restore it: `git checkout HEAD FILE`."))
     if problems:
         raise MigrationsError(problems)
-    return found
+    return texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """The migrations of the main branch, followed by those of your branch that were placed so far.
+    """A new order: the migrations of the main branch, and the migrations of your branch that were placed after them.
 
     Args:
         migrations: all these migrations.
-        entries: the manifest entries of the placed migrations; their hashes are missing.
+        entries: the manifest entries of the placed migrations, without hashes.
         renumbered: the old id and the new id of each migration from your branch.
     """
 
@@ -150,7 +150,7 @@ class _Order:
 
 
 def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -> tuple[_Order, tuple[str, ...], Plan]:
-    """Return the new order, the generated migrations that it leaves out, and the plan for the next migration."""
+    """Return the new order, the ids of generated migrations that no longer work, and the plan of the next migration."""
     order = _Order(migrations=branches.main.migrations)
     remaining = list(branches.added)
     with suppress(MigrationsError):
@@ -162,29 +162,31 @@ def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -
     name = slug_of(replaced[0]) if replaced else None
     request = Request(project=project, migrations=(), recorded=None, name=name, allowed=allowed)
     if by_hand:
-        # The hand-written migrations may need the changes of the replaced ones, so try the new migration first.
+        # The hand-written migrations may need changes of the replaced migrations, so try the new migration first.
         if found := _plan_before(by_hand, request, branches, order):
             return found[0], replaced, found[1]
-        order = _place_all(project, branches, order, by_hand)
+        for migration in by_hand:
+            order = _place(project, branches, order, migration)
     return order, replaced, _plan_next(request, branches, order)
 
 
 def _plan_before(
     by_hand: Sequence[MigrationFile], request: Request, branches: Branches, order: _Order
 ) -> tuple[_Order, Plan] | None:
-    """Plan the new migration and place ``by_hand`` after it; return the new order and the plan, None if that fails.
+    """Plan the new migration, and place the migrations ``by_hand`` after it; return None if that fails.
 
-    If hazards stop a migration that the hand-written ones need, return the plan without a manifest.
+    If hazards stop a new migration that ``by_hand`` needs, return ``order`` and the plan that reports the hazards.
     """
     try:
         plan = _plan_next(request, branches, order)
     except MigrateError:
         return None
-    new, start = plan.new, order
+    new, complete = plan.new, order
     if new is not None and plan.manifest is not None:
-        start = order.with_next(replace(new, path=branches.folder / new.path.name), plan.manifest.facts[new.id])
+        complete = order.with_next(replace(new, path=branches.folder / new.path.name), plan.manifest.facts[new.id])
     try:
-        complete = _place_all(request.project, branches, start, by_hand)
+        for migration in by_hand:
+            complete = _place(request.project, branches, complete, migration)
         if new is not None:
             remainder = _plan_next(replace(request, name=None), branches, complete)
             if remainder.new is None and not remainder.result.refused:
@@ -195,17 +197,11 @@ def _plan_before(
     return None
 
 
-def _place_all(project: Project, branches: Branches, order: _Order, migrations: Sequence[MigrationFile]) -> _Order:
-    for migration in migrations:
-        order = _place(project, branches, order, migration)
-    return order
-
-
 def _place(project: Project, branches: Branches, order: _Order, migration: MigrationFile) -> _Order:
     """Return ``order`` with ``migration`` at its end, under the next number.
 
     Raises:
-        MigrationsError: the migration doesn't work there.
+        MigrationsError: the migration doesn't work at this place.
     """
     name = next_id((one.id for one in order.migrations), slug_of(migration.id), ())
     refuse_whitespace(order.migrations, name)
@@ -216,17 +212,17 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
         what = f"doesn't work after the main branch's migrations: {reason}"
         fix = "Nothing was changed. Correct it on your branch before the merge, run `record` there, and merge again."
         raise MigrationsError([Problem(file=str(project.migrations / migration.path.name), what=what, fix=fix)])
-    facts = branches.own.manifest.facts[migration.id]
+    facts = branches.yours.manifest.facts[migration.id]
     placed = order.with_next(renamed, replace(facts, catalog=None))
     return replace(placed, renumbered=(*placed.renumbered, (migration.id, name)))
 
 
 def _plan_next(request: Request, branches: Branches, order: _Order) -> Plan:
     """Plan the migration that schema.yaml needs after ``order``."""
-    main, own = branches.main.manifest, branches.own.manifest
+    main, yours = branches.main.manifest, branches.yours.manifest
     hints = main.hints
     if len(order.renumbered) == len(branches.added):  # the migrations that followed your branch's hints are placed
-        hints = tuple(dict.fromkeys((*main.hints, *own.hints)))
+        hints = tuple(dict.fromkeys((*main.hints, *yours.hints)))
     recorded = replace(main, migrations=(*main.migrations, *order.entries), hints=hints)
     plan = plan_to_declared(replace(request, migrations=order.migrations, recorded=recorded))
     if plan.manifest is not None and plan.manifest.migrations[: len(main.migrations)] != main.migrations:
@@ -269,10 +265,11 @@ def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], fold
 
 
 def _with_header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
-    """In the comments before the first statement of ``text``, replace the id ``old`` and the ``depends`` line."""
-    line = f"-- depends: {' '.join(depends)}"
+    """Return ``text`` with the id ``new`` and other dependencies in the comments before its first statement."""
     lines = text.split("\n")
-    end = next((number for number, one in enumerate(lines) if not _COMMENT.match(one)), len(lines))
-    head = [one.replace(old, new) for one in lines[:end] if not _DEPENDS.match(one)]
-    at = next((number for number, one in enumerate(lines[:end]) if _DEPENDS.match(one)), 0)
-    return "\n".join([*head[:at], *([line] if depends else []), *head[at:], *lines[end:]])
+    end = next((number for number, line in enumerate(lines) if not COMMENT.match(line)), len(lines))
+    header = [line.replace(old, new) for line in lines[:end] if not _DEPENDS.match(line)]
+    if depends:
+        place = next((number for number, line in enumerate(lines[:end]) if _DEPENDS.match(line)), 0)
+        header.insert(place, f"-- depends: {' '.join(depends)}")
+    return "\n".join([*header, *lines[end:]])

@@ -29,7 +29,7 @@ class Recorded:
     Args:
         added: the ids of new migrations, which are now listed.
         edited: the ids of migrations that were edited after they were recorded.
-        deleted: the ids of migrations whose files are missing, which are no longer listed.
+        deleted: the ids of recorded migrations whose files are missing, which are no longer listed.
         notices: a sentence for each new or edited rollback that doesn't work.
         written: the manifest, if it changed.
         removed: files of an interrupted run that were deleted.
@@ -52,10 +52,10 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
 
     Args:
         project: where the files are.
-        released: ids of released migrations. They and all before them must not change.
+        released: ids of released migrations. They and the migrations before them must not change.
 
     Raises:
-        MigrationsError: a migration fails in memory, or a released one was edited or deleted.
+        MigrationsError: a migration fails in memory, or a released migration was edited or deleted.
         UsageError: ``released`` names an unknown migration.
     """
     removed, seen = recover(project.migrations), folder_state(project.migrations)
@@ -74,7 +74,7 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     refuse_misread(migrations, unchanged)
     with closing(replay_folder(migrations, unchanged)) as replayed:
         head = fingerprint(read_catalog(replayed))
-    # Edited migrations count as recorded here: they keep their place in the order.
+    # Edited migrations keep their place in the order, so here they count as recorded.
     refuse_clashes(migrations, _without(recorded, result.deleted))
     entries = chain(migrations, facts_of(migrations, unchanged))
     manifest = replace(recorded or _first_manifest(project), migrations=entries, fingerprint=head)

@@ -13,8 +13,8 @@ from waiaas_migrate.files.project import Project
 def reasons_released(project: Project, ids: Sequence[str], named: Collection[str] = ()) -> dict[str, str]:
     """Return the ids of the released migrations, each with the reason.
 
-    A migration is released if ``manifest.json`` lists it at the merge base with the main branch, or if it is in
-    ``named`` or before one of these. Without git, only ``named`` counts.
+    A migration is released if ``manifest.json`` lists it at the merge base with the main branch, or if ``named`` has
+    its id or the id of a later migration. Without git, only ``named`` counts.
 
     Args:
         project: where the files are; pyproject.toml may name the main branch.

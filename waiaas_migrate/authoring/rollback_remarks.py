@@ -83,7 +83,7 @@ def _changed_values(old: Table, new: Table) -> Iterator[str]:
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced several, because the rollback can't tell which one a row had."""
+    """Yield a remark for each enum value that replaced several values, because the rollback can't separate them."""
     where = f"{old.name}.{after.name}"
     allowed_before = values_in_lists(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
@@ -97,7 +97,7 @@ def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
 
 
 def _failures(back_hazards: Iterable[Hazard]) -> Iterator[str]:
-    """Yield the hazards of the rollback that can make it fail; one remark lists all places of the same hazard."""
+    """Yield a remark for each hazard that can make the rollback fail, with all the places that have this hazard."""
     places: dict[str, list[str]] = {}
     for hazard in back_hazards:
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:

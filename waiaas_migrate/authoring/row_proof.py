@@ -1,4 +1,4 @@
-"""Prove with sample rows that a migration and its rollback keep the values that they should keep."""
+"""Prove with sample rows that a migration and its rollback keep the values of columns that they shouldn't change."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ TableColumns = tuple[str, list[str]]
 
 
 def changed_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
-    """Run a migration and its rollback on sample rows; return a message for each table whose rows they damage.
+    """Run a migration and its rollback on sample rows; return a message for each table whose rows change by mistake.
 
-    Every table that the migration could change gets sample rows. If the migration refuses them, for example because of
-    a new NOT NULL, nothing is compared.
+    Every table that the migration could change gets sample rows. If the migration refuses the rows, for example because
+    of a new NOT NULL, nothing is compared.
     """
     tables = _tables_within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = list(_kept_columns(transition, tables))
     with closing(copy_database(before)) as database, suppress(ApplyError):
         insert_sample_rows(database, tables)
-        wanted = [_rows_of(database, *columns) for columns, _ in kept]
+        wanted = [sorted_rows(database, *columns) for columns, _ in kept]
         run_in_memory(database, migration)
         if changed := _differences(database, f"{migration.id}.sql", [columns for _, columns in kept], wanted):
             return changed
@@ -45,23 +45,23 @@ def changed_rows(before: sqlite3.Connection, transition: Transition, migration: 
 def _differences(
     database: sqlite3.Connection, file: str, kept: Sequence[TableColumns], wanted: Sequence[list[str]]
 ) -> list[str]:
-    """Return a message for each table of ``kept`` whose rows are not the ``wanted`` ones."""
+    """Return a message for each table of ``kept`` whose rows differ from the ``wanted`` rows."""
     return [
         f"{file} changes rows of {table}: {rows} become {found}"
         for (table, columns), rows in zip(kept, wanted, strict=True)
-        if (found := _rows_of(database, table, columns)) != rows
+        if (found := sorted_rows(database, table, columns)) != rows
     ]
 
 
 def _tables_within_reach(schema: Schema, text: str) -> tuple[Table, ...]:
-    """Return the tables that ``text`` may change: those named in it, or in a trigger or view.
+    """Return the tables that ``text`` may change: tables that it, a trigger or a view names.
 
     The proof doesn't enforce foreign keys, so no statement changes other tables through ON DELETE or ON UPDATE.
     """
     texts = [text, *(view.statement.sql for view in schema.views)]
     texts += [trigger.statement.sql for trigger in schema.triggers]
     folded = fold("\n".join(texts))
-    # SQL may quote a name with special characters in several ways, so such a table always counts.
+    # SQL can spell a name with special characters in several ways, so tables with such names are always included.
     return tuple(
         table for table in schema.tables if (name := fold(table.name)) in folded or not name.replace("_", "").isalnum()
     )
@@ -94,8 +94,8 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
 def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """Insert up to four rows into each of ``tables``, as many as its constraints allow.
 
-    Rows of the same number have the same values in all tables, so that foreign keys find their parents. The last row of
-    each table has NULL in every column that allows it; the others have no NULL.
+    The first rows of all tables have the same values, and so on, so that foreign keys find their parents. The last row
+    of each table has NULL in every column that allows NULL. The other rows have no NULL.
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]
@@ -104,7 +104,7 @@ def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) 
         marks = ", ".join("?" * len(columns))
         for number in range(1, _ROWS + 1):
             values = [_value(table, column, number, lists.get(fold(column.name))) for column in columns]
-            # A CHECK, a key or a trigger may refuse a row; the other rows will do.
+            # A CHECK, a key or a trigger may refuse some of the rows. The remaining rows are enough.
             with suppress(sqlite3.Error):
                 connection.execute(f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({marks})", values)
 
@@ -125,7 +125,7 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
             return number
 
 
-def _rows_of(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
-    """Return the rows of a table as text, with the storage class of each value; a rebuild keeps this order."""
+def sorted_rows(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
+    """Return the rows of a table as sorted texts, with the storage class of each value."""
     parts = ", ".join(f"typeof({quote_name(name)}), {quote_name(name)}" for name in columns)
-    return sorted(map(repr, connection.execute(f"SELECT {parts} FROM {quote_name(table)}")))
+    return sorted(map(repr, connection.execute(f"SELECT {parts} FROM main.{quote_name(table)}")))

@@ -1,8 +1,8 @@
-"""``squash``: replace the first migrations by one that builds the same database.
+"""``squash``: replace the first migrations of a folder by one migration that builds the same database.
 
-The new migration keeps the id of the last one that it replaces. So later migrations depend on it as before, and plain
-yoyo doesn't run it on a database that has applied the last one. It repeats every CREATE statement word for word: later
-migrations edit the text of these statements.
+The new migration gets the id of the last migration that it replaces. So later migrations can depend on the same id, and
+plain yoyo doesn't run the new migration on a database that has applied the old ones. All CREATE statements are copied
+word for word, because later migrations edit their text.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_KEEP = "Nothing was changed. Squash up to an earlier migration with --to."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squashed:
@@ -45,7 +43,7 @@ class Squashed:
     Args:
         migration: the id of the new migration, which is the last of ``replaced``.
         replaced: the ids of the migrations that it replaces.
-        rows: the tables into which it inserts rows, as the old migrations did, each with the number of rows.
+        rows: the tables into which the new migration inserts rows, each with the number of rows.
         written: the files that were written.
         deleted: the files of the old migrations.
         removed: files of an interrupted run that were deleted.
@@ -61,15 +59,15 @@ class Squashed:
 
 @collection_paused()
 def squash(project: Project, *, to: str | None = None) -> Squashed:
-    """Replace the first migrations by one that is proved in memory to make the same schema and rows.
+    """Replace the first migrations by one migration that is proved in memory to make the same schema and rows.
 
     Args:
         project: where the files are.
         to: the id of the last migration to replace; the last one of the folder if None.
 
     Raises:
-        UsageError: ``to`` names an unknown migration, or only one would be replaced.
-        MigrationsError: the folder can't be used, or one migration can't build what the old ones build.
+        UsageError: ``to`` names an unknown migration, or fewer than two would be replaced.
+        MigrationsError: the folder can't be used, or a single migration can't build the same database.
     """
     removed, seen = recover(project.migrations), folder_state(project.migrations)
     migrations, manifest = _read_recorded(project)
@@ -123,7 +121,7 @@ def _count_to_replace(migrations: Sequence[MigrationFile], to: str | None) -> in
 
 
 def _refuse_dependents(old: Sequence[MigrationFile], later: Sequence[MigrationFile]) -> None:
-    """Refuse to remove a migration that a later one depends on."""
+    """Refuse to remove a migration that a later migration depends on."""
     removed = {migration.id for migration in old[:-1]}
     problems = [
         Problem(
@@ -139,7 +137,7 @@ def _refuse_dependents(old: Sequence[MigrationFile], later: Sequence[MigrationFi
 
 
 def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection) -> MigrationFile:
-    """Return the migration that replaces ``old``; ``before`` is the database that they build."""
+    """Return the migration that replaces ``old``; ``before`` is the database that the old migrations build."""
     renderer, name = Renderer(project.templates), old[-1].id
     schema = introspect(before)
     title = f"{name}: squashes {len(old)} migrations, {old[0].id} to {name}"
@@ -153,7 +151,7 @@ def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection
 def _prove(
     new: MigrationFile, old: Sequence[MigrationFile], later: Sequence[MigrationFile], before: Connection
 ) -> Content:
-    """Prove that ``new`` can replace ``old`` and can be rolled back; return the rows that it makes.
+    """Prove that ``new`` can replace ``old`` and can be rolled back; return the content of the database that it builds.
 
     Raises:
         MigrationsError: names the tables and objects that would differ.
@@ -163,7 +161,7 @@ def _prove(
         if changing := content.differences(content_of(again)):
             raise _refused(new, f"the migrations make different rows each time they run: {', '.join(changing)}.")
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
-        raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
+        raise _refused(new, "plain yoyo would read its statements differently than SQLite.")
     with closing(open_memory()) as after:
         try:
             run_in_memory(after, new)
@@ -186,25 +184,28 @@ def _differences(before: Connection, after: Connection) -> list[str]:
 
 
 def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Connection, after: Connection) -> None:
-    """Prove that the later migrations do the same to sample rows in both databases."""
+    """Prove that the later migrations have the same effect on sample rows in both databases."""
     with closing(copy_database(before)) as old_copy, closing(copy_database(after)) as new_copy:
         databases = (old_copy, new_copy)
         for database in databases:
             insert_sample_rows(database, introspect(database).tables)
         for migration in later:
             for database in databases:
-                with suppress(ApplyError):  # if the migration refuses the rows, it must refuse them in both databases
+                with suppress(ApplyError):  # the comparison below shows if only one database refuses
                     run_in_memory(database, migration)
             if differing := _differences(*databases):
-                raise _refused(new, f"{migration.id} would act differently after it: {', '.join(differing)}.")
+                raise _refused(
+                    new, f"{migration.id} would act differently after the new migration: {', '.join(differing)}."
+                )
 
 
 def _refused(new: MigrationFile, what: str) -> MigrationsError:
-    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=_KEEP)])
+    fix = "Nothing was changed. Squash up to an earlier migration with --to."
+    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=fix)])
 
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:
-    """Return the facts about ``new``: it also replaces the migrations that ``old`` replaced in earlier squashes."""
+    """Return the facts about ``new``, which also replaces the migrations that an earlier squash replaced."""
     replaced = [
         *(earlier for migration in old for earlier in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),

@@ -15,7 +15,7 @@ _MOST_LISTED = 8
 
 
 def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None:
-    """Set ``pragmas`` on a scratch database, and refuse those that don't keep their value.
+    """Set ``pragmas`` on a scratch database, and refuse PRAGMAs that don't keep their value.
 
     Raises:
         SchemaFileError: lists these PRAGMAs, each with its place in schema.yaml.

@@ -1,6 +1,6 @@
 """Check that plain yoyo reads the same statements in a migration's file as SQLite.
 
-yoyo splits a file with sqlparse. It takes some words for the start of a block, and doesn't recognize unclosed comments.
+yoyo splits a file with sqlparse, which takes some words for the start of a block and misses unclosed comments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_co
 
 
 def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse migrations that ``recorded`` doesn't list and in which yoyo reads other statements than SQLite.
+    """Refuse unrecorded migrations in which yoyo reads other statements than SQLite.
 
     Raises:
         MigrationsError: names each file and line.
@@ -36,7 +36,7 @@ def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | Non
 
 
 def first_misread(content: str) -> str | None:
-    """Return the first statement that yoyo and SQLite read differently, or that only one of them reads; else None."""
+    """Return the first statement that yoyo and SQLite read differently; None if they agree."""
     from yoyo.migrations import read_sql_migration
 
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from waiaas_migrate.runner.options import RunOptions
 def dry_run(
     project: Project, databases: tuple[str, ...], run_options: RunOptions, fleet: Fleet, *, as_json: bool
 ) -> int:
-    """Print the pending migrations of ``databases``, the tables they change, and the cost; return the exit status."""
+    """Print the pending migrations of ``databases`` and their cost; return the exit status."""
     report = Report(show=_show, line=_line, outcome=_outcome, row=_row)
     if is_single(databases):
         found = estimate(databases[0], project.migrations, options=run_options)

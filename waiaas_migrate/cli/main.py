@@ -12,7 +12,7 @@ from typing import get_args
 import click
 
 from waiaas_migrate import __version__
-from waiaas_migrate.cli.formats.printing import Style, print_failure_as
+from waiaas_migrate.cli.formats.printing import OutputFormat, print_failure_as
 from waiaas_migrate.cli.general_options import verbosity_options, with_general_options
 from waiaas_migrate.cli.output import print_error, set_verbosity
 from waiaas_migrate.cli.streams import SteadyStreams, safe
@@ -113,16 +113,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_error(failure.message)
     else:
         return status or 0
-    if (style := _requested_style(arguments)) != "text":
+    if (output_format := _requested_format(arguments)) != "text":
         with suppress(OSError):  # stdout itself may have failed
-            print_failure_as(failure, style, command=next((name for name in arguments if name in _NAMES), ""))
+            print_failure_as(failure, output_format, command=next((name for name in arguments if name in _NAMES), ""))
     return failure.exit_code
 
 
-def _requested_style(arguments: Sequence[str]) -> Style:
+def _requested_format(arguments: Sequence[str]) -> OutputFormat:
     """Return the output format that ``arguments`` name, even if click could not parse them."""
-    styles: tuple[Style, ...] = get_args(Style)
-    named = (one for one in styles if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
+    formats: tuple[OutputFormat, ...] = get_args(OutputFormat)
+    named = (one for one in formats if f"--format={one}" in arguments or ("--format", one) in pairwise(arguments))
     return "json" if "--json" in arguments else next(named, "text")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from waiaas_migrate.cli.formats.printing import Style
+from waiaas_migrate.cli.formats.printing import OutputFormat
 from waiaas_migrate.cli.output import json_only, print_failure, warn
 from waiaas_migrate.errors import INTERRUPTED, UsageError, failure_of
 
@@ -91,28 +91,28 @@ def run_options(command: Command) -> Command:
 
 
 def finding_format(command: Command) -> Command:
-    """Add ``--format`` and ``--json``, and pass them to ``command`` as ``style``."""
+    """Add ``--format`` and ``--json``, and pass them to ``command`` as ``output_format``."""
 
     @click.option(
         "--format",
-        "style",
-        type=click.Choice(get_args(Style)),
+        "output_format",
+        type=click.Choice(get_args(OutputFormat)),
         metavar="FORMAT",
         default="text",
         help="Print `text`, `json`, workflow annotations (`github`), `sarif` or `junit`.  [default: text]",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, like --format json.")
     @wraps(command)
-    def with_format(*args: object, style: Style, as_json: bool, **options: object) -> int | None:
-        style = "json" if as_json else style
-        with json_only() if style != "text" else nullcontext():
-            return command(*args, style=style, **options)
+    def with_format(*args: object, output_format: OutputFormat, as_json: bool, **options: object) -> int | None:
+        output_format = "json" if as_json else output_format
+        with json_only() if output_format != "text" else nullcontext():
+            return command(*args, output_format=output_format, **options)
 
     return with_format
 
 
 def reports_interruption(command: Command) -> Command:
-    """Make ``command`` report, if Ctrl-C interrupts it, which of its changes to databases remain."""
+    """Make ``command`` report which of its changes remain if Ctrl-C interrupts it."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
@@ -132,11 +132,11 @@ def reports_interruption(command: Command) -> Command:
 
 
 def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
-    """Add ``--schema``, ``--migrations`` and ``--templates``, and pass ``command`` the project as first argument.
+    """Pass the project to ``command``; add options for its paths.
 
-    The project is the one that the current folder belongs to, with the paths that the options name. The command doesn't
-    use the options in ``hidden``, and its help doesn't list them. It accepts them so that scripts can pass the same
-    options to all commands.
+    The project is the one that the current folder belongs to, with the paths that ``--schema``, ``--migrations`` and
+    ``--templates`` name. The command doesn't use the options in ``hidden``, and its help doesn't list them. It accepts
+    them so that scripts can pass the same options to all commands.
     """
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")

@@ -50,7 +50,7 @@ def print_one(database: str, result: ResultT, report: Report[ResultT], *, as_jso
 
 
 def print_each(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
-    """Print each outcome when its database is done, then the summary; return the worst exit status."""
+    """Print each outcome as it arrives, then a summary; return the worst exit status."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
     worst = 0

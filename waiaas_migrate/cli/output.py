@@ -129,7 +129,7 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 @contextmanager
 def json_only() -> Iterator[None]:
-    """Keep stdout for data: send everything else to stderr, even what the project's own code prints."""
+    """Keep stdout for data; send all other output, even the project's own, to stderr."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):
@@ -195,7 +195,7 @@ def print_run(result: ApplyResult | RedoResult | RollbackResult) -> bool:
 
 
 def up_to_date_line(manual_changes: Sequence[str]) -> str:
-    """Return a sentence about a database without pending migrations: up to date, or its manual changes."""
+    """Describe a database without pending migrations: up to date, or changed by hand."""
     if not manual_changes:
         return "up to date."
     from waiaas_migrate.runner.proof.differences import listed
@@ -205,7 +205,7 @@ def up_to_date_line(manual_changes: Sequence[str]) -> str:
 
 
 def print_written(written: Iterable[Path], removed: Iterable[Path] = ()) -> None:
-    """Print the files that a command wrote, and those of an interrupted run that it deleted, to stderr."""
+    """Print to stderr which files a command wrote, and which leftovers it deleted."""
     for path in removed:
         note(f"deleted {shortened_path(path)}, left by an interrupted run")
     for path in written:

@@ -26,7 +26,7 @@ def safe(text: str) -> str:
 
 
 class SteadyFile(io.FileIO):
-    """A file whose writes never fail. After the first error, kept in ``failure``, output is discarded."""
+    """A file whose writes never fail: after the first error, output is discarded."""
 
     failure: OSError | None = None
 

@@ -44,7 +44,7 @@ def inspect(
         enums: modules and files with enums. A list of values in a CHECK becomes a reference to the enum with these
             values.
         root: the folder in which modules and files are looked up first; None for the current folder.
-        others: tells which tables belong to other tools. They are left out; a comment names them.
+        others: recognizes the tables of other tools. They are left out; a comment names them.
 
     Raises:
         DatabaseFileError: the file is missing, is not a database, or cannot be read.

@@ -35,7 +35,7 @@ class ProjectFolder:
     Args:
         files: the migrations and post-apply hooks; ``files.manifest`` is None if the files differ from the manifest.
         problems: the differences between the files and the manifest. ``apply`` refuses a folder with problems.
-        other_tools: tells which tables of a database belong to other tools.
+        other_tools: recognizes the tables of a database that belong to other tools.
     """
 
     files: MigrationFolder

@@ -6,29 +6,20 @@ The migrations are replayed once, and the schemas before and after each of them 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 
-from waiaas_migrate.authoring.draft import changes_of
-from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.commands.migration_renames import follow_renames, with_rename_hints
 from waiaas_migrate.drawing.history import Step
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, read_migrations
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import Change
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.model import Column, Index, Schema, Table
+from waiaas_migrate.schema.model import Index, Schema, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.schema.renames import resolve
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.reading.introspect import introspect
-from waiaas_migrate.sqlite.reading.rename import rename_in
-
-#: The old name of each renamed object, all names folded. The keys are ``("", new table)`` and ``(table, new column)``.
-_OldNames = Mapping[tuple[str, str], str]
 
 
 def migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
@@ -68,7 +59,7 @@ class _StepRecorder:
         """Add the step of ``migration``, which has just run on ``connection``."""
         old, new = self.schema, introspect(connection, self._known)
         with closing(self._before):
-            hinted = _with_hints(old, new, dict(_old_names_in(migration.statements)))
+            hinted = with_rename_hints(old, new, migration.statements)
             changes = _changes(self._project, self._before, old, hinted)
         self.steps.append(Step(name=migration.id, after=new, changes=changes))
         self.schema = new
@@ -78,10 +69,8 @@ class _StepRecorder:
 
 def _changes(project: Project, before: sqlite3.Connection, old: Schema, new: Schema) -> tuple[Change, ...]:
     """Return the changes from ``old``, the schema in ``before``, to ``new``, following the rename hints of ``new``."""
-    renames = resolve(old, new)
-    if not renames.tables and not renames.columns:
-        return diff(old, new)
-    return changes_of(make_transition(before, new, renames, Renderer(project.templates), project.options))
+    renames, renamed = follow_renames(project, before, old, new)
+    return (*renames.tables, *renames.columns, *diff(renamed, new))
 
 
 def _parsed_statements(connection: sqlite3.Connection, schema: Schema) -> dict[str, Table | Index]:
@@ -90,38 +79,3 @@ def _parsed_statements(connection: sqlite3.Connection, schema: Schema) -> dict[s
     objects |= {("index", fold(index.name)): index for table in schema.tables for index in table.indexes}
     rows = read_catalog(connection)
     return {row.sql: objects[key] for row in rows if (key := (row.kind, fold(row.name))) in objects}
-
-
-def _old_names_in(statements: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the items of ``_OldNames`` for the statements that rename a table or a column."""
-    for rename in filter(None, map(rename_in, statements)):
-        yield ((rename.table, rename.new), rename.column) if rename.column else (("", rename.new), rename.table)
-
-
-def _with_hints(old: Schema, new: Schema, old_names: _OldNames) -> Schema:
-    """Return ``new`` with a rename hint for each table and column that is new, if its old name is gone."""
-    before, after = old.by_name(), new.by_name()
-    tables = []
-    for table in new.tables:
-        old_name = old_names.get(("", fold(table.name)), "")
-        if old_name in after or fold(table.name) in before:
-            old_name = ""
-        previous = before.get(old_name or fold(table.name))
-        if old_name and previous is not None:
-            table = replace(table, renamed_from=previous.name)  # noqa: PLW2901
-        tables.append(table if previous is None else _with_column_hints(table, previous, old_names))
-    return replace(new, tables=tuple(tables))
-
-
-def _with_column_hints(table: Table, previous: Table, old_names: _OldNames) -> Table:
-    before = {fold(column.name): column.name for column in previous.columns}
-    after = {fold(column.name) for column in table.columns}
-
-    def hinted(column: Column) -> Column:
-        name = fold(column.name)
-        old_name = old_names.get((fold(table.name), name)) or old_names.get((fold(previous.name), name), "")
-        if old_name not in before or old_name in after or name in before:
-            return column
-        return replace(column, hints=replace(column.hints, renamed_from=before[old_name]))
-
-    return replace(table, columns=tuple(map(hinted, table.columns)))

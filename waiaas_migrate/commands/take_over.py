@@ -7,8 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from waiaas_migrate.authoring.declared import Declared, declare
-from waiaas_migrate.authoring.follow import plan_to_live
-from waiaas_migrate.authoring.generate import Planned, Request, read_history
+from waiaas_migrate.authoring.generate import Planned, Request, plan_to_live, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
 from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused

@@ -1,4 +1,4 @@
-"""Turn a schema into a picture: a card for each table and view, with a row for each column, and their relations.
+"""Turn a schema into a picture: cards for tables and views, and their relations.
 
 Every format of ``diagram`` draws this picture. Names that only identify something are folded, that is, in lower case,
 because SQLite ignores their case.
@@ -26,7 +26,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A column. ``values`` are the values that its CHECK allows. ``unique`` is true if the column alone is unique."""
+    """A column. A CHECK allows only ``values``. ``unique`` is true if the column alone is unique."""
 
     name: str
     type: str = ""
@@ -43,16 +43,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A table, view or virtual table.
+    """A table, view or virtual table. Only a table has ``rows``; only the others have a ``statement``.
 
-    Args:
-        rows: the columns; empty for a view or a virtual table.
-        options: ``STRICT`` and ``WITHOUT ROWID``, if the table has them.
-        indexes: the indexes, and the UNIQUE constraints of several columns, in words.
-        checks: the expressions of CHECKs, except for lists of values, which are in the rows.
-        triggers: the names of the triggers.
-        statement: the SQL of a view or a virtual table.
-        mark: what a migration did to the table.
+    ``options`` are STRICT and WITHOUT ROWID. ``indexes`` include the UNIQUE constraints of several columns. ``checks``
+    don't include lists of allowed values, which are in the rows.
     """
 
     name: str
@@ -69,15 +63,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """A foreign key, from the card with the key ``child`` to the card with the key ``parent``.
+    """A foreign key from ``columns`` of the card ``child`` to the columns ``targets`` of the card ``parent``.
 
-    Args:
-        columns: the columns of the child, folded.
-        targets: the columns of the parent that they refer to, folded.
-        optional: whether a column may be NULL.
-        single: whether at most one row refers to each row of the parent.
-        words: a description of the foreign key.
-        mark: what a migration did to the foreign key.
+    ``optional`` is true if a column may be NULL, and ``single`` if at most one row refers to each row of the parent.
+    ``words`` describe the foreign key.
     """
 
     child: str
@@ -127,7 +116,7 @@ def _triggers(schema: m.Schema, name: str) -> tuple[str, ...]:
 
 
 def _table_card(schema: m.Schema, table: m.Table) -> Card:
-    uniques = (f"UNIQUE ({', '.join(map(_part_text, key.parts))})" for key in table.uniques if len(key.parts) > 1)
+    uniques = (f"UNIQUE ({', '.join(key.columns)})" for key in table.uniques if len(key.parts) > 1)
     options = {"STRICT": table.strict, "WITHOUT ROWID": table.without_rowid}
     return Card(
         name=table.name,
@@ -138,10 +127,6 @@ def _table_card(schema: m.Schema, table: m.Table) -> Card:
         checks=tuple(check.expression.sql for check in table.checks if check.allowed is None),
         triggers=_triggers(schema, table.name),
     )
-
-
-def _part_text(part: m.IndexPart) -> str:
-    return part.column or (part.expression.sql if part.expression else "")
 
 
 def _rows(table: m.Table) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.cards import Card, Picture, Relation
 from waiaas_migrate.drawing.plain_text import on_one_line
 from waiaas_migrate.schema.names import fold
 
@@ -30,18 +30,11 @@ def _table(card: Card) -> Iterator[str]:
     kind = "" if card.kind == "table" else f" <i>({card.kind})</i>"
     yield f'<tr><td colspan="2" bgcolor="#eef0f3"><b>{_text(card.name)}</b>{kind}</td></tr>'
     for number, row in enumerate(card.rows):
-        yield f'<tr><td align="left" port="l{number}">{_name(row)}</td>'
-        yield f'<td align="left" port="r{number}"><font color="#6b7079">{_kind(row)}</font></td></tr>'
+        name = f"<u>{_text(row.name)}</u>" if row.primary else _text(row.name)
+        type_text = _text(row.type + ("?" if row.nullable else "")) or " "
+        yield f'<tr><td align="left" port="l{number}">{name}</td>'
+        yield f'<td align="left" port="r{number}"><font color="#6b7079">{type_text}</font></td></tr>'
     yield "</table>"
-
-
-def _name(row: Row) -> str:
-    name = _text(row.name)
-    return f"<u>{name}</u>" if row.primary else name
-
-
-def _kind(row: Row) -> str:
-    return _text(row.type + ("?" if row.nullable else "")) or " "
 
 
 def _edge(relation: Relation, ids: dict[str, str], picture: Picture) -> str:

@@ -1,4 +1,4 @@
-"""Show what each migration changed: the picture of the schema after it, with marks on the changes."""
+"""Show what each migration changed: a picture of the schema after it, with marks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The moments in their order, and the picture of the current schema, with the same keys and no marks."""
+    """The moments in order, and the current picture, with the same keys and no marks."""
 
     moments: tuple[Moment, ...]
     now: Picture
@@ -143,7 +143,7 @@ def _card_name(change: c.Change) -> str:
 
 
 def _marked_rows(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
-    """Return ``rows`` with a mark on each that ``change`` concerns, and with a dropped column at the end."""
+    """Return ``rows`` with marks on those that ``change`` concerns; add a dropped column."""
     if isinstance(change, c.DropColumn):
         return (*rows, Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED))
     mark = Mark.ADDED if isinstance(change, c.AddColumn) else Mark.CHANGED

@@ -1,4 +1,4 @@
-"""Place cards in columns, and route the lines between them: a layered layout, computed with igraph.
+"""Place cards in columns, and route the lines between them, with igraph.
 
 A parent is left of its children. igraph orders the cards of each column so that few lines cross, and reserves a passage
 in each column that a line passes. igraph doesn't know the heights of cards; :func:`_settle` keeps its order and moves
@@ -60,7 +60,7 @@ class Passage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The boxes of the cards, the passages of the line of each link from left to right, and the size of the whole."""
+    """The boxes of cards, the passages of each link from left to right, and the total size."""
 
     boxes: Mapping[str, Box]
     passages: Mapping[Link, tuple[Passage, ...]]
@@ -69,7 +69,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item of a column: a card, or the passage of a line. ``neighbors`` are the items that lines connect it with."""
+    """An item of a column: a card or a passage. Lines connect it with its ``neighbors``."""
 
     size: Size
     neighbors: list[int]
@@ -144,7 +144,7 @@ def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
 def _items(
     cards: Iterable[Size], edges: Iterable[tuple[int, int]], points: igraph.Layout
 ) -> tuple[list[_Item], list[Sequence[int]]]:
-    """Return the items: the cards, then the passages; and for each edge the numbers of its passages."""
+    """Return the items, cards first, and the numbers of the passages of each edge."""
     items = [_Item(size, []) for size in cards]
     passages: list[Sequence[int]] = []
     for (source, target), bends in zip(edges, points.edge_routing, strict=True):
@@ -158,7 +158,7 @@ def _items(
 
 
 def _height_limit(cards: Sequence[Size]) -> float:
-    """Return the height up to which a column is filled, so that the group has about the desired ratio."""
+    """Return the height of a full column at which the group has about the desired ratio."""
     area = sum((card.width + _LEAST_COLUMN_SPACE * 1.6) * (card.height + _CARD_SPACE) for card in cards)
     return max(sqrt(area / _RATIO_OF_CARDS), *(card.height for card in cards))
 
@@ -207,7 +207,7 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
 
 
 def _wanted_top(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
-    """Return the top at which the middle of an item is level with the mean of its neighbors' middles."""
+    """Return the top that levels the middle of an item with those of its neighbors."""
     item = items[number]
     if not item.neighbors:
         return tops[number]
@@ -216,12 +216,12 @@ def _wanted_top(items: Sequence[_Item], tops: Sequence[float], number: int) -> f
 
 
 def _gap(upper: _Item, lower: _Item) -> float:
-    """Return the least distance between the tops of two items that follow each other in a column."""
+    """Return the least distance between the tops of two adjacent items of a column."""
     return upper.size.height + (2 if upper.is_passage and lower.is_passage else _CARD_SPACE)
 
 
 def _move_apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Return the positions nearest to ``wanted`` that are at least ``gaps`` apart (isotonic regression)."""
+    """Return the positions closest to ``wanted`` with these ``gaps`` (isotonic regression)."""
     offset, blocks = 0.0, list[list[float]]()
     offsets = []
     for want, gap, weight in zip(wanted, [*gaps, 0.0], weights, strict=True):
@@ -236,7 +236,7 @@ def _move_apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequenc
 
 
 def _spans(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> Iterator[tuple[float, float]]:
-    """Yield the left and the right edge of each column. More lines between two columns make more space."""
+    """Yield the edges of each column. More lines between two columns make more space."""
     left = 0.0
     column_of = {number: at for at, column in enumerate(columns) for number in column}
     for at, column in enumerate(columns):
@@ -247,7 +247,7 @@ def _spans(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> Iterator
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[Point], Size]:
-    """Return the positions of groups, in rows with the tallest group first, and the size of the whole."""
+    """Return the positions of groups, in rows with the tallest first, and the total size."""
     area = sum((size.width + _GROUP_SPACE) * (size.height + _GROUP_SPACE) for size in sizes)
     width_limit = max([sqrt(area * _RATIO), *(size.width for size in sizes)], default=0.0)
     positions = [Point(0, 0)] * len(sizes)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.cards import Card, Picture, Row
 from waiaas_migrate.drawing.mermaid import mermaid
 from waiaas_migrate.drawing.plain_text import on_one_line
 
@@ -32,8 +32,8 @@ def markdown(picture: Picture, *, title: str) -> str:
 def _section(key: str, card: Card, picture: Picture, anchors: dict[str, str]) -> Iterator[str]:
     yield from (f'<a id="{anchors[key]}"></a>', "", f"## {_code(card.name)}")
     kind = [*([] if card.kind == "table" else [card.kind]), *card.options]
-    yield from _paragraph(card.comment and _escape_markup(card.comment))
-    yield from _paragraph(", ".join(kind))
+    for paragraph in filter(None, [_escape_markup(card.comment or ""), ", ".join(kind)]):
+        yield from ("", paragraph)
     if card.rows:
         yield from (
             "",
@@ -41,13 +41,18 @@ def _section(key: str, card: Card, picture: Picture, anchors: dict[str, str]) ->
             "| --- | --- | --- | --- | --- | --- |",
         )
         yield from map(_column, card.rows)
-    parents = [relation for relation in picture.relations if relation.child == key]
-    children = [relation for relation in picture.relations if relation.parent == key]
-    yield from _list("References", (_reference(one, _link(one.parent, picture, anchors)) for one in parents))
-    yield from _list("Referenced by", (_reference(one, _link(one.child, picture, anchors)) for one in children))
-    yield from _list("Indexes", map(_code, card.indexes))
-    yield from _list("CHECKs", map(_code, card.checks))
-    yield from _list("Triggers", map(_code, card.triggers))
+    references = [(one.parent, one.words) for one in picture.relations if one.child == key]
+    referenced_by = [(one.child, one.words) for one in picture.relations if one.parent == key]
+    lists = {
+        "References": [f"{_link(other, picture, anchors)}: {_code(words)}" for other, words in references],
+        "Referenced by": [f"{_link(other, picture, anchors)}: {_code(words)}" for other, words in referenced_by],
+        "Indexes": [*map(_code, card.indexes)],
+        "CHECKs": [*map(_code, card.checks)],
+        "Triggers": [*map(_code, card.triggers)],
+    }
+    for title, items in lists.items():
+        if items:
+            yield from ("", f"**{title}**", "", *(f"- {item}" for item in items))
     if card.statement:
         fence = _fence(card.statement, 3)
         yield from ("", f"{fence}sql", *card.statement.splitlines(), fence)
@@ -67,21 +72,6 @@ def _column(row: Row) -> str:
         notes,
     ]
     return f"| {' | '.join(map(_escape_bars, cells))} |"
-
-
-def _reference(relation: Relation, table: str) -> str:
-    return f"{table}: {_code(relation.words)}"
-
-
-def _list(title: str, items: Iterable[str]) -> Iterator[str]:
-    lines = [f"- {item}" for item in items]
-    if lines:
-        yield from ("", f"**{title}**", "", *lines)
-
-
-def _paragraph(text: str | None) -> Iterator[str]:
-    if text:
-        yield from ("", text)
 
 
 def _link(key: str, picture: Picture, anchors: dict[str, str]) -> str:

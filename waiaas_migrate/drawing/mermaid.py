@@ -62,5 +62,5 @@ def _word(text: str) -> str:
 
 
 def _label(text: str) -> str:
-    """Return ``text`` for use in double quotes, where Mermaid's only escapes are entities such as ``#quot;``."""
+    """Return ``text`` for use in double quotes, with entities such as ``#quot;``."""
     return on_one_line(text).translate(_ENTITIES)

@@ -1,4 +1,4 @@
-"""Write the interactive page: one HTML file, made of the files in ``page/``, that loads nothing else."""
+"""Join the files in ``page/`` to the interactive page, which loads nothing else."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ Span = tuple[int, int]
 def page_data(history: History, *, title: str) -> dict[str, Any]:
     """Return the data for the page's script, as values that JSON can hold.
 
-    Each of ``cards`` has up to two entries: ``now``, with the card's box and face in the current schema, and ``past``,
-    with its box in the history and its faces there, each with the moments that show it. ``lines`` are divided likewise.
+    The page shows two series of moments: ``past`` has the schema after each migration, ``now`` the current schema. In
+    each series, a card has a box and faces. Faces and lines have the span of moments that show them.
     """
-    moments = [moment.picture for moment in history.moments]
-    now_layout, past_layout = layout_of([history.now]), layout_of(moments)
-    keys = list(dict.fromkeys(key for picture in (*moments, history.now) for key in picture.cards))
+    series = {"past": [moment.picture for moment in history.moments], "now": [history.now]}
+    layouts = {name: layout_of(pictures) for name, pictures in series.items()}
+    keys = list(dict.fromkeys(key for pictures in series.values() for picture in pictures for key in picture.cards))
     numbers = {key: number for number, key in enumerate(keys)}
     faces: dict[Card, int] = {}
     return {
@@ -42,13 +42,20 @@ def page_data(history: History, *, title: str) -> dict[str, Any]:
             }
             for moment in history.moments
         ],
-        "cards": [_card(key, history.now, moments, now_layout, past_layout, faces) for key in keys],
+        "cards": [
+            {
+                name: _card(key, pictures, layouts[name], faces)
+                for name, pictures in series.items()
+                if key in layouts[name].boxes
+            }
+            for key in keys
+        ],
         "lines": {
-            "now": [_line(*line, numbers) for line in lines(history.now, now_layout)],
-            "past": [
+            name: [
                 {"during": span, **_line(*line, numbers)}
-                for span, line in _spans(lines(picture, past_layout) for picture in moments)
-            ],
+                for span, line in _spans(lines(picture, layouts[name]) for picture in pictures)
+            ]
+            for name, pictures in series.items()
         },
         "faces": [_face(card) for card in faces],
     }
@@ -60,27 +67,11 @@ def as_json(data: dict[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).translate(escapes)
 
 
-def _card(
-    key: str,
-    now: Picture,
-    moments: list[Picture],
-    now_layout: Layout,
-    past_layout: Layout,
-    faces: dict[Card, int],
-) -> dict[str, Any]:
-    """Return the data of the card ``key``; add its faces to ``faces``, which maps each face to its index."""
-
-    def index_of(card: Card) -> int:
-        return faces.setdefault(card, len(faces))
-
-    data: dict[str, Any] = {}
-    if key in now.cards:
-        data["now"] = {"box": now_layout.boxes[key], "face": index_of(now.cards[key])}
-    if key in past_layout.boxes:
-        shown = ([picture.cards[key]] if key in picture.cards else [] for picture in moments)
-        spans = [{"during": span, "face": index_of(card)} for span, card in _spans(shown)]
-        data["past"] = {"box": past_layout.boxes[key], "faces": spans}
-    return data
+def _card(key: str, pictures: Iterable[Picture], layout: Layout, faces: dict[Card, int]) -> dict[str, Any]:
+    """Return the box of a card and its faces in ``pictures``; number new ones in ``faces``."""
+    shown = ([picture.cards[key]] if key in picture.cards else [] for picture in pictures)
+    spans = [{"during": span, "face": faces.setdefault(card, len(faces))} for span, card in _spans(shown)]
+    return {"box": layout.boxes[key], "faces": spans}
 
 
 def _spans(shown: Iterable[Iterable[ValueT]]) -> Iterator[tuple[Span, ValueT]]:
@@ -113,7 +104,7 @@ def _line(relation: Relation, path: str, numbers: dict[str, int]) -> dict[str, A
 
 
 def _face(card: Card) -> dict[str, Any]:
-    """Return the fields of ``card`` that are not empty; ``hidden`` rows are those that the card has no space for."""
+    """Return the fields of ``card`` that aren't empty; ``hidden`` rows don't fit on the card."""
     shown = shown_rows(card)
     rows = [{**_filled_fields(row), **({} if row in shown else {"hidden": True})} for row in card.rows]
     return {**_filled_fields(card), "rows": rows}

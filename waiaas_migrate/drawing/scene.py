@@ -1,4 +1,4 @@
-"""Lay out pictures, and draw the lines of relations as SVG paths with crow's feet, for the page and the SVG."""
+"""Lay out pictures, and draw their relations as SVG paths with crow's feet."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _line(relation: Relation, picture: Picture, layout: Layout) -> str:
 
 
 def _path(start: Point, end: Point, passages: Sequence[Passage]) -> str:
-    """Return a line from the right side of a card, through ``passages``, to the left side of another card."""
+    """Return a line from one card's right side through ``passages`` to another's left side."""
     path, at = f"M{_n(start.x)} {_n(start.y)}", start
     for passage in passages:
         path += f"{_curve_to(at, Point(passage.left, passage.y))}H{_n(passage.right)}"

@@ -1,4 +1,4 @@
-"""Compute the sizes of cards and the positions of their rows, in pixels, for the layout, the page and the SVG."""
+"""Compute the sizes of cards and the positions of their rows, in pixels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _width(row: Row) -> float:
 
 
 def shown_rows(card: Card) -> tuple[Row, ...]:
-    """Return the rows that a card shows: all, or if they are too many, the keys, the marked ones and some others."""
+    """Return the rows to show: all, or else keys, marked rows and the first of the others."""
     if len(card.rows) <= MOST_ROWS:
         return card.rows
     first = {row.name for row in card.rows if row.primary or row.foreign or row.mark}
@@ -54,7 +54,7 @@ def shown_rows(card: Card) -> tuple[Row, ...]:
 
 
 def head_height(card: Card) -> int:
-    """Return the height of the head: the name and, if the card has it, a line with the comment or the kind."""
+    """Return the height of the head: the name, and a line if it has a comment or kind."""
     return HEAD + (LINE if card.comment or card.kind != "table" else 0)
 
 
@@ -64,7 +64,7 @@ def row_height(row: Row) -> int:
 
 
 def row_middle(card: Card, column: str) -> float:
-    """Return the distance from the card's top to the middle of a column's name; ``column`` is folded."""
+    """Return the distance from the card's top to the middle of a row; ``column`` is folded."""
     top = head_height(card)
     for row in shown_rows(card):
         if fold(row.name) == column:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from waiaas_migrate.drawing.cards import Card, Picture, Relation, Row
+from waiaas_migrate.drawing.cards import Card, Picture, Row
 from waiaas_migrate.drawing.layout import Box
 from waiaas_migrate.drawing.plain_text import printable
 from waiaas_migrate.drawing.scene import layout_of, lines
@@ -33,15 +33,14 @@ def svg(picture: Picture, *, title: str) -> str:
             f"<title>{_text(title)}</title>",
             f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>",
             f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" {place}/>',
-            *(_line(relation, path) for relation, path in lines(picture, layout)),
+            *(
+                f'<path class="line" d="{path}"><title>{_text(relation.words)}</title></path>'
+                for relation, path in lines(picture, layout)
+            ),
             *(part for key, card in picture.cards.items() for part in _card(card, layout.boxes[key])),
             "</svg>\n",
         ]
     )
-
-
-def _line(relation: Relation, path: str) -> str:
-    return f'<path class="line" d="{path}"><title>{_text(relation.words)}</title></path>'
 
 
 def _card(card: Card, box: Box) -> Iterator[str]:

@@ -1,7 +1,4 @@
-"""Run the application's code, such as its enum modules and its ``setup`` function.
-
-Whatever the code raises becomes an :class:`ApplicationError`, and whatever it prints goes to stderr.
-"""
+"""Run code of the application, such as its enum modules and ``setup`` function."""
 
 from __future__ import annotations
 
@@ -25,9 +22,7 @@ class ApplicationError(Exception):
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run a ``with`` block of the application's code; send its stdout to stderr.
-
-    Our own stdout may be JSON, which other output would break.
+    """Run the application's code with its stdout sent to stderr, as ours may be JSON.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.

@@ -15,9 +15,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the file names in a folder, are on the disk.
-
-    Windows can't sync folders, so the function skips them there.
+    """Wait until a file, or a folder's file names, are on disk; on Windows only files.
 
     Raises:
         OSError: the disk failed, or the file system can't sync folders.

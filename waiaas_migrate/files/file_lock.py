@@ -13,10 +13,7 @@ HAS_LOCKS = fcntl is not None
 
 
 def lock_file(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file; return False if another process has locked it.
-
-    Without flock, as on Windows and some file systems, return True and lock nothing.
-    """
+    """Lock an open file; return False if it is locked. Without flock, return True."""
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -1,7 +1,4 @@
-"""Read commits and the files in them from git.
-
-Most functions return None if git isn't installed.
-"""
+"""Read commits and files from git. Without git, most functions return None."""
 
 from __future__ import annotations
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 #: The values of ``severity``.
 SEVERITIES = ("error", "warning", "info")
@@ -38,26 +36,17 @@ class LintSettings:
         return dict(self.severity).get(code, default)
 
 
-def is_lint_table(value: object) -> bool:
-    """Return whether ``value`` is a valid ``lint`` table."""
-    if not isinstance(value, dict) or not value.keys() <= {"select", "ignore", "severity"}:
-        return False
-    severity = value.get("severity", {})
-    return (
-        all(_is_codes(value.get(key, [])) for key in ("select", "ignore"))
-        and isinstance(severity, dict)
-        and all(level in SEVERITIES for level in severity.values())
-    )
+def read_lint_table(table: object) -> LintSettings | None:
+    """Return the settings in a ``lint`` table; None if the table is invalid."""
+    if not isinstance(table, dict) or not table.keys() <= {"select", "ignore", "severity"}:
+        return None
+    select, ignore, severity = table.get("select", []), table.get("ignore", []), table.get("severity", {})
+    if not _is_codes(select) or not _is_codes(ignore) or not isinstance(severity, dict):
+        return None
+    if not all(level in SEVERITIES for level in severity.values()):
+        return None
+    return LintSettings(select=tuple(select), ignore=tuple(ignore), severity=tuple(severity.items()))
 
 
 def _is_codes(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(code, str) for code in value)
-
-
-def lint_settings(table: Mapping[str, Any]) -> LintSettings:
-    """Return the settings in a ``lint`` table that :func:`is_lint_table` has checked."""
-    return LintSettings(
-        select=tuple(table.get("select", ())),
-        ignore=tuple(table.get("ignore", ())),
-        severity=tuple(table.get("severity", {}).items()),
-    )

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_object_name
-from waiaas_migrate.files.lint_settings import LintSettings, is_lint_table, lint_settings
+from waiaas_migrate.files.lint_settings import LintSettings, read_lint_table
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -75,7 +75,7 @@ _SETTINGS = {
     "lint": _Setting(
         "a table with `select`, `ignore` (lists of codes) and `severity` (levels by code)",
         '{ ignore = ["RESERVED_NAME"] }',
-        is_lint_table,
+        lambda value: read_lint_table(value) is not None,
     ),
     "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
@@ -161,7 +161,7 @@ def find_project(
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "database" in settings:
         settings["database"] = root / _database_file(settings["database"])
-    settings["lint"] = lint_settings(settings.get("lint", {}))
+    settings["lint"] = read_lint_table(settings.get("lint", {}))
     settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
 

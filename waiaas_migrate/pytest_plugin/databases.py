@@ -35,7 +35,7 @@ _OPTIONS = RunOptions(backup="never")
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Turn an error of this package into a failure of the test, with the message and without a traceback."""
+    """Turn an error of this package into a test failure without a traceback."""
     try:
         yield
     except MigrateError as error:
@@ -111,7 +111,7 @@ class Databases:
                 _delete_orphans(connection)
 
     def apply(self, path: Path, count: int | None = None) -> None:
-        """Apply the first ``count`` migrations to the database at ``path``; for None, all, and the post-apply hooks."""
+        """Apply the first ``count`` migrations to a database; for None, all and the hooks."""
         folder, manifest = self.folder, self.folder.manifest
         if count is not None:
             if manifest is not None:
@@ -135,7 +135,7 @@ class Databases:
         return self.schema(self._migrated(count)) if count else Schema()
 
     def _migrated(self, count: int) -> Path:
-        """Return the path of a database with the first ``count`` migrations, which must not be changed."""
+        """Return the path of the cached database with the first ``count`` migrations."""
         for number in range(1, count + 1):
             self._cached(f"{number}", partial(self._make_next, number))
         return self._path(f"{count}")

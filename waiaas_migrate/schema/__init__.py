@@ -1,1 +1,1 @@
-"""The model of a schema, the comparison of two schemas, and the hazards of a change. Uses no database and no files."""
+"""Model schemas, compare them, and find hazards; without databases or files."""

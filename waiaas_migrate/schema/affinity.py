@@ -1,4 +1,4 @@
-"""The affinity of declared types, by which SQLite converts values when it stores them."""
+"""The affinity of declared types, by which SQLite converts stored values."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _FIELDS = {
 
 
 def schema_after(schema: m.Schema, changes: Iterable[c.Change]) -> m.Schema:
-    """Return ``schema`` after ``changes``. All other objects keep their text and order.
+    """Return ``schema`` after ``changes``. Other objects keep their text and order.
 
     Raises:
         ValueError: a change is a rename.
@@ -73,7 +73,7 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
 
 
 def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
-    """Return ``owner`` with ``new`` in the place of ``old``, or at the end if ``old`` is None.
+    """Return ``owner`` with ``new`` instead of ``old``, or at the end without ``old``.
 
     If ``new`` is None, return ``owner`` without ``old``.
     """

@@ -23,7 +23,7 @@ _UNORDERED = (m.Table, m.View, m.Trigger, m.VirtualTable, m.Column, m.Unique, m.
 
 
 def canonical(value: ValueT) -> ValueT:
-    """Return the canonical form of a schema or of a part of it; values that mean the same have equal forms."""
+    """Return the canonical form of a schema or of a part of it."""
     result: ValueT = _canonical(value, "")
     return result
 
@@ -54,7 +54,7 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
 
 
 def _list_expression(allowed: m.AllowedValues) -> m.SqlText:
-    """Return an expression that is equal for all lists in a CHECK with the same column and values.
+    """Return one expression for all lists with the same column and values.
 
     Their order and ``IS NULL OR`` make no difference, because NULL passes any CHECK
     (https://www.sqlite.org/lang_createtable.html#check_constraints).
@@ -73,7 +73,7 @@ def canonical_collation(name: str | None) -> str | None:
 
 
 def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
-    """Return ``value`` with the same key in all expressions, to compare everything but the expressions."""
+    """Return ``value`` with all expressions alike, to compare everything else."""
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):

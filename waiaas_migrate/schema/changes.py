@@ -102,7 +102,7 @@ class RenameColumn(_Modified[str]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyColumn(_Modified[m.Column]):
-    """A column with another type, NOT NULL, default, collation or generated expression."""
+    """A column with another type, NOT NULL, default, collation or expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class DropForeignKey(_Dropped[m.ForeignKey]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModifyForeignKey(_Modified[m.ForeignKey]):
-    """A foreign key from the same columns with another target, action or deferrability."""
+    """A foreign key on the same columns with another target, action or deferral."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ Modification = (
 
 
 def table_of(change: Change) -> str | None:
-    """Return the name of the table that ``change`` alters; None if it adds, drops or renames a whole object."""
+    """Return the name of the table that ``change`` alters, if it alters one."""
     match change:
         case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
             return None
@@ -228,7 +228,7 @@ def object_of(change: Change) -> tuple[str, str]:
 
 
 def spelled_name(change: Change) -> str:
-    """Return the name of the changed table, view, trigger or virtual table, as the schema spells it."""
+    """Return the name of the changed table, view or trigger, as the schema spells it."""
     match change:
         case AddTable(new=item) | DropTable(old=item) | ModifyTableOptions(new=item):
             return item.name
@@ -241,9 +241,9 @@ def spelled_name(change: Change) -> str:
 
 
 def owner_of(change: Change) -> str | None:
-    """Return the folded name of the table, or of a trigger's view, to which the changed object belongs.
+    """Return the folded name of the table to which the changed object belongs.
 
-    Return None for a view, which belongs to no table.
+    A trigger belongs to its table or view. Return None for a view, which belongs to no table.
     """
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):

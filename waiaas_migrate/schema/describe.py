@@ -40,7 +40,7 @@ def describe(change: c.Change, *, brief: bool = False) -> str:
 
 
 def describe_made(change: c.Change) -> str:
-    """Return ``change`` in words in the past tense, such as ``added column agents.nickname (TEXT)``."""
+    """Return ``change`` in the past tense, such as ``added table webhooks``."""
     verb, _, words = describe(change).partition(" ")
     return f"{_PAST_TENSES.get(verb, verb)} {words}"
 
@@ -48,7 +48,7 @@ def describe_made(change: c.Change) -> str:
 def _words(  # noqa: C901, PLR0911 — an arm for each kind
     item: _Described, table: str | None, *, brief: bool = False, details: bool = False
 ) -> str:
-    """Return an object, or a part of ``table``, in words; ``details`` adds columns, type or module to a name."""
+    """Return an object, or a part of ``table``, in words."""
     match item:
         case m.Table(name=name):
             columns = len(item.columns)
@@ -112,7 +112,7 @@ def _properties(column: m.Column) -> tuple[str, ...]:
 
 
 def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
-    """Return the difference of two lists in words; None if a CHECK is not only a list, or both lists are equal."""
+    """Return the values that a list gains and loses, in words, if any."""
     if (lists := lists_of(old, new)) is None:
         return None
     before, after = lists
@@ -162,7 +162,7 @@ def _key_words(key: m.PrimaryKey | None) -> str:
 
 
 def foreign_key_words(key: m.ForeignKey) -> str:
-    """Return ``key`` in words, such as ``(task_id) references tasks (id) on delete cascade``."""
+    """Return ``key`` in words, such as ``(task_id) references tasks (id)``."""
     return _joined(
         key.name,
         f"({', '.join(key.columns)}) references {key.table}",

@@ -15,7 +15,7 @@ ItemT = TypeVar("ItemT")
 
 
 def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Change, ...]:
-    """Return the changes that turn ``old`` into ``new``, in a fixed order; empty if both mean the same.
+    """Return the changes that turn ``old`` into ``new``, in a fixed order.
 
     ``column_order``: also report columns that only change their order.
     """
@@ -86,7 +86,7 @@ def _compare(
     modify: Callable[..., c.Change],
     **owner: str,
 ) -> Iterator[c.Change]:
-    """Yield the changes from ``old`` to ``new``: drops and modifications in the order of ``old``, then additions.
+    """Yield the changes from ``old`` to ``new``, additions last.
 
     A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` is the ``table`` of the
     changes, if they need one.
@@ -107,7 +107,7 @@ def _compare(
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
-    """Return the items that only ``old`` contains, and those that only ``new`` contains."""
+    """Return the items that are only in ``old``, and those only in ``new``."""
     return ([], []) if old == new else (_only_in(old, new), _only_in(new, old))
 
 

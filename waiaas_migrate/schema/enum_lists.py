@@ -7,7 +7,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def values_in_lists(table: Table, column: Column) -> frozenset[str | int] | None:
-    """Return the values in all lists for ``column`` in CHECKs of ``table``; None if no CHECK has a list for it."""
+    """Return the values that lists in CHECKs allow in ``column``; None without a list."""
     name = fold(column.name)
     found = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
     return frozenset(value for values in found for value in values) if found else None

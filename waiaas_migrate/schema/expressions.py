@@ -8,7 +8,7 @@ from waiaas_migrate.schema.model import Check, Column, Index, SqlText, Table
 
 
 def expressions(table: Table) -> Iterator[tuple[Check | Index | Column, str, SqlText]]:
-    """Yield the owner, the place for a message, and the text of each expression in ``table`` except defaults."""
+    """Yield the owner, place and text of each expression except defaults."""
     for check in table.checks:
         yield check, check_place(table.name, check), check.expression
     for index in table.indexes:
@@ -21,5 +21,5 @@ def expressions(table: Table) -> Iterator[tuple[Check | Index | Column, str, Sql
 
 
 def check_place(table: str, check: Check) -> str:
-    """Return the place of a CHECK: ``table.column`` if it is written on a column, otherwise ``table``."""
+    """Return ``table.column`` for a CHECK written on a column, otherwise ``table``."""
     return f"{table}.{check.column}" if check.column else table

@@ -1,4 +1,4 @@
-"""Find the columns that a foreign key refers to, and the foreign keys that SQLite cannot enforce.
+"""Find the targets of foreign keys, and keys that SQLite cannot enforce.
 
 The rules are those of https://www.sqlite.org/foreignkeys.html#fk_indexes.
 """
@@ -27,7 +27,7 @@ class Fault(StrEnum):
 
 
 def fault(schema: Schema, tables: Tables, key: ForeignKey) -> Fault | None:
-    """Return why SQLite cannot enforce ``key`` in ``schema``, which has these ``tables``; None if it can."""
+    """Return why SQLite cannot enforce ``key``; None if it can."""
     parent = tables.get(fold(key.table))
     if parent is not None:
         return None if is_enforceable(parent, key) else Fault.MISMATCH
@@ -35,7 +35,7 @@ def fault(schema: Schema, tables: Tables, key: ForeignKey) -> Fault | None:
 
 
 def is_enforceable(parent: Table, key: ForeignKey) -> bool:
-    """Return whether ``key`` refers to the primary key of ``parent``, or to all columns of another unique key.
+    """Return whether ``key`` refers to all columns of a unique key of ``parent``.
 
     A unique key counts if it compares each column by the column's own collation.
     """
@@ -53,14 +53,14 @@ def is_enforceable(parent: Table, key: ForeignKey) -> bool:
 
 
 def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
-    """Return the columns that ``key`` refers to; if it names none, the primary key of ``parent``."""
+    """Return the columns that ``key`` refers to, by default the primary key."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
     return parent.primary_key.columns
 
 
 def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
-    """Yield each foreign key that SQLite cannot enforce, after its table, with its fault."""
+    """Yield the table, the key and the fault of each unenforceable foreign key."""
     tables = schema.by_name()
     for table in schema.tables:
         for key in table.foreign_keys:
@@ -70,7 +70,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
 
 
 def newly_enforceable_keys(old: Schema, new: Schema) -> Iterator[tuple[str, ForeignKey]]:
-    """Yield each foreign key that was a mismatch in ``old`` and is enforceable in ``new``, after its table."""
+    """Yield the table and the key of each mismatch in ``old`` that ``new`` corrects."""
     mismatches = {identity(table, key) for table, key, found in faulty_keys(old) if found is Fault.MISMATCH}
     if mismatches:
         tables = new.by_name()

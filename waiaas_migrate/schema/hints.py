@@ -1,4 +1,4 @@
-"""Copy hints from schema.yaml to a schema that SQLite has read back, and reverse hints for a rollback."""
+"""Copy hints to a schema that SQLite has read back; reverse them for a rollback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from waiaas_migrate.schema.renames import Renames
 
 
 def with_hints(read_back: Schema, declared: Schema) -> Schema:
-    """Return ``read_back`` with the hints of ``declared``, because a database does not keep hints."""
+    """Return ``read_back`` with the hints of ``declared``; databases have no hints."""
     sources = declared.by_name()
     tables = (_with_hints(table, sources.get(fold(table.name))) for table in read_back.tables)
     return replace(read_back, tables=tuple(tables))
@@ -35,9 +35,9 @@ def _with_hints(table: Table, source: Table | None) -> Table:
 
 
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
-    """Return ``start``, the schema before a migration, with hints that restore its values as far as possible.
+    """Return ``start`` with hints that restore its values as far as possible.
 
-    ``new`` is the schema after the migration, with the hints that the migration followed.
+    ``start`` is the schema before a migration, and ``new`` the schema after it, with the hints that it followed.
     """
     tables = []
     after = new.by_name()
@@ -53,31 +53,32 @@ def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
 
 
 def _rollback_column(table: Table, column: Column, successor: Column | None) -> Column:
-    """Return ``column`` with hints that reverse those of ``successor``, the same column after the migration.
+    """Return ``column`` with hints that reverse those of its ``successor``.
 
-    If the migration replaced several values by one new value, the rollback restores the first of them in all rows. It
-    does the same for NULL if the column was NOT NULL. If the replacement existed before, rows keep it, because nothing
-    shows which rows had the old value. A dropped column that is NOT NULL without a default gets a neutral value.
+    ``successor`` is the column after the migration; None if the migration drops it. If the migration replaced several
+    values by one new value, the rollback restores the first of them in all rows. The same holds for NULL if the column
+    was NOT NULL. If the replacement existed before, rows keep it, because nothing shows which rows had the old value. A
+    dropped column that is NOT NULL without a default gets a neutral value.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:
             return column
         return replace(column, hints=ColumnHints(backfill=SqlText(sql=_neutral_value(table, column), key="")))
-    mapped = (*successor.hints.renamed_values, *successor.hints.removed_values)
-    known = values_in_lists(table, column) if mapped else None
+    replacements = (*successor.hints.renamed_values, *successor.hints.removed_values)
+    known = values_in_lists(table, column) if replacements else None
     if known is None:
         return column
     originals: dict[str | int, str | int] = {}
-    for old, new in mapped:
+    for old, new in replacements:
         if new is not None and new not in known:
             originals.setdefault(new, old)
-    nulled = next((old for old, new in mapped if new is None and old in known), None)
+    nulled = next((old for old, new in replacements if new is None and old in known), None)
     backfill = None if nulled is None or column.not_null is None else SqlText(sql=literal(nulled), key="")
     return replace(column, hints=ColumnHints(renamed_values=tuple(originals.items()), backfill=backfill))
 
 
 def _neutral_value(table: Table, column: Column) -> str:
-    """Return an SQL literal for deleted values: the first value of a list, zero, or an empty text or blob."""
+    """Return an SQL literal for deleted values, such as zero or an empty text."""
     for check in table.checks:
         if check.allowed is not None and check.allowed.column == fold(column.name):
             return literal(check.allowed.values[0])

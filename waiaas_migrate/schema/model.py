@@ -1,4 +1,4 @@
-"""The model of a schema: tables, columns, constraints and other objects as frozen values.
+"""The model of a schema: tables, columns and other objects as frozen values.
 
 Both schema.yaml and SQLite databases are read into this model. Equality compares the fields that give an object its
 meaning. It ignores fields with ``compare=False``, which are for output only: the author's text of an expression, the
@@ -27,7 +27,10 @@ class SqlText:
 
 
 class Conflict(StrEnum):
-    """The ON CONFLICT clause of a constraint (https://www.sqlite.org/lang_conflict.html); None means ABORT."""
+    """The ON CONFLICT clause of a constraint; None means ABORT.
+
+    See https://www.sqlite.org/lang_conflict.html.
+    """
 
     ROLLBACK = "ROLLBACK"
     FAIL = "FAIL"
@@ -77,7 +80,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedValues:
-    """The list of values in a CHECK such as ``column IN (values)``, in the order of the text.
+    """The values in a CHECK such as ``column IN (values)``, in written order.
 
     ``column`` is the column's folded name. ``nullable``: the CHECK begins with ``column IS NULL OR``.
     """
@@ -89,7 +92,7 @@ class AllowedValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnHints:
-    """The hints of a column, from which ``generate`` computes the values that existing rows get.
+    """The hints of a column, by which ``generate`` keeps or fills its values.
 
     ``renamed_values`` and ``removed_values`` are pairs of an old enum value and its replacement. A hint has no effect
     after a migration has followed it.
@@ -133,7 +136,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexPart:
-    """One term of a key or an index: a column by name, or an expression (in indexes only).
+    """One term of a key or an index: a column, or (in indexes) an expression.
 
     ``collation`` belongs to a column; an expression contains its own COLLATE. ``ascending``: ASC is written out,
     although it is the default.
@@ -193,9 +196,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """A foreign key to the columns ``targets`` of the parent ``table``; without ``targets``, to its primary key.
+    """A foreign key to the columns ``targets`` of the parent ``table``.
 
-    ``inline``: the key is written on its column.
+    Without ``targets``, the key refers to the parent's primary key. ``inline``: the key is written on its column.
     """
 
     columns: tuple[str, ...]
@@ -213,7 +216,7 @@ Constraint = PrimaryKey | Unique | Check | ForeignKey
 
 
 def written_on(constraint: Constraint) -> str | None:
-    """Return the folded name of the column that ``constraint`` is written on; None for a table constraint."""
+    """Return the folded name of the column that ``constraint`` is written on, if any."""
     match constraint:
         case (
             PrimaryKey(inline=True, parts=(IndexPart(collation=None, column=str(name)),))
@@ -238,7 +241,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """An ordinary table with its indexes. Columns and indexes are in the order of their declaration.
+    """An ordinary table, with its columns and indexes in declared order.
 
     ``class_name`` is the name of the Python class for rows of the table. None derives it from the table's name.
     """
@@ -257,7 +260,7 @@ class Table:
     renamed_from: str | None = field(default=None, compare=False)
 
     def column(self, name: str) -> Column | None:
-        """Return the column ``name``, in upper or lower case; None if the table does not have it."""
+        """Return the column ``name``, in upper or lower case, if it exists."""
         return next((column for column in self.columns if fold(column.name) == fold(name)), None)
 
     @property
@@ -291,9 +294,10 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualTable:
-    """A virtual table. The model has no entry for its shadow tables, which SQLite creates and drops with it.
+    """A virtual table. The model does not contain its shadow tables.
 
-    ``holds_data``: dropping the table deletes data. False if the table only reads or indexes other tables.
+    SQLite creates and drops the shadow tables with the table. ``holds_data``: dropping the table deletes data. False if
+    it only reads or indexes other tables.
     """
 
     name: str

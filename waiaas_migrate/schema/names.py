@@ -11,5 +11,5 @@ _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # Cached, because a schema has few names and they are compared often.
 @lru_cache(maxsize=1 << 14)
 def fold(name: str) -> str:
-    """Return ``name`` as SQLite compares names: ASCII letters in lower case, others unchanged."""
+    """Return ``name`` with ASCII letters in lower case, as SQLite compares names."""
     return name.lower() if name.isascii() else name.translate(_LOWER)

@@ -1,4 +1,4 @@
-"""Find the renames that hints request and that no migration has made yet, in an order that works."""
+"""Find the renames that hints request and no migration has made yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ImpossibleHint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renames:
-    """The renames that a migration makes, first tables, then columns, and the hints that can't be followed."""
+    """The renames of a migration, and the hints that it can't follow."""
 
     tables: tuple[RenameTable, ...] = ()
     columns: tuple[RenameColumn, ...] = ()
@@ -33,14 +33,14 @@ class Renames:
         return name
 
     def column_after(self, table: str, name: str) -> str:
-        """Return the name of the column ``name`` after the renames; ``table`` is the new name of its table."""
+        """Return the new name of a column; ``table`` is the new name of its table."""
         for rename in self.columns:
             if fold(rename.table) == fold(table) and fold(rename.old) == fold(name):
                 name = rename.new
         return name
 
     def cycles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return the cycles of renames, such as swaps. After a cycle, the same names exist as before.
+        """Return the cycles of renames, such as swaps.
 
         Each cycle of columns is the name of their table and their names; a cycle of tables has an empty first name.
         """
@@ -63,7 +63,7 @@ class Renames:
 
 
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
-    """Return the renames that the hints of ``new`` request and that are not made in ``old``.
+    """Return the renames that the hints of ``new`` request and ``old`` needs.
 
     ``old`` is the schema that the migrations build. A rename is made if the old name is gone and the new name exists. A
     rename that changes only the case is made if the name has the new case. A swap can't be seen in the schema, because
@@ -90,7 +90,7 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
 
 
 def hints(schema: Schema) -> tuple[str, ...]:
-    """Return every rename hint of ``schema``, as ``new < old`` for tables and ``table.new < old`` for columns."""
+    """Return the rename hints of ``schema``: ``new < old`` or ``table.new < old``."""
     found = [("", table.name, table.renamed_from) for table in schema.tables]
     found += [
         (table.name, column.name, column.hints.renamed_from) for table in schema.tables for column in table.columns
@@ -112,7 +112,7 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _cycles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Return the names in each cycle of renames. Any other chain ends in a name that was free."""
+    """Return the names in each cycle of renames."""
     ends = _ends(steps)
     unvisited = {fold(first): last for first, last in ends.items()}
     cycles: list[tuple[str, ...]] = []
@@ -128,7 +128,7 @@ def _cycles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
 def _steps(
     owner: str, wanted: Mapping[str, str], existing: Sequence[str], declared: Collection[str], done: Collection[str]
 ) -> tuple[list[tuple[str, str]], list[ImpossibleHint]]:
-    """Return the steps of the ``wanted`` renames (old name by new name) in order, and the impossible hints.
+    """Return the ``wanted`` renames in order, and the impossible hints.
 
     ``owner`` is the table of renamed columns; empty for tables. ``existing`` are the names that the migrations build,
     and ``declared`` the folded names in schema.yaml.
@@ -155,13 +155,13 @@ def _steps(
 
 
 def _taken(waiting: Mapping[str, str], existing: Collection[str]) -> str | None:
-    """Return a new name that is in use and that no rename frees; None if all are or become free."""
+    """Return a new name that is in use and that no rename frees, if any."""
     sources = {fold(source) for source in waiting.values()}
     return next((new for new in waiting if fold(new) in existing and fold(new) not in sources), None)
 
 
 def _contradictions(waiting: Mapping[str, str], declared: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the new name and the problem of each hint whose old name is still declared or in two hints."""
+    """Yield the new name and the problem of each contradictory hint."""
     claimed: dict[str, str] = {}
     for target, source in waiting.items():
         if fold(source) in claimed:
@@ -178,19 +178,19 @@ def _ordered(waiting: Mapping[str, str], existing: Iterable[str]) -> list[tuple[
     Cycles use a temporary name. So do names that change only their case, because SQLite can't rename a table to its own
     name in another case.
     """
-    left = dict(waiting)
+    remaining = dict(waiting)
     occupied = {fold(name) for name in existing}
     steps: list[tuple[str, str]] = []
-    while left:
-        target = next((name for name in left if fold(name) not in occupied), None)
+    while remaining:
+        target = next((name for name in remaining if fold(name) not in occupied), None)
         if target is None:
-            source = next(iter(left.values()))
+            source = next(iter(remaining.values()))
             target = f"_waiaas_{source}"
             while fold(target) in occupied:
                 target += "_"
-            left = {name: target if fold(old) == fold(source) else old for name, old in left.items()}
+            remaining = {name: target if fold(old) == fold(source) else old for name, old in remaining.items()}
         else:
-            source = left.pop(target)
+            source = remaining.pop(target)
         steps.append((source, target))
         occupied = occupied - {fold(source)} | {fold(target)}
     return steps

@@ -1,4 +1,7 @@
-"""The rowid of a table: its names, and the column that is its alias (https://www.sqlite.org/rowidtable.html)."""
+"""The rowid of a table: its names, and the column that is its alias.
+
+See https://www.sqlite.org/rowidtable.html.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
 
 def rowid_column(table: Table) -> Column | None:
-    """Return the INTEGER PRIMARY KEY, which is an alias of the rowid; None if the table does not have it.
+    """Return the INTEGER PRIMARY KEY, which is an alias of the rowid, if any.
 
     An INTEGER PRIMARY KEY DESC is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
     """
@@ -39,5 +42,5 @@ def rowid_name(*tables: Table) -> str | None:
 
 
 def is_renumbered(old: Table, new: Table) -> bool:
-    """Return whether the change from ``old`` to ``new`` may change, add or remove rowids."""
+    """Return whether ``new`` may have other rowids than ``old``."""
     return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)

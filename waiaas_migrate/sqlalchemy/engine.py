@@ -1,4 +1,4 @@
-"""Create SQLAlchemy engines for a migrated database. Each new connection sets the PRAGMAs and verifies them."""
+"""Create SQLAlchemy engines that migrate the database and set its PRAGMAs."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def create_engine(
         UsageError: the engine sets one of the options itself.
     """
     _check_begin(begin)
-    url, open_connection, engine_options = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
-    engine = sqlalchemy.create_engine(url, creator=open_connection, **engine_options)
+    url, opener, engine_options = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
+    engine = sqlalchemy.create_engine(url, creator=opener, **engine_options)
     _begin_explicitly(engine, begin, options.get("isolation_level"))
     reflect_inline_keys(engine)
     return engine
@@ -89,12 +89,10 @@ def create_async_engine(
     from sqlalchemy.ext import asyncio
 
     _check_begin(begin)
-    url, open_connection, engine_options = _migrate(
-        path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup
-    )
+    url, opener, engine_options = _migrate(path, migrations, options, AsyncAdaptedQueuePool, backup=backup, setup=setup)
 
     async def connect() -> aiosqlite.Connection:
-        connection = aiosqlite.Connection(open_connection, iter_chunk_size=64)
+        connection = aiosqlite.Connection(opener, iter_chunk_size=64)
         # Like SQLAlchemy, don't let a connection that was not closed keep the process alive.
         thread: Any = getattr(connection, "_thread", connection)
         thread.daemon = True
@@ -131,23 +129,21 @@ def _migrate(
     check_options({**arguments})
     database = database_path(path)
     folder = os.path.abspath(migrations)  # noqa: PTH100 — the process may change its working directory later
-    migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
-    migrated().close()
+    open_migrated = functools.partial(open_database, path, migrations=folder, backup=backup, setup=setup)
+    open_migrated().close()
     if database.file is None:
         if "poolclass" not in options:
             # Each connection to a database in memory has its own, so threads must share one connection.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
-        return URL.create("sqlite"), functools.partial(migrated, **arguments), options
+        return URL.create("sqlite"), functools.partial(open_migrated, **arguments), options
     file = os.path.abspath(database.file)  # noqa: PTH100 — for the same reason, and unlike resolve() it keeps links
-    migrated_database = replace(database, file=file, existed_before=True)
-    open_connection = functools.partial(
-        connect_to, migrated_database, migrations=folder, setup=setup, options=arguments
-    )
-    return URL.create("sqlite", database=file), open_connection, options
+    existing = replace(database, file=file, existed_before=True)
+    opener = functools.partial(connect_to, existing, migrations=folder, setup=setup, options=arguments)
+    return URL.create("sqlite", database=file), opener, options
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
-    """Let SQLAlchemy begin each transaction with BEGIN; Python's sqlite3 doesn't begin one before SELECT or DDL."""
+    """Send BEGIN for each transaction; sqlite3 itself sends none before SELECT or DDL."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:

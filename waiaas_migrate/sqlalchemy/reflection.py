@@ -1,4 +1,4 @@
-"""Adapt SQLAlchemy's reflection to migrated databases, so that Alembic reports no false differences."""
+"""Adapt SQLAlchemy's reflection, so that Alembic reports no false differences."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class IdGenerator:
         return str(UUID(int=time_bits << 80 | high << 64 | low, version=7))
 
     def continue_after_fork(self) -> None:
-        """Let a forked child continue with ids that its parent doesn't make; call this before the child's first id.
+        """Let a forked child continue with ids of its own; call this before its first id.
 
         The counter jumps ahead, so that the child's ids sort after the ids made before the fork. The lock is replaced,
         because a thread of the parent may have held it at the fork.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.formats.printing import FindingReport, Style, print_report
+from waiaas_migrate.cli.formats.printing import FindingReport, OutputFormat, print_report
 from waiaas_migrate.cli.output import FINDINGS, print_findings, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @options.column_order
 @options.finding_format
 @options.in_project
-def check(project: Project, *, column_order: bool, style: Style) -> int:
+def check(project: Project, *, column_order: bool, output_format: OutputFormat) -> int:
     """Check that schema.yaml, the enums, and the migrations agree.
 
     For CI: needs no database and writes nothing. Exits with 1 if something differs.
@@ -31,8 +31,8 @@ def check(project: Project, *, column_order: bool, style: Style) -> int:
 
     findings = run(project, column_order=column_order)
     agrees = all(finding.severity == "info" for finding in findings)
-    if style != "text":
-        print_report(FindingReport(command="check", root=project.root, findings=findings), style)
+    if output_format != "text":
+        print_report(FindingReport(command="check", root=project.root, findings=findings), output_format)
     else:
         print_findings(findings)
         if agrees:

@@ -80,7 +80,7 @@ def _print_generated(result: Generated, *, amend: bool) -> None:
 
 
 def redo_hint(*migrations: str) -> str:
-    """Return the sentence that tells how to update databases on which the old ``migrations`` ran."""
+    """Return how to update a database on which the old ``migrations`` ran."""
     return f"If a database has run the old {', '.join(migrations)}, run `waiaas-migrate apply --redo DATABASE`."
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.formats.printing import FindingReport, Style, print_report
+from waiaas_migrate.cli.formats.printing import FindingReport, OutputFormat, print_report
 from waiaas_migrate.cli.output import FINDINGS, Color, plural, say
 from waiaas_migrate.errors import UsageError
 
@@ -37,7 +37,7 @@ _COLORS: dict[str, Color] = {"error": "red", "warning": "yellow", "info": "green
 )
 @options.finding_format
 @options.in_project
-def lint(project: Project, source: str | None, *, since: str | None, severity: str, style: Style) -> int:
+def lint(project: Project, source: str | None, *, since: str | None, severity: str, output_format: OutputFormat) -> int:
     """Find weaknesses in schema.yaml and in new migrations.
 
     Reports, for example, a foreign key without an index. With DATABASE, reads the schema of that database instead.
@@ -54,8 +54,8 @@ def lint(project: Project, source: str | None, *, since: str | None, severity: s
         raise UsageError("--since: a DATABASE has no commits. Leave out one of them.")
     every_finding = run(project, since=since) if source is None else lint_database(project, source)
     findings = [one for one in every_finding if _LEVELS.index(one.severity) >= _LEVELS.index(severity)]
-    if style != "text":
-        print_report(FindingReport(command="lint", root=project.root, findings=findings), style)
+    if output_format != "text":
+        print_report(FindingReport(command="lint", root=project.root, findings=findings), output_format)
     else:
         _print_findings(findings)
     return FINDINGS if any(one.severity != "info" for one in findings) else 0

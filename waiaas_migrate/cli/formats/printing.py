@@ -14,18 +14,14 @@ if TYPE_CHECKING:
     from waiaas_migrate.commands.findings import Finding
     from waiaas_migrate.errors import Failure
 
-Style = Literal["text", "json", "github", "sarif", "junit"]
+OutputFormat = Literal["text", "json", "github", "sarif", "junit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingReport:
-    """The findings of a command.
+    """The findings of a command in the project folder ``root``, to which their files are relative.
 
-    Args:
-        command: the name of the command.
-        root: the project's folder. The files of the findings are relative to it.
-        findings: the findings.
-        failed: whether the command failed; the findings are then the errors that ended it.
+    If the command ``failed``, the findings are the errors that ended it.
     """
 
     command: str
@@ -34,39 +30,39 @@ class FindingReport:
     failed: bool = False
 
     def path_of(self, finding: Finding) -> str:
-        """Return the path of the finding's file relative to the checkout, which services that show findings need."""
+        """Return the path of the finding's file, relative to the checkout."""
         base = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
         path = self.root / finding.file
         return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()
 
 
-def print_report(report: FindingReport, style: Style) -> None:
-    """Print ``report`` in a ``style`` other than text."""
-    if style == "json":
+def print_report(report: FindingReport, output_format: OutputFormat) -> None:
+    """Print ``report`` in an output format other than text."""
+    if output_format == "json":
         print_json({"findings": [asdict(finding) for finding in report.findings]})
-    elif style == "github":
+    elif output_format == "github":
         from waiaas_migrate.cli.formats.github import workflow_commands
 
         print_data(workflow_commands(report))
-    elif style == "sarif":
+    elif output_format == "sarif":
         from waiaas_migrate.cli.formats.sarif import sarif
 
         print_json(sarif(report))
-    elif style == "junit":
+    elif output_format == "junit":
         from waiaas_migrate.cli.formats.junit import junit
 
         print_data(junit(report))
 
 
-def print_failure_as(failure: Failure, style: Style, *, command: str) -> None:
-    """Print the error that ended ``command``, in a ``style`` other than text."""
-    if style == "json":
+def print_failure_as(failure: Failure, output_format: OutputFormat, *, command: str) -> None:
+    """Print the error that ended ``command``, in an output format other than text."""
+    if output_format == "json":
         print_failure(failure)
         return
     from waiaas_migrate.commands.findings import failure_findings
 
     findings = failure_findings(failure)
-    print_report(FindingReport(command=command, root=_project_folder(), findings=findings, failed=True), style)
+    print_report(FindingReport(command=command, root=_project_folder(), findings=findings, failed=True), output_format)
 
 
 def _project_folder() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.commands.findings import Finding, Severity, Subject
 from waiaas_migrate.commands.lint.rule import Linted, Rule, run_rules
 from waiaas_migrate.commands.lint.waivers import migration_waivers
+from waiaas_migrate.commands.migration_renames import follow_renames, with_rename_hints
+from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.git import committed_files
 from waiaas_migrate.files.migration_dir.manifest import read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
@@ -22,15 +24,14 @@ from waiaas_migrate.runner.replay import Replay
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.find_hazards import find_hazards
 from waiaas_migrate.schema.hazards.hazard import DESTRUCTIVE, STOPPING
-from waiaas_migrate.schema.model import Schema, Table
+from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.database.memory import copy_database, execute
+from waiaas_migrate.sqlite.database.memory import copy_database
 from waiaas_migrate.sqlite.planning.effects import AnnouncedHazard
 from waiaas_migrate.sqlite.reading.grammar import SqlError, Token, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.introspect import introspect
-from waiaas_migrate.sqlite.reading.rename import rename_in
 
-_WAIVE = "If that is meant, write `-- lint ignore {}: REASON` into the migration and run `waiaas-migrate record`."
+_WAIVE = "If this is intended, write `-- lint ignore {}: REASON` in the migration and run `waiaas-migrate record`."
 
 
 class _Statement(NamedTuple):
@@ -74,7 +75,7 @@ def migration_findings(project: Project, rules: Iterable[Rule], since: str) -> I
                 with closing(before):
                     after = introspect(replayed.run(migrations[: number + 1]).connection)
                     announced = {(finding.code, finding.where) for finding in findings}
-                    found = _hand_written_findings(migration, before, after, rules)
+                    found = _hand_written_findings(migration, before, after, rules, project)
                     findings += [finding for finding in found if (finding.code, finding.where) not in announced]
             waived = migration_waivers(migration, root=project.root)
             for finding in dict.fromkeys(findings):
@@ -105,17 +106,20 @@ def _announced_finding(sql: str, hazard: AnnouncedHazard) -> Finding:
 
 
 def _hand_written_findings(
-    migration: MigrationFile, before: sqlite3.Connection, after: Schema, rules: Iterable[Rule]
+    migration: MigrationFile, before: sqlite3.Connection, after: Schema, rules: Iterable[Rule], project: Project
 ) -> Iterator[Finding]:
     """Yield the hazards of the changes that ``migration`` makes, and the findings of ``rules`` in its statements."""
     statements = tuple(_statements(migration))
-    names = _names(introspect(before)) | _names(after)
+    old = introspect(before)
+    names = _names(old) | _names(after)
     # Statements may refer to objects that exist only during the migration, such as a temporary table.
     definitions = (statement for statement in statements if statement.tokens[0].word in ("CREATE", "ALTER"))
     names |= {name for definition in definitions for name in definition.names()}
-    _rename(before, migration, after.by_name())
-    old = introspect(before)
-    for hazard in find_hazards(old, after, diff(old, after)):
+    renamed = old
+    # SQLite may refuse a rename before another statement of the migration has dropped an index or a view.
+    with suppress(UnsupportedError, sqlite3.Error):
+        _, renamed = follow_renames(project, before, old, with_rename_hints(old, after, migration.statements))
+    for hazard in find_hazards(renamed, after, diff(renamed, after)):
         table = fold(hazard.where.partition(".")[0])
         line = next((statement.line for statement in statements if table in statement.names()), None)
         yield _hazard_finding(hazard.code, hazard.where, hazard.what, line)
@@ -139,21 +143,3 @@ def _names(schema: Schema) -> set[str]:
     """Return the folded names of everything in ``schema`` that a statement can refer to."""
     columns = (column.name for table in schema.tables for column in table.columns)
     return {"excluded", "main", "temp", *map(fold, (*schema.names, *columns))}
-
-
-def _rename(before: sqlite3.Connection, migration: MigrationFile, after: Mapping[str, Table]) -> None:
-    """Do the renames of ``migration`` in ``before``, because the diff would report a renamed table as dropped."""
-    for statement in migration.statements:
-        if _is_lasting_rename(statement, after):
-            with suppress(sqlite3.Error):  # the migration created the table or column itself
-                execute(before, statement)
-
-
-def _is_lasting_rename(statement: str, after: Mapping[str, Table]) -> bool:
-    """Return whether ``statement`` renames a table or a column, and ``after`` has the new name but not the old one."""
-    if (rename := rename_in(statement)) is None:
-        return False
-    if not rename.column:
-        return rename.table not in after and rename.new in after
-    table = after.get(rename.table)
-    return table is not None and table.column(rename.column) is None and table.column(rename.new) is not None

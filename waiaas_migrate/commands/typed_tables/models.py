@@ -70,7 +70,7 @@ class Model:
 
 
 def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
-    """Return the tables of a schema with their Python names, as classes if ``classes`` and SQLAlchemy allow."""
+    """Return the tables of a schema as models: classes if ``classes`` is true and SQLAlchemy allows, else variables."""
     tables = source.declared.schema.tables
     names = _model_names(tables, source, classes=classes)
     taken = {*USED_NAMES, *names.values(), *source.enums}

@@ -96,14 +96,14 @@ def _with_names(links: tuple[_Link, ...]) -> tuple[_Link, ...]:
     """Return ``links`` with names for their relationships that no other attribute of the class has."""
     models = {model.name: model for link in links for model in (link.child, link.parent)}
     taken = {name: {*USED_NAMES, *models, *(one.name for one in model.attributes)} for name, model in models.items()}
-    several = Counter((link.child.name, link.parent.name) for link in links)
+    links_between = Counter((link.child.name, link.parent.name) for link in links)
     named = []
     for link in links:
         parent, prefix = snake_case(link.parent.name), link.stem or link.columns[0].name
         forward = _first_free([link.stem or parent, f"{prefix}_{parent}"], taken[link.child.name])
         taken[link.child.name].add(forward)
         children = snake_case(link.child.name if link.is_one_to_one else link.child.table.name)
-        is_ambiguous = several[link.child.name, link.parent.name] > 1 or link.is_to_same_table
+        is_ambiguous = links_between[link.child.name, link.parent.name] > 1 or link.is_to_same_table
         choices = [*([] if is_ambiguous else [children]), f"{prefix}_{children}"]
         if link.is_to_same_table and link.stem == "parent":
             choices = ["child" if link.is_one_to_one else "children", *choices]

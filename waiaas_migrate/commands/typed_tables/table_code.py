@@ -32,17 +32,17 @@ class TableCode:
         not_null, is_nullable = column.not_null, column.not_null is None
         # SQLAlchemy's default is not nullable for keys, and in a class for attributes that don't accept None.
         is_nullable_by_default = attribute.accepts_none if model.is_class else not attribute.in_key
-        values, uniques = attribute.values, filter(_is_plain, model.table.uniques)
+        values, uniques = attribute.values, filter(_is_plain_unique, model.table.uniques)
         is_integer = values.type == "sa.Integer"
         is_unique = any(fold(unique.columns[0]) == fold(column.name) for unique in uniques)
         key_conflict = key.on_conflict if key is not None and attribute.in_key and len(key.parts) == 1 else None
-        initial = _initial(attribute) if model.is_class else {}
+        initial = _default_option(attribute) if model.is_class else {}
         return call(
             "mapped_column" if model.is_class else "sa.Column",
             *([Text(column.name)] if column.name != attribute.name or not model.is_class else []),
             _type(attribute, initial),
             *self._column_constraints(model.table, attribute),
-            primary_key=(attribute.in_key and self._is_on_columns(model.table)) or None,
+            primary_key=(attribute.in_key and self._can_declare_on_columns(model.table)) or None,
             nullable=is_nullable if is_nullable != is_nullable_by_default or values.annotation == "Any" else None,
             # By default, SQLAlchemy expects SQLite to number the rows.
             autoincrement=False if attribute.in_key and is_integer and not attribute.is_numbered else None,
@@ -101,7 +101,7 @@ class TableCode:
         self._left_out[f"table {table.name}: {what}"] = None
 
     @staticmethod
-    def _is_on_columns(table: Table) -> bool:
+    def _can_declare_on_columns(table: Table) -> bool:
         """Return whether the primary key can be declared on its columns, with ``primary_key=True``."""
         key = table.primary_key
         if key is None or key.name is not None or (key.on_conflict is not None and len(key.parts) > 1):
@@ -113,21 +113,21 @@ class TableCode:
         key = table.primary_key
         if key is None:
             return
-        if not all(map(_is_plain_part, key.parts)):
+        if not all(map(_is_plain_column, key.parts)):
             self._leave_out(table, "the order or collation of the primary key")
         if key.name is not None and key.autoincrement:
             self._leave_out(table, "the name of the primary key")
         referring = {fold(name) for foreign_key in table.foreign_keys for name in foreign_key.columns}
         if key.autoincrement and fold(key.columns[0]) in referring:
             self._leave_out(table, "AUTOINCREMENT, because the column is a foreign key")
-        if not self._is_on_columns(table):
+        if not self._can_declare_on_columns(table):
             yield _key_constraint("sa.PrimaryKeyConstraint", key, table, with_conflict=len(key.parts) > 1)
 
     def _uniques(self, table: Table) -> Iterator[Code]:
         for unique in table.uniques:
-            if not all(map(_is_plain_part, unique.parts)):
+            if not all(map(_is_plain_column, unique.parts)):
                 self._leave_out(table, f"UNIQUE ({', '.join(map(_part_sql, unique.parts))})")
-            elif not _is_plain(unique):
+            elif not _is_plain_unique(unique):
                 yield _key_constraint("sa.UniqueConstraint", unique, table, with_conflict=True)
 
     def _foreign_keys(self, table: Table) -> Iterator[ForeignKey]:
@@ -192,7 +192,7 @@ def server_default(sql: str) -> Code:
     return call("sa.text", sql_text(sql if may_omit_parentheses(sql) else f"({sql})"))
 
 
-def _initial(attribute: Attribute) -> dict[str, Code]:
+def _default_option(attribute: Attribute) -> dict[str, Code]:
     """Return the option for the value of a new object if the caller passes none; empty if the caller must pass one."""
     column = attribute.column
     if column.generated is not None:
@@ -214,13 +214,13 @@ def _type(attribute: Attribute, initial: dict[str, Code]) -> Code:
     return replace(kind if isinstance(kind, Call) else call(str(kind)), closing=").evaluates_none()")
 
 
-def _is_plain(unique: Unique) -> bool:
+def _is_plain_unique(unique: Unique) -> bool:
     """Return whether ``unique`` can be written as ``unique=True`` on its column."""
-    is_bare_column = len(unique.parts) == 1 and _is_plain_part(unique.parts[0])
+    is_bare_column = len(unique.parts) == 1 and _is_plain_column(unique.parts[0])
     return is_bare_column and unique.name is None and unique.on_conflict is None
 
 
-def _is_plain_part(part: IndexPart) -> bool:
+def _is_plain_column(part: IndexPart) -> bool:
     return part.column is not None and part.collation is None and not part.descending
 
 
@@ -247,7 +247,7 @@ def _key_constraint(name: str, key: PrimaryKey | Unique, table: Table, *, with_c
 def _index(index: Index, table: Table) -> Call:
     parts = [
         quoted(_spelled(table, part.column or ""))
-        if _is_plain_part(part)
+        if _is_plain_column(part)
         else call("sa.text", sql_text(_part_sql(part)))
         for part in index.parts
     ]

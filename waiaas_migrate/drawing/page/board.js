@@ -18,17 +18,17 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-const during = ({ during: [first, last] }) => first <= state.moment && state.moment <= last;
+const series = () => (state.moment === "now" ? "now" : "past");
+const isShown = ({ during: [first, last] }) => state.moment === "now" || (first <= state.moment && state.moment <= last);
 
 // Returns the face of a card at the current moment; undefined if the card doesn't exist then.
 function faceOf(number) {
-  const card = data.cards[number];
-  const shown = state.moment === "now" ? card.now : card.past?.faces.find(during);
+  const shown = data.cards[number][series()]?.faces.find(isShown);
   return shown && data.faces[shown.face];
 }
 
-const boxOf = (number) => data.cards[number][state.moment === "now" ? "now" : "past"].box;
-const linesNow = () => (state.moment === "now" ? data.lines.now : data.lines.past.filter(during));
+const boxOf = (number) => data.cards[number][series()].box;
+const linesNow = () => data.lines[series()].filter(isShown);
 const shownCards = () => data.cards.map((_, number) => number).filter(faceOf);
 
 // Splits a name so that the browser can break its line between words.

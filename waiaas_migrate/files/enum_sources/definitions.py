@@ -1,4 +1,4 @@
-"""The enums of an application: their values, where they are defined, and the problems of names that aren't enums."""
+"""The enums of an application: their values and places, and the problems of names that can't be enums."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class EnumDefinition:
     Args:
         source: the module or file, as schema.yaml spells it.
         module: the Python module to import the name from; empty in other languages.
-        at: the place of the definition, or of the problem.
-        values: the values of the enum.
+        at: the place of the definition or the problem.
+
         places: the places of the values; empty if they are not known.
         members: the names of the members of an enum class, which SQLAlchemy stores by default.
         shape: the form of the definition.
@@ -48,7 +48,7 @@ class EnumDefinition:
         return dict(zip(self.values, self.places, strict=False)).get(value) or by_member.get(str(value), self.at)
 
     def as_problem(self) -> Problem:
-        """Return the problem as one that can be reported, with its place."""
+        """Return the problem of this name, which must have one, in the form that reports take."""
         at = Origin(file=self.at.file, line=self.at.line, column=self.at.column, path=self.name)
         return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
 
@@ -64,11 +64,10 @@ class LoadedEnums:
         """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
-            first, *_ = found
             sources = " and ".join(f"`{definition.source}`" for definition in found)
             problem = f"it has different values in {sources}"
             return EnumDefinition(
-                name=name, source=first.source, at=first.at, problem=problem, fix="Rename one of them."
+                name=name, source=found[0].source, at=found[0].at, problem=problem, fix="Rename one of them."
             )
         return found[0] if found else None
 
@@ -78,7 +77,7 @@ class LoadedEnums:
 
 
 def value_list_problem(values: Sequence[str | int]) -> str:
-    """Return the reason that ``values`` can't be the list of a CHECK; an empty string if they can."""
+    """Return the reason that a CHECK can't list ``values``; an empty string if a CHECK can list them."""
     if not values:
         return "it has no values"
     seen: set[str | int] = set()

@@ -84,7 +84,7 @@ class Evaluator:
         return self._modules[path]
 
     def names(self, module: e.Module) -> Iterator[str]:
-        """Yield the names that ``module`` exports, also those that it re-exports from other modules."""
+        """Yield the names that ``module`` exports, including names that it re-exports from other modules."""
         for part in self._with_reexported(module, set()):
             for name, expression in part.names.items():
                 is_module = isinstance(expression, e.Import) and not expression.name
@@ -92,7 +92,7 @@ class Evaluator:
                     yield name
 
     def _with_reexported(self, module: e.Module, seen: set[Path]) -> Iterator[e.Module]:
-        """Yield ``module`` and the modules whose names it all re-exports, unless they can't be read."""
+        """Yield ``module`` and all modules that it re-exports as a whole; skip modules that can't be read."""
         if module.path in seen:
             return
         seen.add(module.path)
@@ -103,7 +103,8 @@ class Evaluator:
 
     def definition(self, module: e.Module, name: str, source: str) -> EnumDefinition | None:
         """Return the definition of ``name`` in ``module``, which may have a problem; None if it is missing."""
-        at, shape = Origin(file=module.file), _shape(_Target(None, module))
+        at = Origin(file=module.file)
+        shape: Shape = "other"
         values: list[_Value] = []
         try:
             target = self._lookup(module, name)
@@ -130,7 +131,7 @@ class Evaluator:
         )
 
     def _is_type(self, target: _Target, name: str) -> bool:
-        """Return whether ``name`` is declared as a type, in this file or the one that it is imported from."""
+        """Return whether ``name`` is declared as a type, in this file or in the file that it is imported from."""
         with self._one_step(target):
             if isinstance(target.expression, e.Import) and (original := target.expression.name):
                 return self._is_type(self._referent(target.expression, target.module), original)
@@ -184,8 +185,6 @@ class Evaluator:
 
     def _constant(self, item: e.Expression, module: e.Module, label: str) -> tuple[str | int, Origin]:
         """Return the value of ``item``, and its place. Errors call the item ``label``."""
-        if isinstance(item, e.Constant):
-            return item.value, _at(module, item.at)
         target = self._resolved(_Target(item, module))
         if isinstance(target.expression, e.Constant):
             return target.expression.value, _at(module, item.at)
@@ -245,7 +244,7 @@ class Evaluator:
                 return None
 
     def _lookup(self, module: e.Module, name: str) -> _Target | None:
-        """Return the target of ``name`` in ``module`` or in a module whose names it all re-exports; None if missing."""
+        """Return the target of ``name`` in ``module`` or in a module that it re-exports as a whole; None if missing."""
         parts = [module] if name in module.names else self._with_reexported(module, set())
         found = {id(part.names[name]): _Target(part.names[name], part) for part in parts if name in part.names}
         if len(found) > 1:

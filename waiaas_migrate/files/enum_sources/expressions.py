@@ -50,7 +50,7 @@ class Name(NamedTuple):
 
 
 class Import(NamedTuple):
-    """A name in another module, both as the import spells them. An empty name means the module itself."""
+    """An imported name and its module, as the import spells them. An empty name means the module itself."""
 
     module: str
     name: str
@@ -77,8 +77,8 @@ class Module:
         names: every name at the top level.
         exported: the names that the file exports; None for all.
         types: the names that are types rather than lists.
-        stars: the modules whose names it all re-exports, as in ``from module import *``.
-        is_complete: whether the file can define no other names.
+        stars: the modules that the file re-exports as a whole, as in ``from module import *``.
+        is_complete: whether ``names`` has every name that the file can define.
         syntax_error: the first place that can't be read.
     """
 

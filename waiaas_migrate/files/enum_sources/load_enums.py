@@ -19,7 +19,7 @@ from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestio
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
 
-_LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
+_LITERAL = ("a string literal", "Write text in quotes, or the name of a string constant.")
 _DATA = Language(
     parse_data,
     lambda *_: None,  # data imports nothing
@@ -35,13 +35,12 @@ _TYPESCRIPT = Language(
     lists=("an array, an enum, an object or a union of literals", "Write it as `['a', 'b'] as const`."),
     values=_LITERAL,
 )
-#: The languages by the suffixes of their files.
+#: The language of each file, by the suffix of its name.
 _LANGUAGES = {
     **dict.fromkeys((".yaml", ".yml", ".json"), _DATA),
     ".py": _PYTHON,
     **dict.fromkeys((".ts", ".tsx", ".mts", ".cts", ".js", ".mjs"), _TYPESCRIPT),
 }
-_FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
 
 
 class EnumSource(NamedTuple):
@@ -53,11 +52,7 @@ class EnumSource(NamedTuple):
 
 
 class _ReadSource(NamedTuple):
-    """A source that was read.
-
-    ``text`` has its names; it is None if the source must be imported. ``module`` is the name of a Python module, or
-    empty.
-    """
+    """A source, the names in its text (None if only an import finds them), and its Python module (or empty)."""
 
     source: EnumSource
     text: Module | None
@@ -70,12 +65,12 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     An enum is an ``enum.Enum`` subclass, a ``typing.Literal``, or a tuple or list of strings or integers; in
     TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list.
 
-    Nothing is executed, except Python modules in which the value of an enum is computed.
+    No code is executed, except that Python modules are imported if they compute the values of a ``used`` enum.
 
     Args:
         sources: modules, files and mappings.
         root: the project's folder.
-        used: the names of the enums that are needed; None for all. Modules are not imported for other enums.
+        used: the names of the enums that are needed; None for all.
 
     Raises:
         SchemaFileError: lists a problem for each source that can't be read.
@@ -115,7 +110,7 @@ def _needs_import(
 ) -> bool:
     """Return whether a module must be imported to find the ``used`` enums.
 
-    ``enums`` are the definitions in its ``text``. If ``is_missing``, no source defines one of the used enums so far.
+    ``enums`` are the definitions in its ``text``. If ``is_missing``, no text defines one of the used enums.
     """
     problems = [enum.name for enum in enums if enum.problem and (used is None or enum.name in used)]
     # Importing can't turn a single value into a list.
@@ -140,7 +135,8 @@ def _read(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
             return _ReadSource(source, None, module)
         path = found
     else:
-        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
+        fix = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
+        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", fix)
         return None
     text = None
     try:
@@ -169,7 +165,7 @@ def _module_of(path: Path, root: Path) -> str:
 
 
 def same_enums(first: str, second: str, *, suffix: str) -> bool:
-    """Return whether two texts define the same enums; ``suffix`` is that of files in their language."""
+    """Return whether two texts define the same enums; the ``suffix`` of their files shows their language."""
     path = Path(f"enums{suffix}")
     in_first, in_second = (
         {(enum.name, enum.shape, enum.values, enum.members, enum.problem) for enum in enums_in(text, path, root=Path())}
@@ -179,7 +175,7 @@ def same_enums(first: str, second: str, *, suffix: str) -> bool:
 
 
 def enums_in(text: str, path: Path, *, root: Path) -> tuple[EnumDefinition, ...]:
-    """Return the enums that the file at ``path`` defines if its text is ``text``; nothing is imported."""
+    """Return the enums that ``text``, the text of the file at ``path``, defines. No module is imported."""
     module = _LANGUAGES[path.suffix].parse(text, path, "")
     read = _ReadSource(EnumSource("", Origin(file="")), module, _module_of(path, root))
     return tuple(_definitions_in_text(read, Evaluator(_LANGUAGES, root), ()))

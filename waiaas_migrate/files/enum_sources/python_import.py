@@ -1,8 +1,8 @@
 """Import Python modules to read enums whose values are computed.
 
 The modules are imported from source each time, so that edits take effect without a new process. Afterwards they are
-removed from ``sys.modules``. If a running program had imported modules of the same names, these are put back, so that
-its classes stay the same.
+removed from ``sys.modules``. Modules of the same names that the running program had imported are put back, so that the
+classes of the program stay the same.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _completed(definition: EnumDefinition, thing: object) -> EnumDefinition:
 
 
 def _places(module: ModuleType, root: Path) -> dict[str, Origin]:
-    """Return the places where a module's names are bound, if its file shows them."""
+    """Return the places at which a module binds its names, as far as its source shows them."""
     path = Path(getattr(module, "__file__", None) or "")
     if path.suffix != ".py":
         return {}
@@ -179,11 +179,7 @@ def _shape(thing: object) -> Shape:
 
 
 def _raw_values(thing: object) -> tuple[object, ...]:
-    """Return the values of an enum class, a Literal, a tuple or a list.
-
-    Raises:
-        _NotUsable: ``thing`` is something else.
-    """
+    """Return the values of an enum class, a Literal, a tuple or a list; refuse any other object."""
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
         raise _NotUsable(
             f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAG_FIX})"
@@ -202,7 +198,7 @@ def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
     """Return ``values`` as plain strings and integers.
 
     Raises:
-        _NotUsable: a CHECK can't list them.
+        _NotUsable: a CHECK can't list the values.
     """
     if any(isinstance(value, enum.Flag) for value in values):
         raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAG_FIX})")

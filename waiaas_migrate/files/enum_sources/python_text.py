@@ -246,7 +246,7 @@ def _assignment(statement: ast.stmt) -> tuple[str, ast.expr] | None:
 
 
 def _constant(node: ast.expr) -> e.Expression:
-    """Return a constant, or a reference to one."""
+    """Return a constant, or a reference to a constant."""
     at = _position(node)
     match node:
         case ast.Constant(value=value) if isinstance(value, str | int) and not isinstance(value, bool):

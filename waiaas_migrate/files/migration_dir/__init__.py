@@ -1,1 +1,1 @@
-"""The migrations folder: yoyo's files, and the manifest beside them."""
+"""Read and write the migrations folder: the migrations, which yoyo can read, too, and ``manifest.json``."""

@@ -1,10 +1,10 @@
-"""Read and write the facts that ``manifest.json`` records about each migration.
+"""Convert the facts about migrations to and from entries of ``manifest.json``.
 
-The effects of a migration are recorded as one text, such as ``constant=agents | scan=agents changes_rows``: the effects
-of applying it and, after the bar, those of rolling it back. A process reads the whole file, perhaps a thousand lines,
-when it first opens a database; parsing nested objects would take several times as long. Defaults are left out. ``any``
-means that the effects are unknown, so readers assume the worst. ``loses`` is never written for a rollback, because
-every rollback can lose data.
+The effects of a migration are one text, such as ``constant=agents | scan=agents changes_rows``. The part before the bar
+has the effects of applying the migration, the part after it the effects of rolling the migration back. A process reads
+the whole file, perhaps a thousand lines, when it first opens a database; parsing nested objects would take several
+times as long. Defaults are left out. ``any`` means that the effects are unknown, so readers assume the worst. ``loses``
+is never written for a rollback, because every rollback can lose data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, 
 _ANY, _LOSES, _HAZARDS = "any", "loses", "hazards"
 #: The words for effects that are true or false, which are also the names of fields of :class:`Effects`.
 _FLAGS = ("changes_rows", "changes_keys")
-#: The number of hexadecimal digits that identify a catalog among those of one project.
+#: The number of hexadecimal digits in the mark of a catalog.
 _MARK_LENGTH = 16
 
 
@@ -35,11 +35,11 @@ class Facts:
     """The recorded facts about one migration.
 
     Args:
-        forward: the effects of applying it.
-        rollback: the effects of rolling it back.
-        catalog: the mark of the catalog after it; None if unknown.
+        forward: the effects of applying the migration.
+        rollback: the effects of rolling the migration back.
+        catalog: the mark of the catalog after the migration; None if unknown.
         by_hand: whether a person wrote or edited the migration. If so, the facts were derived from its SQL.
-        replaces: the migrations that were squashed into it, in the order in which databases have run them.
+        replaces: the migrations that were squashed into this one, in their original order.
     """
 
     forward: Effects = WORST_CASE
@@ -53,7 +53,7 @@ UNKNOWN = Facts()
 
 
 def mark(fingerprint: str) -> str:
-    """Return the mark of a catalog: a prefix of its fingerprint that is long enough to identify it."""
+    """Return the mark of a catalog: a prefix of its fingerprint that is long enough to identify the catalog."""
     return fingerprint.partition(":")[2][:_MARK_LENGTH]
 
 

@@ -30,7 +30,7 @@ MANIFEST = "manifest.json"
 _ATTEMPTS = 10
 #: The version of the file format.
 _VERSION = 2
-#: git's marker of a merge conflict. It can't be inside a JSON string, because strings contain no line ends.
+#: git's markers of a merge conflict. A JSON string can't contain one, because JSON strings contain no line ends.
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
@@ -41,7 +41,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The entry of one migration; ``hash`` covers its id, its content, its facts, and the hash of the entry before."""
+    """The entry of a migration; ``hash`` covers the hash of the entry before and the migration's id, text and facts."""
 
     id: str
     hash: str
@@ -81,7 +81,7 @@ class Manifest:
 class Summary:
     """The parts of a manifest that opening a database needs.
 
-    ``last_hash`` is the hash of the last migration, which covers all of them; it is None if there are no migrations.
+    ``last_hash`` is the hash of the last entry, which covers all migrations; it is None if there are no migrations.
     """
 
     ids: tuple[str, ...]
@@ -107,7 +107,7 @@ def _hash_after(previous: str, migration: MigrationFile, facts: Facts) -> str:
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """Return the text of the file, with one migration on each line. Equal manifests have equal texts."""
+    """Return the text of the file, with one migration on each line. The same manifest always gives the same text."""
     entries = [{"id": entry.id, **entry_values(entry.facts), "hash": entry.hash} for entry in manifest.migrations]
     pragmas = [f"{json.dumps(pragma.name)}: {json.dumps(pragma.value)}" for pragma in manifest.pragmas]
     parts = [
@@ -242,7 +242,7 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; if it is a pipe, don't wait for its other end."""
+    """Open a file; don't wait if the file is a pipe that nobody writes to."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
@@ -264,7 +264,7 @@ def _checked(content: Any, path: str | Path) -> tuple[list[str], list[str], tupl
         texts = [*ids, *hashes, *(text for pair in settings for text in pair if isinstance(text, str))]
         for key in ("hints", "ignore"):
             texts += [*content.get(key, ())] if isinstance(content.get(key, []), list) else [None]
-        # Check all values at once, in C: join() refuses those that aren't text, and encode() lone surrogates.
+        # For speed, check all values at once: join() refuses values that aren't text, and encode() lone surrogates.
         "".join([*texts, content["fingerprint"] or ""]).encode()
         pragmas = tuple(Pragma(name=name, value=_pragma_value(value)) for name, value in settings)
     except _MALFORMED as error:
@@ -297,7 +297,7 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
 
 
 def history_problems(manifest: Manifest, migrations: Sequence[MigrationFile]) -> tuple[Problem, ...]:
-    """Return a problem for each recorded migration that was edited or deleted; databases may have run it."""
+    """Return a problem for each recorded migration that was edited or deleted, because databases may have run it."""
     edits = [change.problem for change in _changes(manifest, migrations) if change.is_edit]
     return (*_missing(manifest, migrations), *edits)
 
@@ -355,7 +355,7 @@ def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Itera
     files = (migration.id for migration in migrations if migration.id in common)
     for wanted, found in zip(recorded, files, strict=True):
         if wanted != found:
-            what = f"lists {wanted}, but by dependencies and names {found} comes first."
+            what = f"lists {wanted} before {found}, but their dependencies and names put {found} first."
             fix = "Restore the files' names and `-- depends:` lines, or run `waiaas-migrate generate`."
             yield Problem(file=str(manifest.path), what=what, fix=fix)
             return

@@ -26,12 +26,12 @@ _ROLLBACK = ".rollback.sql"
 _POST_APPLY = "post-apply"
 #: The prefix of the file that ``yoyo new`` opens in an editor (yoyo/scripts/newmigration.py).
 _EDITED_NOW = "_tmp_yoyonew"
-#: The prefix of the files in which macOS keeps other files' attributes, in archives and on disks that can't store them.
+#: The prefix of files in which macOS keeps the attributes of other files, if the disk or archive can't store these.
 _APPLE_DOUBLE = "._"
 
 #: Both patterns are those of yoyo.migrations.parse_metadata_from_sql_comments.
 _DIRECTIVE = re.compile(r"^\s*--\s*(transactional|depends)\s*:\s*(.*)$")
-_COMMENT = re.compile(r"^(\s*|\s*--.*)$")
+COMMENT = re.compile(r"^(\s*|\s*--.*)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +39,6 @@ class MigrationFile:
     """One migration.
 
     Args:
-        id: the name of its file without the ending.
-        path: its file.
-        kind: the language.
         depends: the ids of the migrations that must run before it.
         transactional: whether it runs in a transaction.
         sql: the text of the file, also of a Python migration. Line ends are LF, whatever git checks out.
@@ -89,7 +86,7 @@ class MigrationFile:
 
 
 def new_migration(path: Path, *, depends: Sequence[str], sql: str, rollback: str) -> MigrationFile:
-    """Return a migration that will be written at ``path``, as it will be read back."""
+    """Return a new SQL migration that will be written at ``path``."""
     return MigrationFile(id=path.stem, path=path, kind="sql", depends=tuple(depends), sql=sql, rollback=rollback)
 
 
@@ -104,7 +101,7 @@ def migration_hash(migration_id: str) -> str:
 
 
 def is_post_apply(migration_id: str) -> bool:
-    """Return whether the id belongs to a post-apply hook. yoyo runs it after every apply and doesn't record it."""
+    """Return whether the id belongs to a post-apply hook, which yoyo runs after every apply and doesn't record."""
     return migration_id.startswith(_POST_APPLY)
 
 
@@ -112,7 +109,7 @@ def read_migrations(folder: Path, *, missing_ok: bool = False) -> tuple[Migratio
     """Return the migrations of ``folder``, without post-apply hooks, in the order in which yoyo applies them.
 
     Raises:
-        MigrationsError: carries everything that is wrong with the folder.
+        MigrationsError: lists every problem in the folder.
     """
     return read_with_post_apply(folder, missing_ok=missing_ok)[0]
 
@@ -122,10 +119,10 @@ def read_with_post_apply(
 ) -> tuple[tuple[MigrationFile, ...], tuple[MigrationFile, ...]]:
     """Return the migrations of ``folder`` and its ``post-apply*`` hooks, each in yoyo's order.
 
-    If ``missing_ok``, a missing folder is an empty one.
+    If ``missing_ok``, a missing folder is treated as an empty folder.
 
     Raises:
-        MigrationsError: carries everything that is wrong with the folder.
+        MigrationsError: lists every problem in the folder.
     """
     problems: list[Problem] = []
     files = _read_all(folder, problems, missing_ok=missing_ok)
@@ -167,7 +164,7 @@ def _in_order(
 
 
 def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[MigrationFile]:
-    """Return the migrations and post-apply hooks of ``folder``, sorted by name; add what is wrong to ``problems``."""
+    """Return the migrations and post-apply hooks of ``folder``, sorted by name; add errors to ``problems``."""
     paths = _paths(folder, problems, missing_ok=missing_ok)
     migrations = [path for path in paths if not path.name.endswith(_ROLLBACK)]
     rollbacks = {path.name.removesuffix(_ROLLBACK): path for path in paths if path.name.endswith(_ROLLBACK)}
@@ -187,7 +184,7 @@ def _read_all(folder: Path, problems: list[Problem], *, missing_ok: bool) -> lis
 
 
 def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[Path]:
-    """Return the paths of all migrations and rollbacks; of a replaced file, the path of its copy until the commit."""
+    """Return the paths of all migrations and rollbacks; for a file that is being replaced, the path of its copy."""
     try:
         # Sort the names as strings, as yoyo does.
         with os.scandir(folder) as entries:
@@ -213,7 +210,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """Return whether yoyo reads the file, unless it is one of the ``._*`` files of macOS."""
+    """Return whether the file is a migration or a rollback for yoyo, except the ``._*`` files of macOS."""
     is_sql_or_python = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
     return is_sql_or_python and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
@@ -247,7 +244,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
         return None
     if data.startswith(b"\xef\xbb\xbf"):
         what = "begins with a byte order mark, after which yoyo finds no directives."
-        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without one."))
+        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without a byte order mark."))
         return None
     try:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
@@ -274,7 +271,7 @@ def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[st
                 what = f"`-- transactional: {value}` must be true or false."
                 fix = "Write it once, with no space after the value."
                 problems.append(Problem(file=str(path), line=number, what=what, fix=fix))
-        elif not _COMMENT.match(line):
+        elif not COMMENT.match(line):
             break
     depends = tuple(dict.fromkeys(" ".join(found["depends"]).split()))
     return depends, " ".join(found["transactional"]).lower() != "false"

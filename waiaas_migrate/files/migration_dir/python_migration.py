@@ -1,7 +1,4 @@
-"""Load Python migrations with yoyo, and read their dependencies.
-
-Import this module only if there is a Python migration, because importing yoyo takes time.
-"""
+"""Load Python migrations with yoyo. Importing yoyo takes time, so import this module only for Python migrations."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from pathlib import Path
 from yoyo.exceptions import BadMigration
 from yoyo.migrations import Migration
 
-# yoyo logs the traceback of each error that it raises; without a handler Python would print it.
+# yoyo logs the traceback of each error that it raises. Without a handler, Python would print the traceback.
 logging.getLogger("yoyo").addHandler(logging.NullHandler())
 
 
@@ -24,12 +21,9 @@ def yoyo_migrations(paths: Iterable[Path]) -> dict[str, Migration]:
     return {path.stem: Migration(path.stem, str(path), str(path.parent)) for path in paths}
 
 
-def load_header(path: Path, folder: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
-    """Return a migration's dependencies and whether it is transactional, or a message if it can't be loaded.
-
-    ``folder`` has the paths of all migrations.
-    """
-    migration = yoyo_migrations(folder)[path.stem]
+def load_header(path: Path, all_paths: Sequence[Path]) -> tuple[tuple[str, ...], bool] | str:
+    """Return a migration's dependencies and whether it is transactional, or a message if yoyo can't load it."""
+    migration = yoyo_migrations(all_paths)[path.stem]
     try:
         migration.load()
     except BadMigration as error:

@@ -27,15 +27,14 @@ def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
     """Return the statements of ``sql``, each with the comments before it. Errors name ``file``.
 
     ``sqlite3_complete`` decides which ``;`` ends a statement (https://www.sqlite.org/c3ref/complete.html), so a trigger
-    is not split. The last statement needs no ``;``. Pieces with only comments are left out.
+    is one statement. The last statement needs no ``;``. Comments without a statement are left out.
 
     Raises:
         MigrationsError: the text ends in the middle of a statement, or contains a NUL character.
     """
     if "\0" in sql:
-        raise MigrationsError(
-            [_problem(file, sql, sql.index("\0"), "contains a NUL character, at which SQLite stops reading.")]
-        )
+        what = "contains a NUL character, at which SQLite stops reading."
+        raise MigrationsError([_problem(file, sql, sql.index("\0"), what)])
     statements: list[str] = []
     for start, code_start, end in _spans(sql):
         if end == len(sql) and not sqlite3.complete_statement(sql[start:] + "\n;"):
@@ -45,13 +44,13 @@ def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
 
 
 def _spans(sql: str) -> Iterator[tuple[int, int, int]]:
-    """Yield the start of each statement, the start of its code, and its end; the last may be incomplete."""
+    """Yield the start, the start of the code, and the end of each statement. The last statement may be incomplete."""
     start, code_start, previous, in_trigger = 0, -1, "", False
     for token in _TOKEN.finditer(sql):
         if token.lastgroup == "end":
             if code_start >= 0:
-                # Only a trigger continues after a ";", up to "; END;". Calling sqlite3_complete at each ";" in it would
-                # take time quadratic in its length.
+                # Only a trigger continues after a ";", up to "; END;". Calling sqlite3_complete at each ";" in a
+                # trigger would take time quadratic in its length.
                 may_end = not in_trigger or previous.rstrip().upper().endswith("END")
                 in_trigger = not (may_end and sqlite3.complete_statement(sql[start : token.end()]))
                 if in_trigger:

@@ -34,11 +34,7 @@ class EnumReference(NamedTuple):
 class TableContext:
     """The table of a column.
 
-    Args:
-        table: the name of the table.
-        columns: the names of its columns.
-        enums: references to enums, by the folded name of the column that uses them.
-        external: the foreign keys whose parent isn't in the schema.
+    ``enums`` are by folded name of the column; the parents of ``external`` keys aren't in the schema.
     """
 
     table: str
@@ -118,7 +114,7 @@ def _default_fields(default: SqlText | None, listing: _ListCheck, where: str) ->
     if default is None:
         return {}
     tokens = without_comments(tokenize(default.sql))
-    sql = tokens[0].text if len(tokens) == 1 else default.sql  # without comments
+    sql = tokens[0].text if len(tokens) == 1 else default.sql
     literal = _literal(sql)
     if quote_literal(literal) != (sql.upper() if literal is None else sql):
         return {"default_sql": write_expression(default, (), where)}
@@ -177,13 +173,9 @@ def _conflict_fields(layout: ColumnLayout) -> dict[str, Data]:
     return {"on_conflict": next(iter(fields.values())) if len(clauses) == 1 else fields}
 
 
-def reference_data(
-    key: ForeignKey, context: TableContext, where: str, options: Mapping[str, Data] | None = None
-) -> Data:
+def reference_data(key: ForeignKey, context: TableContext, where: str, options: dict[str, Data]) -> Data:
     """Return ``references``: ``table.column``, ``table``, or a mapping with options."""
-    fields = (
-        k.PARENT.write(key, (), where) | ({"external": True} if key in context.external else {}) | dict(options or {})
-    )
+    fields = k.PARENT.write(key, (), where) | ({"external": True} if key in context.external else {}) | options
     table, column = fields["table"], fields.get("column", "")
     if not isinstance(table, str) or not isinstance(column, str) or "." in column:
         return fields

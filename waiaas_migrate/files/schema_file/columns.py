@@ -179,12 +179,10 @@ def _read_enum(value: Value, enums: LoadedEnums | None) -> EnumValues | None:
     options = k.ENUM.contents(fields, ())
     if "stores" in fields and "values" in fields:
         fields["stores"].key_problem("`values` has no names.", "Remove `stores`.")
-    by_names = options.get("stores", False)
-    found = (
-        _read_named_enum(fields["name"], enums, by_names=by_names)
-        if "name" in fields
-        else _read_inline_enum(fields["values"])
-    )
+    if "name" in fields:
+        found = _read_named_enum(fields["name"], enums, by_names=options.get("stores", False))
+    else:
+        found = _read_inline_enum(fields["values"])
     return None if found is None else replace(found, constraint=options.get("constraint"))
 
 

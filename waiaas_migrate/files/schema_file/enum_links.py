@@ -56,11 +56,7 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def name_similarity(self, enum: _Candidate) -> tuple[int, int]:
-        """Return two numbers that rank enums: the more similar the names, the greater.
-
-        These are the number of the enum's words that the names of table, column and CHECK contain, and the negated
-        number of its other words.
-        """
+        """Count the words of the enum's name in the list's names and, negated, the others."""
         context = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
         return len(words & context), -len(words - context)
@@ -81,9 +77,8 @@ def link_enums(schema: Schema, loaded: LoadedEnums) -> EnumLinks:
             same = [enum for enum in same if listing.name_similarity(enum)[0]]
         chosen = _best_matches(listing, same)
         if len(chosen) == 1:
-            links[fold(listing.table.name), fold(listing.column.name)] = EnumReference(
-                chosen[0].name, chosen[0].by_names
-            )
+            column = fold(listing.table.name), fold(listing.column.name)
+            links[column] = EnumReference(chosen[0].name, chosen[0].by_names)
         elif chosen:
             names = listed(sorted(enum.name for enum in chosen))
             remarks.append(

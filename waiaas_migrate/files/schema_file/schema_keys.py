@@ -33,7 +33,7 @@ LINT = Form(
 
 
 def _read_lint(value: Value, columns: Columns) -> None:
-    """Report problems only. Unlike ``LINT.read``, return nothing, because the model has no such attribute."""
+    """Report problems, and return nothing: the model has no such attribute."""
     LINT.read(value, columns)
 
 

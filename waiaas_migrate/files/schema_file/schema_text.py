@@ -148,7 +148,7 @@ def _check_fields(checks: Sequence[Check], columns: tuple[str, ...], where: str)
 
 def _foreign_key(key: ForeignKey, context: TableContext, where: str) -> Data:
     fields = k.FOREIGN_KEY.write(key, context.columns, where)
-    fields["references"] = reference_data(key, context, where)
+    fields["references"] = reference_data(key, context, where, {})
     return {name: fields[name] for name in k.FOREIGN_KEY.keys if name in fields}
 
 

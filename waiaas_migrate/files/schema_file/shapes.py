@@ -72,10 +72,7 @@ def list_of(item: Shape, *, at_least: int = 0) -> Shape:
 def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
     """Return the shape of a mapping of PRAGMAs to values.
 
-    Args:
-        words: values for editors to suggest, by PRAGMA.
-        required: the only valid values, for PRAGMAs with such a list.
-        refused: PRAGMAs that must not be set.
+    Editors suggest ``words``, ``required`` has the only valid values of some PRAGMAs, and ``refused`` must not be set.
     """
     value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
     return {

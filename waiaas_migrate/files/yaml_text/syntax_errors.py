@@ -8,12 +8,12 @@ import yaml
 
 from waiaas_migrate.files.problem_report import Origin
 
-_TAB_EXPLANATION = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
+_TAB = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
 _ADD_QUOTES = "or put a value that has a comma or bracket in quotes."
 
 #: Patterns for messages of libyaml and of PyYAML's Python parser, each with the problem and its fix.
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
-    r"tab character that violates indentation": _TAB_EXPLANATION,
+    r"tab character that violates indentation": _TAB,
     r"mapping values are not allowed": (
         "unexpected colon.",
         "Put a value that contains `: ` in quotes, or correct the indentation of this line.",
@@ -77,11 +77,7 @@ def _character_at(text: str, mark: yaml.Mark | None) -> str:
 
 def _explanation(problem: str, character: str) -> tuple[str, str]:
     if "cannot start any token" in problem:
-        return (
-            _TAB_EXPLANATION
-            if character == "\t"
-            else (f"a value can't begin with `{character}`.", "Put the value in quotes.")
-        )
+        return _TAB if character == "\t" else (f"a value can't begin with `{character}`.", "Put the value in quotes.")
     for pattern, explanation in _EXPLANATIONS.items():
         if re.search(pattern, problem):
             return explanation

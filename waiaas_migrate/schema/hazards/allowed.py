@@ -10,7 +10,7 @@ from waiaas_migrate.schema.hazards.hazard import Code
 
 
 def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
-    """Return the hazard codes in ``allow``, in upper or lower case; all codes for ``all``.
+    """Return the hazard codes in ``allow`` (in any case); for ``all``, all codes.
 
     Raises:
         UsageError: ``allow`` contains an unknown code.

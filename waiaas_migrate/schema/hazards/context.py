@@ -1,4 +1,4 @@
-"""The context on which the hazards of a change depend: the new schema and all changes of the migration."""
+"""The context of a change: the new schema and all changes of the migration."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HazardContext:
-    """The schema after a migration, its tables by folded name, and all changes of the migration.
+    """The schema after a migration, its tables, and all changes of the migration.
 
-    ``satisfied`` are the CHECKs that every row passes because the migration sets all values that the CHECK reads. Each
-    comes after the folded name of its table.
+    ``tables`` are the tables of ``new`` by folded name. ``satisfied`` are the CHECKs, each after the folded name of its
+    table, that every row passes because the migration sets all values that the CHECK reads.
     """
 
     new: Schema
@@ -36,11 +36,11 @@ class HazardContext:
         return (change for change in self.changes if isinstance(change, kind) and c.table_of(change) == table)
 
     def is_satisfied(self, change: c.AddCheck) -> bool:
-        """Return whether every row passes a new CHECK, because the migration sets all values that the CHECK reads."""
+        """Return whether every row passes a new CHECK."""
         if (fold(change.table), change.new) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)
-        return not any(names_column(change.new.expression, fold(one.new.name)) for one in modified)
+        return not any(names_column(change.new.expression, fold(other.new.name)) for other in modified)
 
 
 def names_column(text: SqlText | None, column: str) -> bool:

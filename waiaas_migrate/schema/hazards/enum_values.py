@@ -12,21 +12,21 @@ from waiaas_migrate.schema.model import NO_HINTS
 
 
 def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for each value that a list drops, or that a hint removes from rows."""
+    """Yield a hazard for each value that a list drops or a hint removes from rows."""
     allowed = change.new.allowed
     if allowed is None or (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
         return
     column = context.table(change.table).column(allowed.column)
     hints = column.hints if column is not None else NO_HINTS
-    renamed, mapped = dict(hints.renamed_values), dict(hints.removed_values)
+    renamed, replaced = dict(hints.renamed_values), dict(hints.removed_values)
     lists = lists_of(change.old, change.new)
-    removed = mapped if lists is None else [value for value in lists[0].values if value not in allowed.values]
+    removed = replaced if lists is None else [value for value in lists[0].values if value not in allowed.values]
     where = f"{change.table}.{column.name if column is not None else ''}"
     for value in removed:
         if value in renamed:
             continue
-        if value in mapped:
-            new = literal(mapped[value])
+        if value in replaced:
+            new = literal(replaced[value])
             what = f"changes {literal(value)} to {new} in every row. Afterwards nothing shows which rows it changed."
             fix = how_to_allow(Code.REMOVE_ENUM_VALUE)
         else:

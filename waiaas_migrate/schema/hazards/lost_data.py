@@ -18,7 +18,7 @@ _FIX_ROWID = f"If nothing uses the rowids, run with --allow {Code.DROP_ROWID}."
 
 
 def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
-    """Yield a hazard if a virtual table with data is dropped, or dropped and created again."""
+    """Yield a hazard if a virtual table with data is dropped or created again."""
     old, new = change.old, change.new
     if isinstance(old, VirtualTable) and (old.holds_data or (isinstance(new, VirtualTable) and new.holds_data)):
         what, fix = f"deletes every row of {old.name}.", how_to_allow(Code.DROP_VIRTUAL_TABLE)
@@ -29,7 +29,7 @@ def dropped_rows(change: c.DropObject | c.ModifyObject) -> Iterator[Hazard]:
 
 
 def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
-    """Return the hazard of a dropped table; its fix suggests a rename if a new table is similar."""
+    """Return the hazard; suggest a rename if a new table is similar."""
     name, fix = change.old.name, how_to_allow(Code.DROP_TABLE)
     for other in context.changes:
         if isinstance(other, c.AddTable) and _is_similar(change.old, other.new):
@@ -39,13 +39,13 @@ def dropped_table(change: c.DropTable, context: HazardContext) -> Hazard:
 
 
 def _is_similar(dropped: Table, added: Table) -> bool:
-    """Return whether most columns of the two tables have the same names, so that one may be the other, renamed."""
+    """Return whether most columns of the two tables have the same names."""
     old, new = ({fold(column.name) for column in table.columns} for table in (dropped, added))
     return 2 * len(old & new) > max(len(old), len(new))
 
 
 def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
-    """Return the hazard of a dropped column; its fix suggests a rename if a new column is similar."""
+    """Return the hazard; suggest a rename if a new column is similar."""
     name, fix = change.old.name, how_to_allow(Code.DROP_COLUMN)
     for added in context.of_kind(c.AddColumn, change.table):
         if affinity(added.new.type) == affinity(change.old.type):
@@ -56,7 +56,7 @@ def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
 
 
 def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if SQLite converts the values, computes them from now on, or uses them as rowids."""
+    """Yield hazards if SQLite converts or computes values, or uses them as rowids."""
     before, after, table = change.old, change.new, context.table(change.table)
     where = f"{table.name}.{after.name}"
     old_affinity, new_affinity = (affinity(column.type, strict=table.strict) for column in (before, after))
@@ -74,7 +74,7 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
 
 
 def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
-    """Yield a hazard if the table loses its rowids, or if values of type ANY are converted without STRICT."""
+    """Yield a hazard if a table loses its rowids, or STRICT with a column of type ANY."""
     old, new = change.old, change.new
     if new.without_rowid and not old.without_rowid:
         yield Hazard(code=Code.DROP_ROWID, where=new.name, what="deletes the rowid of every row.", fix=_FIX_ROWID)
@@ -92,8 +92,8 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))
     if column is None or (isinstance(change, c.ModifyColumn) and (keys or fold(change.new.name) != fold(column.name))):
         return
-    old_types = {fold(one.new.name): one.old.type for one in context.of_kind(c.ModifyColumn, change.table)}
-    columns = tuple(replace(one, type=old_types.get(fold(one.name), one.type)) for one in table.columns)
+    old_types = {fold(other.new.name): other.old.type for other in context.of_kind(c.ModifyColumn, change.table)}
+    columns = tuple(replace(item, type=old_types.get(fold(item.name), item.type)) for item in table.columns)
     old_key = keys[0].old if keys else table.primary_key
     old_alias = rowid_column(replace(table, columns=columns, primary_key=old_key))
     is_new = any(added.new == column for added in context.of_kind(c.AddColumn, change.table))
@@ -106,7 +106,7 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
 
 
 def swapped_names(renames: Renames) -> Iterator[Hazard]:
-    """Yield a hazard for each cycle of renames, because the schema can't show whether it was made."""
+    """Yield a hazard for each cycle of renames, which a schema does not show."""
     for table, names in renames.cycles():
         if table:
             what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."

@@ -25,12 +25,12 @@ def _possible_violation(table: str, key: ForeignKey) -> Hazard:
 
 
 def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each foreign key that SQLite can enforce only after the migration."""
+    """Yield a hazard for each foreign key that the migration makes enforceable."""
     return (_possible_violation(table, key) for table, key in newly_enforceable_keys(old, new))
 
 
 def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each unenforceable foreign key of ``new``, unless ``old`` has the same problem."""
+    """Yield a hazard for each unenforceable foreign key that only ``new`` has."""
     known = {(identity(table, key), found) for table, key, found in faulty_keys(old)}
     for table, key, found in faulty_keys(new):
         if (identity(table, key), found) not in known:

@@ -1,4 +1,4 @@
-"""Hazards of new constraints: the migration fails and is rolled back if existing rows break one."""
+"""Hazards of new constraints: the migration fails if existing rows break one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from waiaas_migrate.schema.rowid import rowid_column
 
 
 def duplicates(change: c.AddUnique | c.AddIndex | c.ModifyIndex) -> Iterator[Hazard]:
-    """Yield a hazard if two rows may have the same values in a new UNIQUE or a unique index."""
+    """Yield a hazard if two rows may have the same values in a new unique key."""
     if isinstance(change, c.AddUnique):
         what = f"fails if two rows have the same {', '.join(change.new.columns)}."
         yield Hazard(code=Code.ADD_UNIQUE, where=change.table, what=what, fix=FIX_ROWS)
@@ -57,7 +57,7 @@ def added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard
 
 
 def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard for NOT NULL, for a backfill that may break a CHECK, and for another collation."""
+    """Yield hazards of NOT NULL, of a backfill, and of another collation."""
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
@@ -74,9 +74,9 @@ def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[
 
 
 def _checks_of_backfill(change: c.ModifyColumn, context: HazardContext) -> Iterator[Check]:
-    """Yield the CHECKs that the backfill of an existing column may break, except new ones, reported elsewhere."""
+    """Yield the existing CHECKs that the backfill of a column may break."""
     table = context.table(change.table)
-    new_checks = [one.new for one in context.of_kind(c.AddCheck, change.table)]
+    new_checks = [added.new for added in context.of_kind(c.AddCheck, change.table)]
     for check in table.checks:
         is_excluded = check in new_checks or (fold(table.name), check) in context.satisfied
         if not is_excluded and names_column(check.expression, fold(change.new.name)):
@@ -84,7 +84,7 @@ def _checks_of_backfill(change: c.ModifyColumn, context: HazardContext) -> Itera
 
 
 def _collation_failures(change: c.ModifyColumn, context: HazardContext) -> Iterator[str]:
-    """Yield a sentence for each way in which rows may break a rule under the new collation of a column."""
+    """Yield a sentence for each rule that rows may break under another collation."""
     table, column = context.table(change.table), fold(change.new.name)
     unique = [index for index in table.indexes if index.unique]
     parts = [part for key in (table.primary_key, *table.uniques, *unique) if key is not None for part in key.parts]
@@ -105,7 +105,7 @@ def _collation_failures(change: c.ModifyColumn, context: HazardContext) -> Itera
 
 
 def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard unless every row passes the CHECK, or it changes a list, which ``enum_values.py`` handles."""
+    """Yield a hazard if rows may break a CHECK that is not a changed list of values."""
     check = change.new
     if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists_of(change.old, check)):
         what = f"fails if a row breaks CHECK ({check.expression.sql})."

@@ -1,4 +1,4 @@
-"""Plan a migration: turn schema changes into steps that SQLite can run. Nothing here runs a plan on a database.
+"""Plan a migration: turn schema changes into steps that SQLite can run.
 
 - ``transition`` is the input of a plan. ``plan`` returns all steps in order.
 - ``table_plan`` chooses how to change a table: in place (``column_drop``, ``text_steps``) or by a ``rebuild``.

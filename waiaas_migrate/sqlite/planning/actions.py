@@ -32,7 +32,7 @@ class CreateIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStatement:
-    """A statement as its author wrote it, such as CREATE VIEW, CREATE TRIGGER or CREATE VIRTUAL TABLE."""
+    """A statement as its author wrote it, such as CREATE VIEW or CREATE TRIGGER."""
 
     statement: SqlText
 
@@ -80,7 +80,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardNoRow:
-    """Fail if a row meets ``where``. ``rule`` is the message, such as ``rows break the new CHECK (a > 0)``."""
+    """Fail with the message ``rule`` if a row meets ``where``."""
 
     table: str
     rule: str
@@ -143,9 +143,9 @@ class CopyRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceTable:
-    """Rename ``table`` to ``old_table``, rename ``new_table`` to ``table``, and drop ``old_table``.
+    """Replace ``table`` by ``new_table``.
 
-    ``keeps_sequence``: keep the AUTOINCREMENT counter.
+    ``old_table`` is the name of the old table until it is dropped. ``keeps_sequence``: keep the AUTOINCREMENT counter.
     """
 
     table: str
@@ -203,9 +203,9 @@ class GuardDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail if the table has indexes or triggers other than ``names``, because a rebuild would lose them.
+    """Fail if the table has other indexes or triggers than ``names``.
 
-    ``triggers_only``: without a rebuild, look only for triggers, because they would fire when rows change.
+    A rebuild would lose them. ``triggers_only``: look only for triggers, which would fire when an UPDATE changes rows.
     """
 
     table: str
@@ -264,7 +264,7 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Actions that belong together; ``words`` is the comment above their SQL, which may be empty."""
+    """Actions that belong together; ``words`` is the comment above their SQL, if any."""
 
     words: str
     cost: Cost

@@ -11,7 +11,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 
 
 def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
-    """Return ``tables`` (folded names), each before the tables that its backfills read.
+    """Return ``tables`` (folded), each before the tables that its backfills read.
 
     The second list contains the tables that have no such order, because their backfills read each other.
     """
@@ -35,7 +35,7 @@ def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[lis
 
 
 def changing_columns(transition: Transition) -> Iterator[tuple[str, str]]:
-    """Yield the existing columns (folded names of table and column) whose values may change."""
+    """Yield the table and column (folded) of existing values that may change."""
     changed = {fold(table_of(change) or "") for change in transition.changes}
     for old, table in transition.kept_tables():
         for column in table.columns if fold(table.name) in changed else ():

@@ -1,4 +1,4 @@
-"""Decide whether ALTER TABLE … DROP COLUMN works and changes nothing but the column."""
+"""Decide whether ALTER TABLE … DROP COLUMN works and changes nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def view_and_trigger_sql(schema: Schema) -> list[str]:
 
 
 def _key_columns(table: Table) -> set[str]:
-    """Return the folded names of the columns in keys, indexes and foreign keys of ``table``."""
+    """Return the folded names of the columns in keys, indexes and foreign keys."""
     keys = [table.primary_key, *table.uniques, *table.indexes]
     names = [part.column or "" for key in keys if key is not None for part in key.parts]
     names += [column for key in table.foreign_keys for column in key.columns]
@@ -50,7 +50,7 @@ def _keeps_comments(table: TableChanges, name: str) -> bool:
 
 
 def _schema_allows(transition: Transition) -> bool:
-    """Return whether DROP COLUMN works with all other objects of the schema, and leaves them as they are.
+    """Return whether DROP COLUMN works and leaves all other objects as they are.
 
     It fails if an index is on a string in double quotes, or if a view or trigger uses a table that the migration drops.
     It writes ``""`` as ``''`` in all views and triggers.

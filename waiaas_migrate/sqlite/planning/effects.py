@@ -1,4 +1,4 @@
-"""The effects of a migration or a rollback on tables, which the manifest records for the runner."""
+"""The effects of a migration or a rollback, which the manifest records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from waiaas_migrate.schema.names import fold
 
 
 class Cost(StrEnum):
-    """The cost of a step for a table: it touches no rows, reads or updates every row, or rewrites the table."""
+    """The cost of a step: it touches no row, reads every row, or rewrites the table."""
 
     CONSTANT = "constant"
     SCAN = "scan"
@@ -20,7 +20,7 @@ class Cost(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedHazard:
-    """A hazard in the header comment of a migration, and the table or column that it affects."""
+    """A hazard in the header comment of a migration, and the affected object."""
 
     code: str
     where: str
@@ -108,7 +108,7 @@ class Tally:
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
 
     def create(self, table: str, cost: Cost) -> None:
-        """Add a new table. A new table with the name of a dropped table counts as a rebuild."""
+        """Add a new table; with the name of a dropped table, it counts as a rebuild."""
         self._created.add(fold(table))
         self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
 
@@ -141,7 +141,7 @@ class Tally:
         self._old_names[fold(new)] = self._old_names.pop(fold(old), old)
 
     def effects(self, hazards: Iterable[AnnouncedHazard] = ()) -> Effects:
-        """Return the sum with the announced ``hazards``; the most expensive tables come first."""
+        """Return the sum with the announced ``hazards``, most expensive tables first."""
         return Effects(
             tables=tuple(sorted(self._tables.values(), key=lambda pair: -_ORDER.index(pair[1]))),
             changes_rows=self.changes_rows,

@@ -1,4 +1,4 @@
-"""Plan guards of foreign keys: rows must have parents by new keys, and keep their parents by existing ones."""
+"""Plan guards of foreign keys: rows must have, and keep, their parents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return steps that fail if a row has no parent by a new, changed or newly enforceable foreign key."""
+    """Return steps that fail if a row has no parent by a new foreign key.
+
+    Changed and newly enforceable foreign keys count as new.
+    """
     steps = []
     for table, key in (
         *foreign_keys_to_check(transition.changes),
@@ -31,7 +34,7 @@ def parent_guards(transition: Transition) -> tuple[Step, ...]:
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return steps before and after changes that may remove parents; the latter fail at new violations."""
+    """Return the steps before and after the migration that compare violations."""
     parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     columns = frozenset(changing_columns(transition))
@@ -49,7 +52,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
 def _orphan_pairs(
     transition: Transition, parents: Collection[str], columns: Collection[tuple[str, str]]
 ) -> Iterator[tuple[Orphans, Orphans]]:
-    """Yield the orphans before and after, for each existing foreign key to ``parents`` or on or to ``columns``."""
+    """Yield the orphans before and after, for each key to ``parents`` or ``columns``."""
     old, new = transition.old.by_name(), transition.new.by_name()
     for name, table in new.items():
         old_keys = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}
@@ -67,7 +70,7 @@ def _orphan_pairs(
 
 
 def _orphans(schema: Schema, table: str, key: ForeignKey, rowid: str | None = None) -> Orphans | None:
-    """Return the rows without a parent by ``key``; None if SQLite cannot check the key."""
+    """Return the rows without a parent; None if SQLite cannot check ``key``."""
     tables = schema.by_name()
     if fault(schema, tables, key) is Fault.MISMATCH:
         return None

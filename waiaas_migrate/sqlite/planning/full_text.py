@@ -1,4 +1,4 @@
-"""Plan the new index of full-text tables with external content, which index another table or a view.
+"""Plan the new index of full-text tables with external content.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """
@@ -44,7 +44,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
 
 
 def may_change(transition: Transition, columns: Collection[tuple[str, str]]) -> bool:
-    """Return whether values may change in one of ``columns`` (folded names of table and column)."""
+    """Return whether values may change in one of ``columns`` (table and column)."""
     changing = set(changing_columns(transition))
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in columns:

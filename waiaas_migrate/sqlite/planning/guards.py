@@ -14,7 +14,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message if a condition fails, and a name for the condition's column in the guard table."""
+    """The message if a condition fails, and a name for its column in SQL."""
 
     label: str
     message: str
@@ -44,7 +44,7 @@ def guards_of(action: a.Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 —
             message = f"{rows.table}: rows have no parent in {rows.parent} by the new foreign key on {columns}"
             return (Guard(label=f"{rows.table}_parents", message=message),)
         case a.GuardViolations(orphans=orphans):
-            names = ", ".join(dict.fromkeys(one.table for one in orphans))
+            names = ", ".join(dict.fromkeys(rows.table for rows in orphans))
             return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
         case (
             a.CreateTable() | a.CreateIndex() | a.CreateStatement() | a.Drop() | c.RenameTable() | c.RenameColumn()

@@ -97,7 +97,7 @@ class _Planner:
     # Drop
 
     def _triggers_to_drop(self) -> list[Trigger]:
-        """Return the triggers that change, lose their view, would fire, or would make an ALTER TABLE fail."""
+        """Return the triggers that change, lose their view, would fire, or block a rename."""
         transition, views = self._transition, self._dropped_views
         names = _names(transition.dropped(Trigger)) | transition.set_aside
         names |= _names(trigger for trigger in transition.old.triggers if self._fires(trigger))
@@ -120,7 +120,7 @@ class _Planner:
         yield from (_drop("index", index.name) for index in self._transition.dropped(Index))
 
     def _drop_tables(self, *, read_by_backfills: bool) -> Iterator[a.Step]:
-        """Drop the tables that backfills read, or all other tables that the migration drops."""
+        """Drop the old tables that backfills read, or all other old tables."""
         sources = self._backfill_sources
         for virtual in self._transition.dropped(VirtualTable):
             if (fold(virtual.name) in sources) is read_by_backfills:
@@ -138,7 +138,7 @@ class _Planner:
             yield from self._create_indexes_of(table, in_use=False)
 
     def _create_indexes_of(self, table: Table, *, in_use: bool) -> Iterator[a.Step]:
-        """Create the indexes of a new table whose names are ``in_use`` until a rebuild, or all others."""
+        """Create the indexes of a new table whose names are ``in_use``, or all others."""
         used = {fold(index.name) for name in self._rebuilt for index in self._old[name].indexes}
         for index in table.indexes:
             if (fold(index.name) in used) is in_use:
@@ -185,7 +185,7 @@ def views_to_drop(transition: Transition) -> tuple[View, ...]:
 
 
 def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]:
-    """Return ``names`` and the names of all views that read one of them, directly or through views; all are folded."""
+    """Return ``names`` (folded) and all views that read one, also through views."""
     found = names
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
@@ -193,7 +193,7 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
 
 
 def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
-    """Yield ``tables``, each before the tables that its foreign keys refer to, if possible."""
+    """Yield ``tables``, each before those that it refers to, if possible."""
     waiting = tables
     while waiting:
         referred = {fold(k.table) for table in waiting for k in table.foreign_keys if fold(k.table) != fold(table.name)}
@@ -220,7 +220,7 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits, because each such step makes all connections read the catalog again."""
+    """Yield one step for all edits, after which connections read the catalog again."""
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT

@@ -57,7 +57,7 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
 
 
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
-    """Yield guards for added columns, except columns that a backfill fills and the alias of the rowid."""
+    """Yield guards for added columns without a backfill, except the rowid."""
     additions = [change for change in table.changes if isinstance(change, AddColumn)]
     for change in additions:
         if change.new.hints.backfill is None and fold(change.new.name) != rowid_alias(new):
@@ -65,7 +65,7 @@ def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
 
 
 def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[str, a.GuardDefinition]:
-    """Return the CREATE TABLE of ``new_table``, and a guard for the definition of the old table."""
+    """Return the CREATE TABLE of ``new_table``, and a guard for the old definition."""
     name, temporary = written_name(table.text), sql_name(new_table)
     guard = a.GuardDefinition(
         table=table.old.name, new_table=new_table, name_piece=a.Piece(old=temporary, new=name), text=table.text
@@ -87,7 +87,7 @@ def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[
 
 
 def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
-    """Return a guard against NULL in a column that becomes the rowid, because SQLite would number such rows."""
+    """Return a guard against NULL in a new rowid, which SQLite would number."""
     alias = rowid_alias(new)
     column = old.column(alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -97,7 +97,7 @@ def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
 
 
 def _keeps_checks(old: Table, new: Table) -> bool:
-    """Return whether each copied row passes all CHECKs because the old row passed them."""
+    """Return whether copied rows pass all CHECKs because the old rows passed them."""
     old_keys = {check.expression.key for check in old.checks}
     names = frozenset[str]().union(*(names_in(check.expression.sql) for check in new.checks))
     are_old = bool(new.checks) and all(check.expression.key in old_keys for check in new.checks)
@@ -105,7 +105,7 @@ def _keeps_checks(old: Table, new: Table) -> bool:
 
 
 def _keeps_value(old: Table, new: Table, name: str) -> bool:
-    """Return whether ``name`` in an expression has the same value in a row and in its copy."""
+    """Return whether ``name`` in an expression has the same value in a copied row."""
     before, after = old.column(name), new.column(name)
     if before is None or after is None:
         return before is after and name not in ROWID_NAMES
@@ -113,7 +113,7 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
 
 
 def _copied_values(old: Table, new: Table) -> Iterator[a.Assignment]:
-    """Yield the columns to copy: all except generated columns and new columns that get their default."""
+    """Yield the columns to copy, without generated columns and defaults."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield a.Assignment(column=rowid, source=rowid)
@@ -138,7 +138,7 @@ def _placeholder_value(new: Table) -> a.Assignment:
 
 
 def _as_expression(default: SqlText) -> str:
-    """Return a DEFAULT as an expression. A bare name becomes a string, because it would be a column there."""
+    """Return a DEFAULT as an expression, in which a bare name becomes a string."""
     tokens = without_comments(tokenize(default.sql))
     if len(tokens) == 1 and tokens[0].is_name and tokens[0].word not in LITERAL_WORDS | {"TRUE", "FALSE"}:
         return sql_value(tokens[0].name)

@@ -1,4 +1,4 @@
-"""Plan the values that rows get, and the guards against rows that break a new constraint."""
+"""Plan the new values of rows, and guards against rows that break a constraint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def waits_for_backfill(column: Column) -> bool:
 
 
 def is_filled(old: Table, column: Column) -> bool:
-    """Return whether a backfill fills ``column``, because the column is new or becomes NOT NULL."""
+    """Return whether a backfill fills ``column``: it is new or becomes NOT NULL."""
     if column.hints.backfill is None:
         return False
     before = old.column(column.name)
@@ -43,7 +43,7 @@ def is_filled(old: Table, column: Column) -> bool:
 
 
 def value_of(old: Table, column: Column) -> str | None:
-    """Return the SQL that computes ``column`` from a row of ``old``; None if the column gets its default."""
+    """Return the SQL that computes ``column`` from an old row; None for its default."""
     before = old.column(column.name)
     backfill = column.hints.backfill
     if before is None:
@@ -59,14 +59,17 @@ def value_of(old: Table, column: Column) -> str | None:
 
 
 def keeps_values(old: Table, new: Table, before: Column, after: Column) -> bool:
-    """Return whether rows keep the values of a column. A generated column may still read other values."""
+    """Return whether rows keep the values of a column.
+
+    The values of a generated column may still change with other columns.
+    """
     columns = (old, before), (new, after)
     shapes = [(affinity(c.type, strict=t.strict), canonical_collation(c.collation), c.generated) for t, c in columns]
     return shapes[0] == shapes[1] and value_of(old, after) == sql_name(after.name)
 
 
 def replaced_values(old: Table, column: Column) -> dict[str | int, str | int | None]:
-    """Return the replacements of enum values in ``column``, by the values that rows may have."""
+    """Return the replacement of each enum value that rows may have in ``column``."""
     replacements = column.hints.replacements
     known = values_in_lists(old, column) if replacements else None
     return {before: after for before, after in replacements.items() if known is None or before in known}
@@ -97,13 +100,13 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
 
 
 def has_conflict_clause(table: Table) -> bool:
-    """Return whether a constraint has an ON CONFLICT clause, because of which SQLite could skip or delete rows."""
+    """Return whether an ON CONFLICT clause of ``table`` could skip or delete rows."""
     rules = (*table.uniques, *(column.not_null for column in table.columns), table.primary_key)
     return any(rule is not None and rule.on_conflict is not None for rule in rules)
 
 
 def _only_replaces_values(old: Table, column: Column) -> bool:
-    """Return whether ``column`` only gets replacements for enum values, none of which is itself replaced."""
+    """Return whether ``column`` only gets replaced enum values, without a swap."""
     values = replaced_values(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
 
@@ -173,7 +176,7 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
 
 
 def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRow]:
-    """Yield a guard against rows with removed values of a list, or against rows that break another CHECK.
+    """Yield a guard against values that a list loses, or rows that break a CHECK.
 
     Without a BINARY collation, a removed value may be equal to one that stays, so such a guard tests the CHECK, too.
     """

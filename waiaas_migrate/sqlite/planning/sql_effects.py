@@ -1,4 +1,4 @@
-"""Compute the effects of hand-written SQL. If a statement is unclear, assume the worst case.
+"""Compute the effects of hand-written SQL; if in doubt, assume the worst case.
 
 SQLite's own tokenizer reads the statements. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` never lose data.
 """
@@ -30,7 +30,7 @@ class _Unclear(Exception):
 
 
 def effects_of_sql(statements: Sequence[str]) -> Effects:
-    """Return the effects of ``statements``, and the hazards in the comments above them."""
+    """Return the effects of ``statements``, with the hazards in their comments."""
     tally = Tally()
     hazards = tuple(_announced(statements))
     try:

@@ -46,7 +46,7 @@ class _Place(NamedTuple):
 
 
 def stale_values(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each place in ``new`` that uses an enum value removed since ``old``."""
+    """Return a hazard for each use of an enum value that ``new`` no longer has."""
     found: dict[Hazard, None] = {}
     tables = new.by_name()
     for removed in _removed_values(old, new):
@@ -80,7 +80,7 @@ def _removed_values(old: Schema, new: Schema) -> Iterator[_RemovedValues]:
 
 
 def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, frozenset[str]]]:
-    """Yield the SQL that can read or write the column, with the names that the column may have there."""
+    """Yield the SQL that may use the column, with the names of the column there."""
     names = frozenset({fold(removed.column.name)})
     for owner, where, text in expressions(removed.table):
         subject = {Check: "a CHECK", Index: "the index", Column: "the generated column"}[type(owner)]
@@ -98,7 +98,7 @@ def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, froz
 
 
 def _verb(use: LiteralUse, removed: _RemovedValues, names: frozenset[str]) -> str:
-    """Return a verb phrase for the use of a value; empty if only other columns use the value."""
+    """Return a verb phrase for a use of the value; empty if by other columns only."""
     key = fold(removed.table.name), fold(removed.column.name)
     columns = [
         column

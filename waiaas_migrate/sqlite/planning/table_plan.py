@@ -1,4 +1,4 @@
-"""Choose the cheapest safe way to change a table: ALTER TABLE, a catalog edit, or a rebuild.
+"""Choose how to change a table: by ALTER TABLE, a catalog edit, or a rebuild.
 
 A catalog edit changes only the text of the table in sqlite_schema. It takes constant time, but works only if the stored
 bytes stay the same. Whatever determines these bytes needs a rebuild: collations, keys, UNIQUE, generated columns, table
@@ -55,7 +55,7 @@ class TablePlan:
 
 
 def plan_table(table: TableChanges) -> TablePlan:
-    """Return the steps that change ``table``, except those for its indexes and triggers."""
+    """Return the steps that change ``table``, without its indexes and triggers."""
     row_updates = updates(table.old, table.new)
     added = _ordered_additions(table)
     drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
@@ -74,7 +74,7 @@ def plan_table(table: TableChanges) -> TablePlan:
 
 
 def _reads_updated_rows(table: TableChanges, row_updates: Sequence[a.UpdateRows]) -> bool:
-    """Return whether a backfill could read rows that its own UPDATE has changed before."""
+    """Return whether a backfill could read rows that its own UPDATE has changed."""
     found = table.transition.reads.get(fold(table.new.name))
     if found is None or not found.reads_other_rows:
         return False
@@ -134,7 +134,7 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after those that it uses; None if columns use each other."""
+    """Return the added columns, each after those it uses; None if in a cycle."""
     waiting = {fold(change.new.name): change for change in _additions(table)}
     used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []
@@ -147,21 +147,21 @@ def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
 
 
 def _used_names(table: Table, column: Column) -> frozenset[str]:
-    """Return the folded names in the expressions that ADD COLUMN contains for a new column."""
+    """Return the folded names in the expressions of an ADD COLUMN."""
     checks = () if column.hints.backfill is not None else column_layout(table, column).checks
     texts = [check.expression for check in checks] + ([column.generated.expression] if column.generated else [])
     return frozenset[str]().union(*(names_in(text.sql) for text in texts))
 
 
 def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
-    """Return whether ``change`` needs a catalog edit, and is not made by an ADD COLUMN or DROP COLUMN."""
-    added = {fold(one.new.name): one.new for one in _additions(table)}
+    """Return whether ``change`` needs a catalog edit besides ADD and DROP COLUMN."""
+    added = {fold(addition.new.name): addition.new for addition in _additions(table)}
     match change:
         case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
         case c.DropCheck(old=check):
-            dropped = {fold(one.old.name) for one in table.changes if isinstance(one, c.DropColumn)}
+            dropped = {fold(drop.old.name) for drop in table.changes if isinstance(drop, c.DropColumn)}
             return fold(check.column or "") not in dropped
         case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)
@@ -201,14 +201,14 @@ def _in_place(table: TableChanges, added: Sequence[c.AddColumn], row_updates: Se
 
 
 def _as_not_null(change: c.Alteration) -> c.Alteration:
-    """Return ``change``; for an added column, return the later change that makes it NOT NULL."""
+    """Return ``change``; for an added column, the later change to NOT NULL."""
     if not isinstance(change, c.AddColumn):
         return change
     return c.ModifyColumn(table=change.table, old=replace(change.new, not_null=None), new=change.new)
 
 
 def _allows_update(updated: frozenset[str], change: c.Alteration) -> bool:
-    """Return whether ``change`` loosens or replaces a rule on one of the ``updated`` columns."""
+    """Return whether ``change`` loosens or replaces a rule on an ``updated`` column."""
     match change:
         case c.ModifyCheck(old=check) | c.DropCheck(old=check):
             return bool(updated & names_in(check.expression.sql))
@@ -232,7 +232,10 @@ class _DefinitionEditor:
         self._text, self._table = changes.text, changes.old
 
     def make(self, changes: Sequence[c.Alteration]) -> tuple[a.EditDefinition, ...]:
-        """Make ``changes`` and return their edits; one edit replaces the whole text if pieces can't be found."""
+        """Make ``changes`` and return their edits.
+
+        If the text can't be changed piece by piece, one edit replaces the whole text.
+        """
         new = reduce(altered, changes, self._table)
         steps = text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
@@ -265,7 +268,7 @@ class _DefinitionEditor:
 
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
-    """Return a new column without the constraints that rows satisfy only after its backfill."""
+    """Return a new column without the constraints that need its backfill first."""
     place = column_layout(table.new, change.new)
     if waits_for_backfill(change.new):
         place = replace(place, column=replace(change.new, not_null=None))
@@ -306,7 +309,7 @@ def _column_drops(table: TableChanges) -> Iterator[a.Step]:
 
 
 def _in_file_order(table: TableChanges) -> Table:
-    """Return ``table.new`` with its columns as ALTER TABLE leaves them: old columns first, then added ones."""
+    """Return ``table.new`` with old columns first, as ALTER TABLE orders them."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
     return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))

@@ -72,14 +72,14 @@ def _clause_starts(words: Sequence[str]) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableText:
-    """A CREATE TABLE, its columns and constraints, and the position of its closing parenthesis."""
+    """A CREATE TABLE, its columns and constraints, and its closing parenthesis."""
 
     sql: str
     parts: tuple[Part, ...]
     closing: int
 
     def gap(self, at: int) -> str:
-        """Return the text between part ``at`` and the next part or the closing parenthesis."""
+        """Return the text between part ``at`` and the next part or parenthesis."""
         return self.sql[self.parts[at].end : self.parts[at + 1].start if at + 1 < len(self.parts) else self.closing]
 
     def has_comment(self, at: int) -> bool:
@@ -87,13 +87,13 @@ class TableText:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return the text after part ``at`` on its line; None if more text follows on other lines."""
+        """Return the rest of the line after part ``at``; None if more lines follow."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
     @property
     def separator(self) -> str:
-        """The white space before a new part: a line break if the text has one part per line."""
+        """The white space before a part: a line break if each part has its own line."""
         before = self.sql[: self.parts[0].start]
         return "\n" + (before.rpartition("\n")[2] or "    ") if "\n" in before else " "
 
@@ -132,7 +132,7 @@ def renamed(sql: str, name: str) -> str:
 
 
 def written_name(sql: str) -> str:
-    """Return the name of the table as it is written in the CREATE TABLE, with its quotes."""
+    """Return the name of the table as the CREATE TABLE writes it, with quotes."""
     return _name(sql).text
 
 
@@ -141,7 +141,7 @@ def _name(sql: str) -> Token:
 
 
 def with_added_column(sql: str, column: str) -> str:
-    """Return the text after ADD COLUMN, which inserts the column before table constraints."""
+    """Return the text after ADD COLUMN, with the column before table constraints."""
     text = parse_table(sql)
     at = max(number for number, part in enumerate(text.parts) if part.kind is None)
     position, end = text.closing, text.parts[at].end
@@ -151,7 +151,7 @@ def with_added_column(sql: str, column: str) -> str:
 
 
 def smallest_piece(before: str, after: str) -> Piece:
-    """Return the smallest unique piece of ``before`` whose replacement gives ``after``.
+    """Return the smallest unique piece of ``before`` to replace, and its new text.
 
     The piece is a clause, a column or a constraint, or longer if these occur more than once.
     """
@@ -165,13 +165,15 @@ def smallest_piece(before: str, after: str) -> Piece:
     return Piece(old=before, new=after)
 
 
-def _common_length(one: str, other: str) -> int:
+def _common_length(first: str, second: str) -> int:
     """Return the length of the common beginning of two texts."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next(
+        (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
+    )
 
 
 def _regions(text: TableText, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield regions of the text that may contain ``start`` to ``end``, the smallest first."""
+    """Yield regions that may contain ``start`` to ``end``, the smallest first."""
     for part in text.parts:
         for first, last in part.clauses():
             if first < start and (end < last or start < end == last):

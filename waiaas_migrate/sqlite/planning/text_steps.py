@@ -1,4 +1,4 @@
-"""Change columns and constraints in the text of a CREATE TABLE, and keep all other text as it is."""
+"""Change columns and constraints in the text of a CREATE TABLE; keep other text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Unclear(Exception):
 
 
 def _changed_text(sql: str, before: Table, after: Table, write: Write) -> str | None:
-    """Return ``sql``, the text of ``before``, with the changes that make it the text of ``after``.
+    """Return ``sql``, the text of ``before``, changed to the text of ``after``.
 
     Return None if columns change their order, or if a comment may belong to a dropped column or to another one.
     """
@@ -84,7 +84,7 @@ def _as_written(text: TableText, table: Table) -> list[Item]:
 
 
 def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]:
-    """Return the item in ``new`` that replaces each item of ``old``; None for a dropped item.
+    """Return the new item for each item of ``old``; None for a dropped item.
 
     A dropped and an added constraint of the same kind count as one changed constraint.
     """
@@ -106,7 +106,7 @@ def _names(items: Sequence[Item | None]) -> list[str]:
 
 
 def _last_position(items: Sequence[Item | None], wanted: Sequence[Item | None]) -> int:
-    """Return the position of the last of ``items`` that is also in ``wanted``; -1 if ``wanted`` has none of them."""
+    """Return the position of the last of ``items`` that is in ``wanted``, or -1."""
     found = [at for at, item in enumerate(items) if any(item is other for other in wanted if other is not None)]
     return max(found, default=-1)
 
@@ -142,7 +142,7 @@ def _insertion(text: TableText, at: int, item: str) -> Iterator[_Edit]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextStep:
-    """The text of a table before and after ``changes`` to one column or one constraint."""
+    """The text of a table before and after changes to one column or constraint."""
 
     changes: tuple[c.Alteration, ...]
     before: str
@@ -172,7 +172,7 @@ def text_steps(
 
 
 def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, ...]]:
-    """Yield groups of changes, each to one column or constraint; dropped columns come first."""
+    """Yield the changes by column or constraint, with dropped columns first."""
     groups: dict[object, list[c.Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
         groups[_changed_column(change) or number].append(change)
@@ -182,7 +182,7 @@ def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, 
 
 
 def _changed_column(change: c.Alteration) -> str | None:
-    """Return the folded name of the column whose definition ``change`` edits; None if it edits anything else."""
+    """Return the folded name of the column whose definition ``change`` edits, if any."""
     match change:
         case c.AddColumn(new=column) | c.DropColumn(old=column) | c.ModifyColumn(new=column):
             return fold(column.name)

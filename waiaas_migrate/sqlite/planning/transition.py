@@ -1,4 +1,4 @@
-"""The input of a plan: the change from one schema to another, and facts about the database."""
+"""The input of a plan: the schemas before and after, and facts about them."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class Transition:
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the dropped or replaced objects of one kind, without the indexes of dropped tables."""
+        """Return the dropped or replaced objects, except indexes of dropped tables."""
         return tuple(change.old for change in self._object_changes() if isinstance(change.old, kind))
 
     def created(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
-        """Return the added or replacing objects of one kind, without the indexes of new tables."""
+        """Return the added or replacing objects, except indexes of added tables."""
         return tuple(change.new for change in self._object_changes() if isinstance(change.new, kind))
 
     def _object_changes(self) -> Iterator[c.AddTable | c.DropTable | c.IndexChange | c.ObjectChange]:
@@ -79,7 +79,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanges:
-    """The changes of one table, which turn ``old`` into ``new``; ``old`` already has the new name."""
+    """The changes of one table from ``old``, which has its new name, to ``new``."""
 
     transition: Transition
     old: Table
@@ -93,7 +93,7 @@ class TableChanges:
 
     @property
     def strings(self) -> frozenset[str]:
-        """The folded strings in double quotes, each of which SQLite would read as a new column of that name."""
+        """The folded strings in double quotes, which SQLite could read as columns."""
         return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
 
     @property

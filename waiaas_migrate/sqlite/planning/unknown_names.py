@@ -32,9 +32,9 @@ _Use = tuple[str, SqlText | str | None]
 
 
 def unknown_names(old: Schema, new: Schema) -> tuple[Hazard, ...]:
-    """Return a hazard for each function or collation that only ``new`` uses and SQLite does not have.
+    """Return a hazard for each function or collation that SQLite does not have.
 
-    A backfill counts only if it fills existing rows.
+    Names that ``old`` uses do not count. A backfill counts only if it fills existing rows.
     """
     before = old.by_name()
     added_or_changed = Schema(
@@ -65,7 +65,7 @@ def _hazard(code: Code, name: str, owner: str, error: str) -> Hazard:
 
 @lru_cache(maxsize=256)
 def default_error(sql: str) -> str | None:
-    """Return SQLite's error for a DEFAULT, if any. CREATE TABLE does not check whether its functions exist."""
+    """Return SQLite's error for a DEFAULT, which CREATE TABLE does not check."""
     with closing(open_memory()) as scratch:
         try:
             execute(scratch, f"EXPLAIN SELECT {sql}")
@@ -75,7 +75,7 @@ def default_error(sql: str) -> str | None:
 
 
 def uses_name(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses the function, collation or literal ``name`` to which ``code`` refers."""
+    """Return whether ``text`` uses the function, collation or literal ``name``."""
     try:
         tokens = without_comments(tokenize(text))
     except SqlError:
@@ -93,7 +93,7 @@ def uses_name(text: str, code: Code, name: str) -> bool:
 
 
 def _missing_error(scratch: sqlite3.Connection, code: Code, name: str) -> str | None:
-    """Return SQLite's error if ``name`` is missing. An error about arguments proves that it exists."""
+    """Return SQLite's error if ``name`` is missing, not if its arguments are wrong."""
     quoted = quote_name(name)
     query = f"SELECT {quoted}()" if code is Code.UNKNOWN_FUNCTION else f"SELECT 1 ORDER BY '' COLLATE {quoted}"
     try:
@@ -115,7 +115,7 @@ def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
 
 
 def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
-    """Yield the expressions and collations in ``schema``. A backfill counts only if it fills rows of ``old``."""
+    """Yield expressions and collations, with the backfills that fill rows of ``old``."""
     before = old.by_name()
     for table in schema.tables:
         for column in table.columns:

@@ -36,7 +36,7 @@ def duplicate_foreign_key(linted: Linted) -> Iterator[Found]:
         meaning = (table.name, fold(key.table), pairs)
         if meaning in seen:
             what = f"another foreign key already refers to {key.table} from {', '.join(key.columns)}."
-            yield Found(path_to(table.name, *key.columns), what, "Remove one.")
+            yield Found(path_to(table.name, *key.columns), what, "Remove one of the two.")
         seen.add(meaning)
 
 

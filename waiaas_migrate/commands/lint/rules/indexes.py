@@ -125,9 +125,9 @@ def redundant_index(linted: Linted) -> Iterator[Found]:
         indexes = tuple(_indexes_of(table))
         for position, index in enumerate(indexes):
             if index.name and (other := _covering_index(table, indexes, position)) is not None:
-                equal = len(other.terms) == len(index.terms)
-                what = f"the index {'is equal to' if equal else 'begins'} {other.description}."
-                yield Found(("tables", table.name, "indexes", index.name), what, "Drop it.")
+                is_equal = len(other.terms) == len(index.terms)
+                what = f"the index {'equals' if is_equal else 'is a prefix of'} {other.description}."
+                yield Found(("tables", table.name, "indexes", index.name), what, "Drop the index.")
 
 
 def _covering_index(table: Table, indexes: Sequence[_TableIndex], position: int) -> _TableIndex | None:

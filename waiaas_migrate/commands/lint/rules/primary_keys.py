@@ -50,7 +50,7 @@ def autoincrement(linted: Linted) -> Iterator[Found]:
         other_columns = {fold(column.name) for column in table.columns} - linking - {rowid_alias(table)}
         if len(table.foreign_keys) > 1 and not other_columns:
             what = "AUTOINCREMENT makes each insert write sqlite_sequence, too, and nothing refers to the numbers."
-            yield Found(path_to(table.name), what, "Remove it.")
+            yield Found(path_to(table.name), what, "Remove AUTOINCREMENT.")
 
 
 @rule(

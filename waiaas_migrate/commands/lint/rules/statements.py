@@ -29,7 +29,7 @@ def delete_without_where(linted: Linted) -> Iterator[Found]:
     if reader.accept("DELETE", "FROM"):
         table = reader.read_name()
         if not any(token.word in ("WHERE", "LIMIT") for token in reader.read_rest()):
-            fix = "Write a WHERE; if all are meant, `WHERE true`."
+            fix = "Write a WHERE. To delete every row, write `WHERE true`."
             yield Found(path_to(table), f"deletes every row of {table}.", fix)
 
 
