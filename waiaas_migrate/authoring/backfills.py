@@ -73,7 +73,7 @@ def _fix(transition: Transition, table: Table, error: str) -> str:
         return f"Write {renamed}, its new name. {_SEES}"
     new = transition.new.by_name()
     if name in new or name in {fold(column.name) for column in new[fold(table.name)].columns}:
-        return f"Add {missing['name']} in an earlier migration, since this one creates it. {_SEES}"
+        return f"Add {missing['name']} in an earlier migration, because this migration creates it. {_SEES}"
     return f"Correct it. {_SEES}"
 
 

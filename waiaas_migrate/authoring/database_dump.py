@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from waiaas_migrate.authoring.row_proof import sorted_rows
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.rowid import rowid_alias, rowid_name
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
@@ -57,10 +58,9 @@ def row_counts(content: Content) -> tuple[tuple[str, int], ...]:
 
 def _rows(connection: sqlite3.Connection, table: str, *, has_rowid: bool) -> tuple[str, ...]:
     columns = [name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", (table,))]
-    parts = [part for name in columns for part in (f"typeof({quote_name(name)})", quote_name(name))]
     if has_rowid and table != _COUNTERS:
-        parts.append("rowid")  # if this is the name of a column, the column is only compared twice
-    return tuple(sorted(map(repr, connection.execute(f"SELECT {', '.join(parts)} FROM main.{quote_name(table)}"))))
+        columns.append("rowid")  # if a column has this name, it is only compared twice
+    return tuple(sorted_rows(connection, table, columns))
 
 
 def _number(connection: sqlite3.Connection, name: str) -> int:

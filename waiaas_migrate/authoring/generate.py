@@ -279,5 +279,5 @@ def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterato
     except ProofError as error:
         if not renderer.is_customized:
             raise
-        advice = f"Your templates in {project.templates} were used. Check first whether it passes without them."
+        advice = f"Your templates in {project.templates} were used. First check whether the proof passes without them."
         raise ProofError(f"{advice} {error}") from None

@@ -14,7 +14,7 @@ from waiaas_migrate.files.problem_report import Origin
 #: A tree-sitter node. The type is Any because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
-_INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
+
 #: The endings that an import can leave out.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
@@ -23,7 +23,6 @@ _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs"
 #: Expressions that have the same value as their first child, such as ``x as const``.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
-_SYNTAX = "there is a syntax error here"
 
 
 def parse_typescript(text: str, path: Path, file: str) -> e.Module:
@@ -36,7 +35,8 @@ def parse_typescript(text: str, path: Path, file: str) -> e.Module:
         import tree_sitter
         import tree_sitter_typescript as grammar
     except ImportError:
-        problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", _INSTALL)
+        fix = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
+        problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", fix)
         raise SchemaFileError([problem]) from None
     language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
     root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
@@ -166,7 +166,7 @@ def _specifiers(clause: Node) -> Iterator[tuple[str, str, e.Position]]:
 
 def _checked(node: Node, read: Callable[[Node], e.Expression]) -> e.Expression:
     """Return the expression that ``read`` returns for ``node``, unless the node has a syntax error."""
-    return e.Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
+    return e.Computed(_position(_first_error(node)), "there is a syntax error here") if node.has_error else read(node)
 
 
 def _first_error(node: Node) -> Node:

@@ -244,7 +244,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
         return None
     if data.startswith(b"\xef\xbb\xbf"):
         what = "begins with a byte order mark, after which yoyo finds no directives."
-        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without one."))
+        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without a byte order mark."))
         return None
     try:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
