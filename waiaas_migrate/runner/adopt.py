@@ -19,7 +19,7 @@ from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.watching.interruption import ReplayInterrupted
 from waiaas_migrate.runner.yoyo.applied import cached_hash
-from waiaas_migrate.runner.yoyo.identity import identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.identity import read_identities, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
@@ -211,5 +211,4 @@ def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adopt
         steps.record(migration, folder, "mark", was_adopted=True)
     marked = {key for (key,) in connection.execute(_MARKED)}
     for migration in folder.named(plan.completed):
-        was_adopted = cached_hash(migration.id) in marked
-        write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
+        write_identity(connection, migration, folder, was_adopted=cached_hash(migration.id) in marked)

@@ -22,7 +22,7 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.squashed import squashed_away, update_squashed
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
-from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.applied import read_pending, read_records
 from waiaas_migrate.runner.yoyo.identity import update_old_rows
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
@@ -174,7 +174,7 @@ class Upgrade(Run):
 
     def _is_done(self) -> bool:
         """Return whether no migrations are pending, and no records must be replaced after a squash."""
-        is_pending = bool(pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
+        is_pending = bool(read_pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
         return not is_pending and not squashed_away(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
@@ -186,7 +186,7 @@ class Upgrade(Run):
                 self.steps.prepare_records()
                 update_squashed(self.connection, self.folder)
                 records = read_records(self.connection)
-        names = not_applied(self.connection, records.applied, self.folder.ids)
+        names = read_pending(self.connection, self.folder.ids, applied=records.applied)
         if names and records.version != records_version():
             refuse_unrecorded_tables(self.connection, self.folder)
             self.steps.prepare_records()
@@ -237,14 +237,14 @@ class Upgrade(Run):
     def _applied_after(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
         """Return the applied migrations; read yoyo's tables only if ``batch`` may have changed them."""
         if any(one.may_change_rows for one in self.effects(batch)):
-            return self.folder.without(pending(self.connection, self.folder.ids))
+            return self.folder.without(read_pending(self.connection, self.folder.ids))
         return self.folder.without(self._still_pending)
 
     def _finish(self, batch: Sequence[MigrationFile]) -> None:
         """If no migrations are pending after ``batch``, update older records and run the transactional hooks."""
         if not self._still_pending:
             update_old_rows(self.connection, self.folder, batch)
-        if self.folder.post_apply and not pending(self.connection, self.folder.ids):
+        if self.folder.post_apply and not read_pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
                     self.steps.run(hook, "apply")
@@ -255,7 +255,7 @@ class Upgrade(Run):
         with MigratingLock(main_file(self.connection)) as lock:
             lock.take_or_wait(self.connection)
             with migration_pragmas(self.connection):
-                names = pending(self.connection, self.folder.ids)
+                names = read_pending(self.connection, self.folder.ids)
                 if migration.id not in names:
                     return
                 applied = self.folder.without(names)

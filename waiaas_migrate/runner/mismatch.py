@@ -17,7 +17,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, listed
 from waiaas_migrate.runner.proof.schema_proof import replayed_differences
 from waiaas_migrate.runner.squashed import missing_for_squash
-from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, not_applied, read_applied, read_records
+from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, read_applied, read_pending, read_records
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 
@@ -58,7 +58,7 @@ def _read_pending(connection: sqlite3.Connection, folder: MigrationFolder) -> tu
     """Return the ids of the pending migrations, and the records; refuse a database that ran other texts."""
     records = read_records(connection)
     refuse_changed(connection, folder, records)
-    return not_applied(connection, records.applied, folder.ids, folder.squashed_hashes), records
+    return read_pending(connection, folder.ids, folder.squashed_hashes, applied=records.applied), records
 
 
 def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> None:

@@ -23,7 +23,7 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.squashed import update_squashed
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied
+from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied, read_pending
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
@@ -221,7 +221,7 @@ def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple
     """
 
     def applied() -> tuple[MigrationFile, ...]:
-        return run.folder.without(pending(run.connection, run.folder.ids))
+        return run.folder.without(read_pending(run.connection, run.folder.ids))
 
     lock = MigratingLock(main_file(run.connection))
     with lock, sole_transaction(run.connection, run.notices) as state:

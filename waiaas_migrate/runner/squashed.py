@@ -6,7 +6,7 @@ import sqlite3
 
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, read_applied
-from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.identity import delete_identity, read_identities, write_identity
 from waiaas_migrate.runner.yoyo.records import write_record
 
 
@@ -50,7 +50,7 @@ def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> 
     for name in to_replace:
         write_record(connection, name, "unmark")
         delete_identity(connection, name)
-    write_identity(connection, identity_of(squash, folder, was_adopted=was_adopted))
+    write_identity(connection, squash, folder, was_adopted=was_adopted)
     for migration in folder.migrations[1:]:  # the hash in the manifest also covers all earlier migrations
         if (row := identities.get(cached_hash(migration.id))) is not None and row.content_hash == migration.text_hash:
-            write_identity(connection, identity_of(migration, folder, was_adopted=row.was_adopted))
+            write_identity(connection, migration, folder, was_adopted=row.was_adopted)

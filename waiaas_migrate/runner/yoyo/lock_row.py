@@ -24,9 +24,7 @@ _PAUSE = 0.05
 class LockState:
     """The state of a database when the write lock was taken.
 
-    Args:
-        facts: the facts of the catalog.
-        yoyo_was_killed: whether a lock row was removed, because its process no longer works on the database.
+    ``yoyo_was_killed``: a lock row was removed, because its process no longer works on the database.
     """
 
     facts: CatalogFacts
