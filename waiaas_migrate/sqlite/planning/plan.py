@@ -220,7 +220,10 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits, after which connections read the catalog again."""
+    """Yield one step for all edits.
+
+    There is only one, because it makes all connections read the catalog again.
+    """
     if edits:
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT
