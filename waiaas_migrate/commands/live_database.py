@@ -52,7 +52,8 @@ class DatabaseState:
         pending: migrations of the folder that the database has not applied.
         unknown: applied migrations that are not in the folder.
         is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
-        mismatch: applied migrations whose text has changed since; None if no text has. ``apply`` refuses a mismatch.
+        mismatch: applied migrations whose text has changed since they ran; None if there are none. ``apply`` refuses
+            such a database.
     """
 
     applied: tuple[MigrationFile, ...]
