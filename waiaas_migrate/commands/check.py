@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.authoring.faulty_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
+from waiaas_migrate.authoring.migration_conflicts import replay_folder
 from waiaas_migrate.authoring.migration_facts import derive_facts
-from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.editor_findings import editor_findings
 from waiaas_migrate.commands.enum_findings import enum_findings

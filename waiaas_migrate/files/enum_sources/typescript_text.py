@@ -38,7 +38,7 @@ def parse_typescript(text: str, path: Path, file: str) -> e.Module:
         fix = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
         problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", fix)
         raise SchemaFileError([problem]) from None
-    language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
+    language = grammar.language_tsx() if path.suffix == ".tsx" else grammar.language_typescript()
     root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
     reader = _FileReader()
     try:
@@ -65,7 +65,7 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
     path = importer.parent / module
     compiled = [path.with_suffix(ending) for ending in _COMPILED.get(path.suffix, ())]
     candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS + _INDEXES))
-    return next((Path(*one.parts) for one in candidates if one.is_file()), None)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 class _FileReader:
@@ -90,7 +90,7 @@ class _FileReader:
                 return self._declare(statement)
             case "enum_declaration":
                 name = _text(statement.child_by_field_name("name"))
-                # TypeScript merges the declarations of an enum that is declared twice.
+                # TypeScript merges several declarations of an enum, which this reader doesn't.
                 is_second, at = name in self.values, _position(statement)
                 self.values[name] = e.Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
                 return [name]
@@ -103,6 +103,7 @@ class _FileReader:
         return []
 
     def _declare(self, statement: Node) -> list[str]:
+        """Record the names of a ``const``, ``let`` or ``var`` statement, and return them."""
         is_constant = statement.children[0].type == "const"
         names: list[str] = []
         for one in statement.named_children:
@@ -110,11 +111,11 @@ class _FileReader:
             if one.type != "variable_declarator" or name.type != "identifier":
                 continue
             names.append(_text(name))
-            if not is_constant:
-                expression: e.Expression = e.Computed(_position(one), "it can change, since it is not a `const`")
+            if is_constant and value is not None:
+                self.values[names[-1]] = _checked(value, _expression)
             else:
-                expression = e.Computed(_position(one)) if value is None else _checked(value, _expression)
-            self.values[names[-1]] = expression
+                problem = "" if is_constant else "it can change, since it is not a `const`"
+                self.values[names[-1]] = e.Computed(_position(one), problem)
         return names
 
     def _export(self, statement: Node) -> None:

@@ -74,7 +74,7 @@ def _is_about(error: MigrationsError, migrations: Sequence[MigrationFile]) -> bo
     return any(problem.file in paths for problem in error.problems)
 
 
-def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
+def refuse_conflicts(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
     """Refuse new migrations that don't work on a database that has run the recorded migrations.
 
     Such a database runs the new migrations last, even if their ids sort before recorded ids. A new database runs all
