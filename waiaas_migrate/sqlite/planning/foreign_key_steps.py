@@ -18,10 +18,7 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return steps that fail if a row has no parent by a new foreign key.
-
-    Changed and newly enforceable foreign keys count as new.
-    """
+    """Return steps that fail if a row has no parent by a key that SQLite now checks."""
     steps = []
     for table, key in (
         *foreign_keys_to_check(transition.changes),
