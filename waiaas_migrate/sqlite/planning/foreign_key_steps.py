@@ -44,7 +44,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     note = NoteViolations(orphans=tuple(before for before, _ in pairs))
     compare = GuardViolations(orphans=tuple(after for _, after in pairs))
     return (
-        (Step(words="note existing foreign key violations", cost=Cost.SCAN, actions=(note,)),),
+        (Step(words="record existing foreign key violations", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
     )
 
