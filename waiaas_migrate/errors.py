@@ -11,13 +11,13 @@
     │   └── TemplateError            2  one of the project's own templates
     ├── DatabaseFileError            2  a file is not a SQLite database, is encrypted or corrupt, or cannot be opened
     ├── UnsupportedError             2  the package does not support the operation
-    ├── DatabaseRefused              3  the database or its rows do not allow the operation; nothing was changed
+    ├── DatabaseRefused              3  the database or its rows do not allow the operation
     │   ├── PragmaError              3  a PRAGMA did not take effect
     │   ├── ApplyError               3  a migration failed and was rolled back
     │   ├── DatabaseBusy             3  another connection held a lock for too long
     │   ├── UnknownMigrationsError   3  the database is ahead of this code
     │   └── OtherMigrationsError     3  the migrations recorded in the database are not the ones that ran on it
-    └── ProofError                   2  a bug in this package: a migration failed its proof; nothing was written
+    └── ProofError                   2  a bug in this package: SQL that it made gave another schema than expected
 
 A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
 exits with ``error.exit_code``. Every error can be pickled.
@@ -138,7 +138,10 @@ class UnsupportedError(MigrateError):
 
 
 class DatabaseRefused(MigrateError):
-    """The database or its rows do not allow the operation. Only migrations in ``committed`` changed the database."""
+    """The database or its rows do not allow the operation.
+
+    Nothing changes, except by the migrations in ``committed``, and by a failed one if ``rolled_back`` is false.
+    """
 
     exit_code: ClassVar[int] = 3
 
@@ -200,7 +203,7 @@ class DatabaseBusy(DatabaseRefused):
         self.database = database
         self.doing = doing
         self.process = process
-        what = f"another connection held a lock for too long while {doing}"
+        what = f"timed out {doing}, because another connection held a lock"
         fix = "try again, or end the transaction of the other process"
         if process is not None:
             what, fix = f"process {process} has it open", "stop that process, or have it close the database"
@@ -235,7 +238,7 @@ class OtherMigrationsError(DatabaseRefused):
 
 
 class ProofError(MigrateError):
-    """A bug in this package: a migration failed its proof. Nothing was written."""
+    """A bug in this package: SQL that it made gave another schema than expected. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

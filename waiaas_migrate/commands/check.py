@@ -9,12 +9,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.branches import replay_folder
 from waiaas_migrate.authoring.declared import declare
+from waiaas_migrate.authoring.faulty_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.faulty_rollbacks import RollbackFault, faulty_rollbacks
 from waiaas_migrate.authoring.generate import pragmas_of, transition_to_declared
+from waiaas_migrate.authoring.migration_conflicts import replay_folder
 from waiaas_migrate.authoring.migration_facts import derive_facts
-from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.commands.enums import stale_enums
 from waiaas_migrate.commands.findings import Finding, FindingCode, Severity, Subject, schema_findings, with_place

@@ -113,7 +113,7 @@ def with_lists_on_columns(table: Table, linked: Container[str] | None = None) ->
 
 
 def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
-    """Return whether the key's parent is not a unique key of a table in the schema."""
+    """Return whether the foreign key doesn't refer to a unique key of a table in the schema."""
     parent = parents.get(fold(key.table))
     return parent is None or not is_enforceable(parent, key)
 
@@ -157,7 +157,7 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
-    """Return a CREATE statement or, for a view without columns, its SELECT."""
+    """Return a CREATE statement or, for a view without a column list, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
         match item:
@@ -171,5 +171,5 @@ def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
             case _:
                 assert_never(item)
     except SqlError as error:
-        raise unsupported(f"{kind} {item.name}", f"its text could not be read again: {error}.") from None
+        raise unsupported(f"{kind} {item.name}", f"its text could not be read back: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql
