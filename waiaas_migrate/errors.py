@@ -243,7 +243,7 @@ class ProofError(MigrateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data. ``kind`` is the name of its class; the other fields are its attributes."""
+    """An error as data: ``kind`` is its class, ``message`` its text, and the other fields are its attributes."""
 
     kind: str
     message: str

@@ -52,7 +52,7 @@ class History:
 
 
 def history_of(schema: Schema, steps: Iterable[Step]) -> History:
-    """Return the history of ``steps``, which ends with ``schema``."""
+    """Return the history of ``steps``, with ``schema`` as the current schema."""
     keys: dict[str, str] = {}
     count = 0
     moments = []

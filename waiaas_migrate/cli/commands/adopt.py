@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def adopt(
     project: Project, databases: tuple[str, ...], *, at: str | None, dry_run: bool, fleet: Fleet, as_json: bool
 ) -> int:
-    """Start using migrations in each DATABASE that was made without them.
+    """Start using migrations in each existing DATABASE.
 
     Proves that the schema is equivalent to what the migrations build, rewords definitions like the migrations, and
     records the migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If

@@ -32,8 +32,8 @@ def enums(
 
     SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: schema.yaml's sources]
 
-    Without SOURCE, writes to the file that pyproject.toml sets as `enums_python` or `enums_typescript`, if any. `check`
-    reports such a file if it is out of date. Without --python or --typescript, writes all files that are set.
+    Writes to stdout or, without SOURCE, to the file that pyproject.toml sets as `enums_python` or `enums_typescript`.
+    `check` reports such a file if it is out of date. Without --python or --typescript, writes all files that are set.
 
     \b
     Example:

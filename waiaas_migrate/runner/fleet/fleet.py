@@ -226,7 +226,7 @@ def _failure(error: BaseException) -> Failure:
         return failure_of(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, BrokenExecutor):
-        message = "a worker process was killed, which ended the pool. The database is as before, or done: run again."
+        message = "a worker process was killed, which ended the pool. The database is unchanged or finished. Run again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 
