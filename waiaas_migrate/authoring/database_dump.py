@@ -74,7 +74,7 @@ def dump(connection: sqlite3.Connection, schema: Schema) -> list[Step]:
     virtual tables are left out, because only their modules know how to store them.
     """
     catalog = read_catalog(connection)
-    shadows = shadow_names(connection, catalog)
+    shadows = shadow_names(connection, catalog)  # CREATE VIRTUAL TABLE creates them
     rows = [row for row in catalog if row.name.lower() not in shadows]
     return [
         *(_step(f"PRAGMA {name} = {value}") for name in _HEADER if (value := _number(connection, name))),
@@ -95,8 +95,7 @@ def _step(sql: str, words: str = "") -> Step:
 def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
     """Yield a step that inserts the rows of ``table``, if it has any, and a step that sets its AUTOINCREMENT counter.
 
-    Rowids are inserted, too, unless a column is an alias of the rowid or SQLite would choose the same rowids: 1, 2, 3,
-    …
+    Rowids are inserted, too, unless a column is an alias of the rowid, or SQLite would choose the same rowids anyway.
     """
     names = [column.name for column in table.columns if column.generated is None]
     rowid = rowid_name(table) if rowid_alias(table) is None else None

@@ -194,9 +194,8 @@ def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Con
                 with suppress(ApplyError):  # the comparison below shows if only one database refuses
                     run_in_memory(database, migration)
             if differing := _differences(*databases):
-                raise _refused(
-                    new, f"{migration.id} would act differently after the new migration: {', '.join(differing)}."
-                )
+                what = f"{migration.id} would act differently after the new migration: {', '.join(differing)}."
+                raise _refused(new, what)
 
 
 def _refused(new: MigrationFile, what: str) -> MigrationsError:

@@ -18,7 +18,7 @@ from waiaas_migrate.commands.live_database import (
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.mismatch import Mismatch, manual_changes, never_ran
+from waiaas_migrate.runner.mismatch import Mismatch, find_never_ran, manual_changes
 from waiaas_migrate.runner.proof.differences import Difference
 from waiaas_migrate.sqlite.database.url import StrPath
 
@@ -103,7 +103,7 @@ def _compare_schema(
         return state.mismatch, ()
     pending = [migration.id for migration in state.pending]
     differences = manual_changes(connection, folder.files, pending)
-    return never_ran(connection, folder.files, pending, differences), differences
+    return find_never_ran(connection, folder.files, pending, differences), differences
 
 
 def _migration_states(folder: ProjectFolder, state: DatabaseState) -> tuple[tuple[str, State], ...]:

@@ -13,13 +13,13 @@ from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
-from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse_changed
+from waiaas_migrate.runner.mismatch import changes_at_head, find_pending, refuse_changed
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, recorded_late, with_advice
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
-from waiaas_migrate.runner.squashed import squashed_away, update_squashed
+from waiaas_migrate.runner.squashed import find_squashed_records, update_squashed
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
 from waiaas_migrate.runner.yoyo.applied import read_pending, read_records
@@ -127,8 +127,8 @@ def apply_pending(
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = folder.named(pending_here(connection, folder, verify=options.verify))
-        if not todo and not squashed_away(connection, folder):
+        todo = folder.named(find_pending(connection, folder, verify=options.verify))
+        if not todo and not find_squashed_records(connection, folder):
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
         if len(todo) == len(folder.ids):  # otherwise the database has records of migrations
@@ -175,14 +175,14 @@ class Upgrade(Run):
     def _is_done(self) -> bool:
         """Return whether no migrations are pending, and no records must be replaced after a squash."""
         is_pending = bool(read_pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
-        return not is_pending and not squashed_away(self.connection, self.folder)
+        return not is_pending and not find_squashed_records(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""
         records = read_records(self.connection)
         if not self.committed:
             refuse_changed(self.connection, self.folder, records)
-            if squashed_away(self.connection, self.folder):
+            if find_squashed_records(self.connection, self.folder):
                 self.steps.prepare_records()
                 update_squashed(self.connection, self.folder)
                 records = read_records(self.connection)

@@ -33,7 +33,7 @@ class Mismatch:
     fix: str
 
 
-def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
+def find_pending(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
     """Return the ids of the pending migrations; verify that the database ran the other ones. Write nothing.
 
     Args:
@@ -50,7 +50,8 @@ def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, ver
     if verify and _only_yoyo_recorded_last(connection, folder, pending, records):
         with _read_transaction(connection):
             pending, _ = _read_pending(connection, folder)
-            _refuse(connection, never_ran(connection, folder, pending, manual_changes(connection, folder, pending)))
+            changes = manual_changes(connection, folder, pending)
+            _refuse(connection, find_never_ran(connection, folder, pending, changes))
     return pending
 
 
@@ -67,10 +68,10 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
     Raises:
         OtherMigrationsError: names the migrations.
     """
-    _refuse(connection, changed(connection, folder, records))
+    _refuse(connection, find_changed(connection, folder, records))
 
 
-def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
+def find_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
     """Return the applied migrations whose text has changed since, or that are only a part of a squash."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
@@ -118,7 +119,7 @@ def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> 
     return tuple(map(str, manual_changes(connection, folder, ()))) if folder.ids else ()
 
 
-def never_ran(
+def find_never_ran(
     connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str], changes: Sequence[Difference]
 ) -> Mismatch | None:
     """Return the migrations that only yoyo recorded, if one of their tables or columns is missing.

@@ -15,7 +15,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss, losses_of
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
-from waiaas_migrate.runner.mismatch import pending_here
+from waiaas_migrate.runner.mismatch import find_pending
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -249,7 +249,7 @@ def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder, ex
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UsageError: ``extent.to`` is not applied.
     """
-    applied = folder.without(pending_here(connection, folder, verify=False))
+    applied = folder.without(find_pending(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]

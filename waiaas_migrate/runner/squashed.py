@@ -10,7 +10,7 @@ from waiaas_migrate.runner.yoyo.identity import delete_identity, read_identities
 from waiaas_migrate.runner.yoyo.records import write_record
 
 
-def squashed_away(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+def find_squashed_records(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
     """Return the recorded migrations that a squash removed from the folder, in the order they were applied."""
     if not folder.squashed_hashes:
         return ()
@@ -41,7 +41,7 @@ def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> 
 
     This requires a write transaction and current versions of yoyo's tables. Do nothing if no records must be replaced.
     """
-    to_replace = squashed_away(connection, folder)
+    to_replace = find_squashed_records(connection, folder)
     if not to_replace:
         return
     squash, identities = folder.migrations[0], read_identities(connection)

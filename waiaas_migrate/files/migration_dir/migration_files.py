@@ -141,7 +141,7 @@ def _in_order(
     """
     position = {migration.id: index for index, migration in enumerate(migrations)}
     for migration in migrations:
-        for name in sorted(set(migration.depends) - set(known)):
+        for name in sorted(set(migration.depends).difference(known)):
             what = f"depends on {name}, which is not in this folder."
             fix = "Correct the name in its `-- depends:` or `__depends__`."
             problems.append(Problem(file=str(migration.path), what=what, fix=fix))
