@@ -86,5 +86,5 @@ def test_a_mistake_in_typescript(daemon: Path) -> None:
         assert (done.status, done.out) == (2, "")
         assert done.err == (
             "Error: src/enums/chains.ts:1:51, CHAIN_TYPES: can't be an enum: element 3 is not a string literal. "
-            "Write text in quotes, or a name that stands for such text.\n"
+            "Write text in quotes, or the name of a string constant.\n"
         )

@@ -11,13 +11,13 @@
     │   └── TemplateError            2  one of the project's own templates
     ├── DatabaseFileError            2  a file is not a SQLite database, is encrypted or corrupt, or cannot be opened
     ├── UnsupportedError             2  the package does not support the operation
-    ├── DatabaseRefused              3  the database or its rows do not allow the operation; nothing was changed
+    ├── DatabaseRefused              3  the database or its rows do not allow the operation
     │   ├── PragmaError              3  a PRAGMA did not take effect
     │   ├── ApplyError               3  a migration failed and was rolled back
     │   ├── DatabaseBusy             3  another connection held a lock for too long
     │   ├── UnknownMigrationsError   3  the database is ahead of this code
-    │   └── OtherMigrationsError     3  the migrations recorded in the database are not the ones that ran on it
-    └── ProofError                   2  a bug in this package: a migration failed its proof; nothing was written
+    │   └── OtherMigrationsError     3  the database ran other migrations than the folder has
+    └── ProofError                   2  a bug in this package: SQL that it made gave another schema than expected
 
 A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
 exits with ``error.exit_code``. Every error can be pickled.
@@ -138,7 +138,10 @@ class UnsupportedError(MigrateError):
 
 
 class DatabaseRefused(MigrateError):
-    """The database or its rows do not allow the operation. Only migrations in ``committed`` changed the database."""
+    """The database or its rows do not allow the operation.
+
+    Only the migrations in ``committed`` changed the database, and the failed one if ``rolled_back`` is false.
+    """
 
     exit_code: ClassVar[int] = 3
 
@@ -188,7 +191,7 @@ class ApplyError(DatabaseRefused):
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
     def with_changes(self, **changes: object) -> ApplyError:
-        """Return a copy of this error with other values of some arguments."""
+        """Return a new error with the arguments of this one, except those in ``changes``."""
         names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
         return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
@@ -200,7 +203,7 @@ class DatabaseBusy(DatabaseRefused):
         self.database = database
         self.doing = doing
         self.process = process
-        what = f"another connection held a lock for too long while {doing}"
+        what = f"timed out {doing}, because another connection held a lock"
         fix = "try again, or end the transaction of the other process"
         if process is not None:
             what, fix = f"process {process} has it open", "stop that process, or have it close the database"
@@ -215,16 +218,16 @@ class UnknownMigrationsError(DatabaseRefused):
         self.unknown = tuple(unknown)
         super().__init__(
             f"{database}: has applied migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version or another branch of the application wrote it: use that one, or restore a backup. If "
+            f"A newer version or another branch of the application applied them: use that one, or restore a backup. If "
             f"the database is your own and you have replaced or deleted these migrations, run "
             f"`waiaas-migrate apply --redo`."
         )
 
 
 class OtherMigrationsError(DatabaseRefused):
-    """The migrations recorded in the database are not the ones that ran on it.
+    """The database ran other migrations than the folder has, or its records are wrong.
 
-    Either it ran other migrations under the names of those in the folder, or its record lists migrations that never
+    It ran migrations with the same names and other texts, ran only a part of a squash, or records migrations that never
     ran. ``migrations`` names them.
     """
 
@@ -235,12 +238,12 @@ class OtherMigrationsError(DatabaseRefused):
 
 
 class ProofError(MigrateError):
-    """A bug in this package: a migration failed its proof. Nothing was written."""
+    """A bug in this package: SQL that it made gave another schema than expected. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data. ``kind`` is the name of its class; the other fields are its attributes."""
+    """An error as data: ``kind`` is its class, ``message`` its text, and the other fields are its attributes."""
 
     kind: str
     message: str

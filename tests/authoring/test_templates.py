@@ -94,5 +94,6 @@ def test_a_failed_proof_names_the_custom_templates(tmp_path: Path) -> None:
     done = run(tmp_path, "generate", "--allow", "all")
     assert done.status == 2
     assert (
-        f"Your templates in {tmp_path / 'templates'} were used. Check first whether it passes without them." in done.err
+        f"Your templates in {tmp_path / 'templates'} were used. First check whether the proof passes without them."
+        in done.err
     )

@@ -145,7 +145,7 @@ def test_another_order_is_named(folder: Path) -> None:
     swapped = (migrations[0], migrations[2], migrations[1])
     (folder / MANIFEST).write_text(manifest_text(Manifest(migrations=chain(swapped, {}))), encoding="utf-8")
     (found,) = problems(folder)
-    assert "lists 0003_age, but" in found
+    assert "lists 0003_age before 0002_children" in found
 
 
 def test_a_merge_that_kept_both_lines_is_named(folder: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from waiaas_migrate.files.migration_dir.manifest import MANIFEST
 from waiaas_migrate.runner.apply import ApplyResult, apply_pending
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.rollback import Extent, roll_back
-from waiaas_migrate.runner.yoyo.applied import pending, read_applied
+from waiaas_migrate.runner.yoyo.applied import read_applied, read_pending
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import connect_file, open_read_only
 
@@ -39,7 +39,7 @@ def connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_pending_migrations_are_applied_and_recorded(connection: sqlite3.Connection, folder: Path) -> None:
     """A new database gets every migration; a second run finds nothing to do."""
-    assert pending(connection, FAMILY_IDS) == FAMILY_IDS
+    assert read_pending(connection, FAMILY_IDS) == FAMILY_IDS
     assert apply(connection, folder) == ApplyResult(applied=FAMILY_IDS)
     assert tables(connection) == {"parent", "child"}
     assert applied_ids(connection) == list(FAMILY_IDS)

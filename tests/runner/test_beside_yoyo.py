@@ -17,7 +17,7 @@ from waiaas_migrate.errors import (
     UnsupportedError,
 )
 from waiaas_migrate.runner.apply import ApplyResult
-from waiaas_migrate.runner.yoyo.applied import pending
+from waiaas_migrate.runner.yoyo.applied import read_pending
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import connect_file
 
@@ -30,7 +30,7 @@ def test_yoyo_continues_after_the_runner(path: Path, folder: Path) -> None:
     assert run_yoyo("list", path, folder).count("A ") == 3
     run_yoyo("rollback", path, folder)
     with closing(connect_file(path)) as connection:
-        assert pending(connection, FAMILY_IDS) == ("0003_age",)
+        assert read_pending(connection, FAMILY_IDS) == ("0003_age",)
         assert apply(connection, folder).applied == ("0003_age",)
     run_yoyo("rollback", path, folder, "--all")
     run_yoyo("apply", path, folder)
@@ -60,9 +60,9 @@ def test_yoyo_mark_changes_pending_migrations(path: Path, folder: Path) -> None:
     with closing(connect_file(path)) as connection:
         apply(connection, folder)
         run_yoyo("unmark", path, folder, "-r", "0003_age")
-        assert pending(connection, FAMILY_IDS) == ("0003_age",)
+        assert read_pending(connection, FAMILY_IDS) == ("0003_age",)
         run_yoyo("mark", path, folder)
-        assert pending(connection, FAMILY_IDS) == ()
+        assert read_pending(connection, FAMILY_IDS) == ()
 
 
 def test_a_stale_yoyo_lock_does_not_stop_the_runner(path: Path, folder: Path) -> None:
@@ -84,7 +84,7 @@ def test_tables_of_an_old_yoyo_are_upgraded(path: Path, folder: Path) -> None:
             + "CREATE TABLE _yoyo_migration (id VARCHAR(191) NOT NULL PRIMARY KEY, ctime TIMESTAMP);"
             "INSERT INTO _yoyo_migration VALUES ('0001_parents', '2015-01-01 00:00:00');"
         )
-        assert pending(connection, FAMILY_IDS) == FAMILY_IDS[1:]
+        assert read_pending(connection, FAMILY_IDS) == FAMILY_IDS[1:]
         assert apply(connection, folder).applied == FAMILY_IDS[1:]
     assert run_yoyo("list", path, folder).count("A ") == 3
 

@@ -22,7 +22,7 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.runner.folder import read_folder
-from waiaas_migrate.runner.yoyo.applied import pending
+from waiaas_migrate.runner.yoyo.applied import read_pending
 from waiaas_migrate.sqlite.database.connection import connect_file
 
 APPLY = """
@@ -67,7 +67,7 @@ def test_a_killed_run_leaves_the_database_before_or_after(path: Path, folder: Pa
             process.wait(timeout=60)
         with closing(connect_file(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            done = not pending(connection, read_folder(folder).ids)
+            done = not read_pending(connection, read_folder(folder).ids)
             rows = connection.execute("SELECT count(*) FROM parent").fetchone()[0]
             assert (rows, "last" in tables(connection)) == ((100000, True) if done else (0, False))
             if done:
@@ -119,7 +119,7 @@ def test_a_full_disk_leaves_the_database_before_or_after(path: Path, folder: Pat
             else:
                 break
         assert failed > 3
-        assert pending(connection, read_folder(folder).ids) == ()
+        assert read_pending(connection, read_folder(folder).ids) == ()
 
 
 def test_a_run_without_pending_migrations_imports_no_yoyo(path: Path, folder: Path) -> None:

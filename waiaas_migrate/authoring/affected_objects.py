@@ -85,10 +85,7 @@ def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dep
 
 def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
     """Return the stored columns of ``before`` by the names that the migration gives them."""
-    columns: set[tuple[str, str]] = set()
-    stored = _stored_tables(transition.start)
-    for table, column in before.columns if before is not None else ():
-        if table in stored:
-            after = fold(transition.renames.table_after(table))
-            columns.add((after, fold(transition.renames.column_after(after, column))))
-    return columns
+    stored, renames = _stored_tables(transition.start), transition.renames
+    columns = before.columns if before is not None else ()
+    pairs = ((fold(renames.table_after(table)), column) for table, column in columns if table in stored)
+    return {(table, fold(renames.column_after(table, column))) for table, column in pairs}

@@ -14,8 +14,6 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.schema.names import fold
 
-_WRITE_NEW = "Write a new migration: run `waiaas-migrate generate`."
-
 
 def without_last(
     project: Project, migrations: Sequence[MigrationFile], recorded: Manifest | None, released: Collection[str]
@@ -31,10 +29,10 @@ def without_last(
     last = migrations[-1]
     entry = None if recorded is None or recorded.ids[-1:] != (last.id,) else recorded.migrations[-1]
     if recorded is None or entry is None or len(recorded.ids) != len(migrations):
-        what = f"does not list all migrations, or its last one is not {last.id}."
+        what = f"does not list all migrations, or does not list {last.id} last."
         raise _refused(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
     if reason := reasons_released(project, recorded.ids, released).get(last.id):
-        raise _refused(last.path, f"is released: {reason}.", _WRITE_NEW)
+        raise _refused(last.path, f"is released: {reason}.", "Write a new migration: run `waiaas-migrate generate`.")
     if last.kind == "python" or entry.facts.by_hand:
         fix = "Edit or delete its files, then run `waiaas-migrate record`."
         raise _refused(last.path, "was written or edited by hand, and --amend would discard that.", fix)

@@ -24,7 +24,7 @@ from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_
 from waiaas_migrate.sqlite.reading.quoted_strings import quote_as_names
 
 _NO_SUCH = re.compile(r"no such (?P<kind>column|table): (?P<name>.+)", re.DOTALL)
-_SEES = "A backfill sees the tables as they were before the migration, under their new names."
+_VISIBLE_TABLES = "A backfill sees the tables as they were before the migration, under their new names."
 
 
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
@@ -34,7 +34,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     """
     problems: list[Problem] = []
     reads: dict[str, Dependencies] = {}
-    leaving = {fold(view.name): view.name for view in views_to_drop(transition)}
+    dropped_views = {fold(view.name): view.name for view in views_to_drop(transition)}
     for table, column in _filled_columns(transition):
         # Otherwise SQLite would take a misspelled name in double quotes for a string, and write it to every row.
         sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
@@ -42,11 +42,11 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
             found = expression_dependencies(database, table.name, sql)
         except sqlite3.Error as error:
             what = f"SQLite says: {str(error).rstrip('.')}."
-            problems.append(_problem(table, column, what, _fix(transition, table, str(error))))
+            problems.append(_problem(table, column, what, _advice(transition, table, str(error))))
             continue
         reads[fold(table.name)] = reads.get(fold(table.name), Dependencies()) | found
-        for name in sorted((found.views | {name for name, _ in found.columns}) & leaving.keys()):
-            what = f"it reads the view {leaving[name]}, which this migration drops or changes."
+        for name in sorted((found.views | {name for name, _ in found.columns}) & dropped_views.keys()):
+            what = f"it reads the view {dropped_views[name]}, which this migration drops or changes."
             fix = "Read the tables of the view, or change the view in a separate migration."
             problems.append(_problem(table, column, what, fix))
     transition = replace(transition, reads=reads)
@@ -58,23 +58,23 @@ def _filled_columns(transition: Transition) -> Iterator[tuple[Table, Column]]:
     return ((old, column) for old, new in transition.kept_tables() for column in new.columns if is_filled(old, column))
 
 
-def _fix(transition: Transition, table: Table, error: str) -> str:
+def _advice(transition: Transition, table: Table, error: str) -> str:
     """Return the advice for a backfill that SQLite refuses with ``error``."""
     if error.startswith("misuse of"):
         return "Write it as a query: `SELECT max(x) FROM t`."
     missing = _NO_SUCH.match(error)
     if missing is None:
-        return f"Correct it. {_SEES}"
+        return f"Correct it. {_VISIBLE_TABLES}"
     name = fold(missing["name"].rpartition(".")[2])
     columns = {fold(r.old): r.new for r in transition.renames.columns if fold(r.table) == fold(table.name)}
     tables = {fold(r.old): r.new for r in transition.renames.tables}
     renamed = (columns if missing["kind"] == "column" else tables).get(name)
     if renamed is not None:
-        return f"Write {renamed}, its new name. {_SEES}"
+        return f"Write {renamed}, its new name. {_VISIBLE_TABLES}"
     new = transition.new.by_name()
     if name in new or name in {fold(column.name) for column in new[fold(table.name)].columns}:
-        return f"Add {missing['name']} in an earlier migration, since this one creates it. {_SEES}"
-    return f"Correct it. {_SEES}"
+        return f"Add {missing['name']} in an earlier migration, because this migration creates it. {_VISIBLE_TABLES}"
+    return f"Correct it. {_VISIBLE_TABLES}"
 
 
 def _cycle_problems(transition: Transition) -> Iterator[Problem]:

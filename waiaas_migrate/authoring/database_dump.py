@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from waiaas_migrate.authoring.row_proof import sorted_rows
 from waiaas_migrate.schema.model import Schema, SqlText, Table
 from waiaas_migrate.schema.rowid import rowid_alias, rowid_name
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
@@ -57,10 +58,9 @@ def row_counts(content: Content) -> tuple[tuple[str, int], ...]:
 
 def _rows(connection: sqlite3.Connection, table: str, *, has_rowid: bool) -> tuple[str, ...]:
     columns = [name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", (table,))]
-    parts = [part for name in columns for part in (f"typeof({quote_name(name)})", quote_name(name))]
     if has_rowid and table != _COUNTERS:
-        parts.append("rowid")  # if this is the name of a column, the column is only compared twice
-    return tuple(sorted(map(repr, connection.execute(f"SELECT {', '.join(parts)} FROM main.{quote_name(table)}"))))
+        columns.append("rowid")  # if a column has this name, it is only compared twice
+    return tuple(sorted_rows(connection, table, columns))
 
 
 def _number(connection: sqlite3.Connection, name: str) -> int:
@@ -74,7 +74,7 @@ def dump(connection: sqlite3.Connection, schema: Schema) -> list[Step]:
     virtual tables are left out, because only their modules know how to store them.
     """
     catalog = read_catalog(connection)
-    shadows = shadow_names(connection, catalog)
+    shadows = shadow_names(connection, catalog)  # CREATE VIRTUAL TABLE creates them
     rows = [row for row in catalog if row.name.lower() not in shadows]
     return [
         *(_step(f"PRAGMA {name} = {value}") for name in _HEADER if (value := _number(connection, name))),
@@ -95,8 +95,7 @@ def _step(sql: str, words: str = "") -> Step:
 def _inserts(connection: sqlite3.Connection, table: Table) -> Iterator[Step]:
     """Yield a step that inserts the rows of ``table``, if it has any, and a step that sets its AUTOINCREMENT counter.
 
-    Rowids are inserted, too, unless a column is an alias of the rowid or SQLite would choose the same rowids: 1, 2, 3,
-    …
+    Rowids are inserted, too, unless a column is an alias of the rowid, or SQLite would choose the same rowids anyway.
     """
     names = [column.name for column in table.columns if column.generated is None]
     rowid = rowid_name(table) if rowid_alias(table) is None else None

@@ -13,14 +13,14 @@ from functools import reduce
 from pathlib import Path
 
 from waiaas_migrate.authoring.amend import without_last
-from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
+from waiaas_migrate.authoring.faulty_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.make_transition import make_transition
+from waiaas_migrate.authoring.migration_conflicts import refuse_conflicts, replay_folder
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_names import refuse_whitespace, slug_of
 from waiaas_migrate.authoring.migration_proof import prove
-from waiaas_migrate.authoring.tried_pragmas import refuse_faulty_pragmas
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -154,7 +154,7 @@ def plan_to_declared(request: Request) -> Plan:
     """Plan the migration that leads from the existing migrations to the declared schema."""
     project, renderer = request.project, Renderer(request.project.templates)
     with closing(replay_folder(request.migrations, request.recorded)) as before:
-        refuse_clashes(request.migrations, request.recorded)
+        refuse_conflicts(request.migrations, request.recorded)
         declared = declare(project, renderer, like=before)
         pragmas = pragmas_of(declared.source)
         refuse_faulty_pragmas(project, pragmas)
@@ -279,5 +279,5 @@ def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterato
     except ProofError as error:
         if not renderer.is_customized:
             raise
-        advice = f"Your templates in {project.templates} were used. Check first whether it passes without them."
+        advice = f"Your templates in {project.templates} were used. First check whether the proof passes without them."
         raise ProofError(f"{advice} {error}") from None

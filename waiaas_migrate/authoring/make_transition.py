@@ -28,11 +28,6 @@ from waiaas_migrate.sqlite.reading.broken import culprit_of, names_that_block_re
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect_with_strings
 from waiaas_migrate.sqlite.reading.quoted_strings import QuotedStrings
 
-_TEXT_INDEX = (
-    "SQLite can't rename a column: {}. The index contains a word in double quotes that names no column. Drop the index "
-    "in a separate migration first."
-)
-
 
 def make_transition(
     database: sqlite3.Connection,
@@ -101,7 +96,10 @@ def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer:
     except sqlite3.OperationalError as error:
         culprit = culprit_of(scratch, error)
         if str(error).startswith("error in index "):
-            raise UnsupportedError(_TEXT_INDEX.format(error)) from None
+            raise UnsupportedError(
+                f"SQLite can't rename a column: {error}. The index contains a word in double quotes that names no "
+                f"column. Drop the index in a separate migration first."
+            ) from None
         if culprit is None or fold(culprit.name) in renaming.set_aside:
             raise
         return culprit.name

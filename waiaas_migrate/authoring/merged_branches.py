@@ -29,19 +29,19 @@ class Branches:
 
     Args:
         main: the side of the main branch.
-        own: the other side, which is called your branch.
+        yours: the other side, which messages call your branch.
         added: the migrations that only your branch has.
         folder: a temporary folder with the main branch's files.
     """
 
     main: Branch
-    own: Branch
+    yours: Branch
     added: tuple[MigrationFile, ...]
     folder: Path
 
     def is_by_hand(self, migration: MigrationFile) -> bool:
         """Return whether ``migration``, one of ``added``, was written or edited by hand."""
-        return migration.kind == "python" or self.own.manifest.facts[migration.id].by_hand
+        return migration.kind == "python" or self.yours.manifest.facts[migration.id].by_hand
 
 
 @contextmanager
@@ -56,17 +56,15 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
     base = read_committed(project.migrations, merge.base, MANIFEST) if merge.base else None
     shared = ids_in(base, f"{merge.base}:{MANIFEST}") if base is not None else ()
     with TemporaryDirectory() as temporary:
-        folders = Path(temporary) / "main", Path(temporary) / "own"
-        main, own = (
-            _read(project, commit, folder) for commit, folder in zip((merge.main, merge.branch), folders, strict=True)
-        )
-        if own.manifest.ids[: len(shared)] != shared:
+        folder = Path(temporary, "main")
+        main, yours = _read(project, merge.main, folder), _read(project, merge.branch, Path(temporary, "yours"))
+        if yours.manifest.ids[: len(shared)] != shared:
             what = "your branch changed, squashed or deleted migrations that both branches had."
-            fix = "Undo the merge, merge without that change, then make it again."
+            fix = "Undo the merge, revert this change on your branch, merge, then make the change again."
             raise MigrationsError([Problem(file=str(project.migrations / MANIFEST), what=what, fix=fix)])
         same = {(one.id, one.content_hash) for one in main.migrations}
-        added = tuple(one for one in own.migrations[len(shared) :] if (one.id, one.content_hash) not in same)
-        yield Branches(main=main, own=own, added=added, folder=folders[0])
+        added = tuple(one for one in yours.migrations[len(shared) :] if (one.id, one.content_hash) not in same)
+        yield Branches(main=main, yours=yours, added=added, folder=folder)
 
 
 def _read(project: Project, commit: str, folder: Path) -> Branch:

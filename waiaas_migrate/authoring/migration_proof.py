@@ -60,7 +60,7 @@ def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction:
         queries = [f"SELECT 1 FROM {quote_name(name)} LIMIT 1" for name in names]
         has_rows = any(connection.execute(query).fetchone() for query in queries)
         if isinstance(error.__cause__, sqlite3.IntegrityError) and has_rows:
-            what = f"was not written: rows that earlier migrations insert conflict with it: {error.reason}"
+            what = f"was not written, because rows that earlier migrations insert conflict with it: {error.reason}"
             fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
             raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
         text = migration.sql if direction == "apply" else migration.rollback
@@ -77,7 +77,7 @@ def prove_reading(migration: MigrationFile) -> None:
     """Raise a ProofError unless yoyo's own reader finds the statements that SQLite sees."""
     for content in (migration.sql, migration.rollback or ""):
         if first_misread(content) is not None:
-            raise _fault(f"{migration.id}: yoyo would not read its statements as SQLite does", content)
+            raise _fault(f"{migration.id}: plain yoyo would read its statements differently than SQLite", content)
 
 
 def _fault(what: str, text: str) -> ProofError:

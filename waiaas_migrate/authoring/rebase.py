@@ -106,7 +106,7 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
         MigrationsError: a file is in neither branch, or a hand-written file differs from both branches.
     """
     known: dict[str, set[str]] = {}
-    for migration in (*branches.main.migrations, *branches.own.migrations):
+    for migration in (*branches.main.migrations, *branches.yours.migrations):
         for name, text in migration.files.items():
             known.setdefault(name, set()).add(text)
     generated = {name for one in branches.added if not branches.is_by_hand(one) for name in one.files}
@@ -119,7 +119,7 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
         texts[path.name] = text
         if path.name not in known:
             what = "is a migration that neither branch has."
-            fix = "Commit it before the merge, or move it away, run this again, and record it afterwards."
+            fix = "Move it out of the folder, run `rebase` again, move it back, and run `waiaas-migrate record`."
             problems.append(Problem(file=str(path), what=what, fix=fix))
         elif text not in known[path.name] and not _MARKER.search(text) and path.name not in generated:
             what = "differs from both branches, so the edit would be lost."
@@ -165,7 +165,8 @@ def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -
         # The hand-written migrations may need changes of the replaced migrations, so try the new migration first.
         if found := _plan_before(by_hand, request, branches, order):
             return found[0], replaced, found[1]
-        order = _place_all(project, branches, order, by_hand)
+        for migration in by_hand:
+            order = _place(project, branches, order, migration)
     return order, replaced, _plan_next(request, branches, order)
 
 
@@ -180,11 +181,12 @@ def _plan_before(
         plan = _plan_next(request, branches, order)
     except MigrateError:
         return None
-    new, start = plan.new, order
+    new, complete = plan.new, order
     if new is not None and plan.manifest is not None:
-        start = order.with_next(replace(new, path=branches.folder / new.path.name), plan.manifest.facts[new.id])
+        complete = order.with_next(replace(new, path=branches.folder / new.path.name), plan.manifest.facts[new.id])
     try:
-        complete = _place_all(request.project, branches, start, by_hand)
+        for migration in by_hand:
+            complete = _place(request.project, branches, complete, migration)
         if new is not None:
             remainder = _plan_next(replace(request, name=None), branches, complete)
             if remainder.new is None and not remainder.result.refused:
@@ -193,12 +195,6 @@ def _plan_before(
         if plan.result.refused:
             return order, plan
     return None
-
-
-def _place_all(project: Project, branches: Branches, order: _Order, migrations: Sequence[MigrationFile]) -> _Order:
-    for migration in migrations:
-        order = _place(project, branches, order, migration)
-    return order
 
 
 def _place(project: Project, branches: Branches, order: _Order, migration: MigrationFile) -> _Order:
@@ -216,17 +212,17 @@ def _place(project: Project, branches: Branches, order: _Order, migration: Migra
         what = f"doesn't work after the main branch's migrations: {reason}"
         fix = "Nothing was changed. Correct it on your branch before the merge, run `record` there, and merge again."
         raise MigrationsError([Problem(file=str(project.migrations / migration.path.name), what=what, fix=fix)])
-    facts = branches.own.manifest.facts[migration.id]
+    facts = branches.yours.manifest.facts[migration.id]
     placed = order.with_next(renamed, replace(facts, catalog=None))
     return replace(placed, renumbered=(*placed.renumbered, (migration.id, name)))
 
 
 def _plan_next(request: Request, branches: Branches, order: _Order) -> Plan:
     """Plan the migration that schema.yaml needs after ``order``."""
-    main, own = branches.main.manifest, branches.own.manifest
+    main, yours = branches.main.manifest, branches.yours.manifest
     hints = main.hints
     if len(order.renumbered) == len(branches.added):  # the migrations that followed your branch's hints are placed
-        hints = tuple(dict.fromkeys((*main.hints, *own.hints)))
+        hints = tuple(dict.fromkeys((*main.hints, *yours.hints)))
     recorded = replace(main, migrations=(*main.migrations, *order.entries), hints=hints)
     plan = plan_to_declared(replace(request, migrations=order.migrations, recorded=recorded))
     if plan.manifest is not None and plan.manifest.migrations[: len(main.migrations)] != main.migrations:
@@ -270,9 +266,10 @@ def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], fold
 
 def _with_header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
     """Return ``text`` with the id ``new`` and other dependencies in the comments before its first statement."""
-    line = f"-- depends: {' '.join(depends)}"
     lines = text.split("\n")
-    end = next((number for number, one in enumerate(lines) if not COMMENT.match(one)), len(lines))
-    head = [one.replace(old, new) for one in lines[:end] if not _DEPENDS.match(one)]
-    at = next((number for number, one in enumerate(lines[:end]) if _DEPENDS.match(one)), 0)
-    return "\n".join([*head[:at], *([line] if depends else []), *head[at:], *lines[end:]])
+    end = next((number for number, line in enumerate(lines) if not COMMENT.match(line)), len(lines))
+    header = [line.replace(old, new) for line in lines[:end] if not _DEPENDS.match(line)]
+    if depends:
+        place = next((number for number, line in enumerate(lines[:end]) if _DEPENDS.match(line)), 0)
+        header.insert(place, f"-- depends: {' '.join(depends)}")
+    return "\n".join([*header, *lines[end:]])

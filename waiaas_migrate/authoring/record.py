@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from waiaas_migrate.authoring.branches import refuse_clashes, replay_folder
 from waiaas_migrate.authoring.faulty_rollbacks import faulty_rollbacks
 from waiaas_migrate.authoring.generate import pragmas_of
+from waiaas_migrate.authoring.migration_conflicts import refuse_conflicts, replay_folder
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
@@ -75,7 +75,7 @@ def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     with closing(replay_folder(migrations, unchanged)) as replayed:
         head = fingerprint(read_catalog(replayed))
     # Edited migrations keep their place in the order, so here they count as recorded.
-    refuse_clashes(migrations, _without(recorded, result.deleted))
+    refuse_conflicts(migrations, _without(recorded, result.deleted))
     entries = chain(migrations, facts_of(migrations, unchanged))
     manifest = replace(recorded or _first_manifest(project), migrations=entries, fingerprint=head)
     if manifest == recorded:

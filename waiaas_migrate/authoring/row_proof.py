@@ -33,7 +33,7 @@ def changed_rows(before: sqlite3.Connection, transition: Transition, migration: 
     kept = list(_kept_columns(transition, tables))
     with closing(copy_database(before)) as database, suppress(ApplyError):
         insert_sample_rows(database, tables)
-        wanted = [_rows_of(database, *columns) for columns, _ in kept]
+        wanted = [sorted_rows(database, *columns) for columns, _ in kept]
         run_in_memory(database, migration)
         if changed := _differences(database, f"{migration.id}.sql", [columns for _, columns in kept], wanted):
             return changed
@@ -49,7 +49,7 @@ def _differences(
     return [
         f"{file} changes rows of {table}: {rows} become {found}"
         for (table, columns), rows in zip(kept, wanted, strict=True)
-        if (found := _rows_of(database, table, columns)) != rows
+        if (found := sorted_rows(database, table, columns)) != rows
     ]
 
 
@@ -125,7 +125,7 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
             return number
 
 
-def _rows_of(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
-    """Return the rows of a table as text, with the storage class of each value; a rebuild keeps this order."""
+def sorted_rows(connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> list[str]:
+    """Return the rows of a table as sorted texts, with the storage class of each value."""
     parts = ", ".join(f"typeof({quote_name(name)}), {quote_name(name)}" for name in columns)
-    return sorted(map(repr, connection.execute(f"SELECT {parts} FROM {quote_name(table)}")))
+    return sorted(map(repr, connection.execute(f"SELECT {parts} FROM main.{quote_name(table)}")))

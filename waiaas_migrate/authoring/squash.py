@@ -35,8 +35,6 @@ from waiaas_migrate.sqlite.database.memory import copy_database, open_memory
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_KEEP = "Nothing was changed. Squash up to an earlier migration with --to."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Squashed:
@@ -163,7 +161,7 @@ def _prove(
         if changing := content.differences(content_of(again)):
             raise _refused(new, f"the migrations make different rows each time they run: {', '.join(changing)}.")
     if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
-        raise _refused(new, "plain yoyo would not read its statements as SQLite does.")
+        raise _refused(new, "plain yoyo would read its statements differently than SQLite.")
     with closing(open_memory()) as after:
         try:
             run_in_memory(after, new)
@@ -196,11 +194,13 @@ def _prove_later(new: MigrationFile, later: Sequence[MigrationFile], before: Con
                 with suppress(ApplyError):  # the comparison below shows if only one database refuses
                     run_in_memory(database, migration)
             if differing := _differences(*databases):
-                raise _refused(new, f"{migration.id} would act differently after it: {', '.join(differing)}.")
+                what = f"{migration.id} would act differently after the new migration: {', '.join(differing)}."
+                raise _refused(new, what)
 
 
 def _refused(new: MigrationFile, what: str) -> MigrationsError:
-    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=_KEEP)])
+    fix = "Nothing was changed. Squash up to an earlier migration with --to."
+    return MigrationsError([Problem(file=str(new.path), what=f"can't be squashed: {what}", fix=fix)])
 
 
 def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest, head: str) -> Facts:

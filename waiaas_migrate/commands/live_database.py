@@ -18,7 +18,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, mi
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.folder import MigrationFolder
-from waiaas_migrate.runner.mismatch import Mismatch, changed
+from waiaas_migrate.runner.mismatch import Mismatch, find_changed
 from waiaas_migrate.runner.yoyo.applied import AppliedMigration, read_applied, read_records
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.connection import open_read_only, plain_errors
@@ -52,7 +52,8 @@ class DatabaseState:
         pending: migrations of the folder that the database has not applied.
         unknown: applied migrations that are not in the folder.
         is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
-        mismatch: applied migrations whose text has changed since; None if no text has. ``apply`` refuses a mismatch.
+        mismatch: applied migrations whose text has changed since they ran; None if there are none. ``apply`` refuses
+            such a database.
     """
 
     applied: tuple[MigrationFile, ...]
@@ -138,5 +139,5 @@ def database_state(connection: sqlite3.Connection, folder: ProjectFolder) -> Dat
         pending=tuple(migration for key, migration in by_hash.items() if key not in applied),
         unknown=tuple(row for row in rows or () if row.hash not in by_hash and row.hash not in squashed),
         is_adopted=not any(row.kind == "table" for row in own_objects),
-        mismatch=changed(connection, folder.files, read_records(connection)),
+        mismatch=find_changed(connection, folder.files, read_records(connection)),
     )

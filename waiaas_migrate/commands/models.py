@@ -22,9 +22,7 @@ from waiaas_migrate.files.text_file import display_name
 def models(project: Project, *, style: Style | None = None) -> str:
     """Return the text of a Python module with the tables that schema.yaml declares; write nothing.
 
-    Args:
-        project: the project.
-        style: ``declarative`` for classes, ``core`` for ``Table`` objects; None for the project's setting.
+    ``style`` is ``declarative`` for classes, or ``core`` for ``Table`` objects; None for the project's setting.
 
     Raises:
         SchemaFileError: schema.yaml can't be used.

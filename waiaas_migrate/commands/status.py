@@ -18,7 +18,7 @@ from waiaas_migrate.commands.live_database import (
 from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
-from waiaas_migrate.runner.mismatch import Mismatch, manual_changes, never_ran
+from waiaas_migrate.runner.mismatch import Mismatch, find_never_ran, manual_changes
 from waiaas_migrate.runner.proof.differences import Difference
 from waiaas_migrate.sqlite.database.url import StrPath
 
@@ -83,9 +83,12 @@ def _status(database: StrPath, *, folder: ProjectFolder) -> Status:
     with live_connection(database) as (connection, name):
         state = database_state(connection, folder)
         mismatch, differences = _compare_schema(connection, folder, state)
+    states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
+    states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
+    states |= dict.fromkeys(() if state.mismatch is None else state.mismatch.migrations, "changed")
     return Status(
         database=name,
-        migrations=_migration_states(folder, state),
+        migrations=(*states.items(), *((row.id, "unknown") for row in state.unknown)),
         is_adopted=state.is_adopted,
         problems=folder.problems,
         mismatch=mismatch,
@@ -103,11 +106,4 @@ def _compare_schema(
         return state.mismatch, ()
     pending = [migration.id for migration in state.pending]
     differences = manual_changes(connection, folder.files, pending)
-    return never_ran(connection, folder.files, pending, differences), differences
-
-
-def _migration_states(folder: ProjectFolder, state: DatabaseState) -> tuple[tuple[str, State], ...]:
-    states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
-    states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
-    states |= dict.fromkeys(() if state.mismatch is None else state.mismatch.migrations, "changed")
-    return (*states.items(), *((row.id, "unknown") for row in state.unknown))
+    return find_never_ran(connection, folder.files, pending, differences), differences

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.generate import Planned, Request, plan_to_live, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
-from waiaas_migrate.commands.manual_changes import manual_changes
+from waiaas_migrate.commands.drift import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused
 from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused

@@ -11,7 +11,7 @@ from waiaas_migrate.errors import DatabaseRefused, ProofError, UsageError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
-from waiaas_migrate.runner.mismatch import pending_here
+from waiaas_migrate.runner.mismatch import find_pending
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed, made_by_hooks, matching_migrations
 from waiaas_migrate.runner.proof.reword import Definition, find_new_texts, write_texts
 from waiaas_migrate.runner.run import report_interruption
@@ -19,7 +19,7 @@ from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.watching.interruption import ReplayInterrupted
 from waiaas_migrate.runner.yoyo.applied import cached_hash
-from waiaas_migrate.runner.yoyo.identity import identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.identity import read_identities, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
@@ -116,7 +116,7 @@ def _plan(
     connection: sqlite3.Connection, folder: MigrationFolder, at: str | None
 ) -> tuple[Adoption, dict[Definition, str]]:
     """Return the adoption to carry out, or the differences that prevent it, and the new texts of definitions."""
-    pending = pending_here(connection, folder, verify=False)
+    pending = find_pending(connection, folder, verify=False)
     recorded = folder.without(pending)
     _refuse_empty(connection, folder, recorded)
     target = _choose_target(connection, folder, recorded, at)
@@ -211,5 +211,4 @@ def _record(connection: sqlite3.Connection, folder: MigrationFolder, plan: Adopt
         steps.record(migration, folder, "mark", was_adopted=True)
     marked = {key for (key,) in connection.execute(_MARKED)}
     for migration in folder.named(plan.completed):
-        was_adopted = cached_hash(migration.id) in marked
-        write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
+        write_identity(connection, migration, folder, was_adopted=cached_hash(migration.id) in marked)

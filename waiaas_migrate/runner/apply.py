@@ -13,16 +13,16 @@ from waiaas_migrate.errors import ApplyError, DatabaseBusy, MigrateError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
-from waiaas_migrate.runner.mismatch import changes_at_head, pending_here, refuse_changed
+from waiaas_migrate.runner.mismatch import changes_at_head, find_pending, refuse_changed
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects, refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
 from waiaas_migrate.runner.recovery import had_run, recorded_late, with_advice
 from waiaas_migrate.runner.run import Run, batch_name, report_interruption
-from waiaas_migrate.runner.squashed import squashed_away, update_squashed
+from waiaas_migrate.runner.squashed import find_squashed_records, update_squashed
 from waiaas_migrate.runner.transaction import COMMITTING, migration_pragmas, standard_settings
 from waiaas_migrate.runner.watching.interruption import Interrupted
-from waiaas_migrate.runner.yoyo.applied import not_applied, pending, read_records
+from waiaas_migrate.runner.yoyo.applied import read_pending, read_records
 from waiaas_migrate.runner.yoyo.identity import update_old_rows
 from waiaas_migrate.runner.yoyo.lock_row import LockState, sole_transaction
 from waiaas_migrate.runner.yoyo.records import records_version
@@ -127,8 +127,8 @@ def apply_pending(
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
-        todo = folder.named(pending_here(connection, folder, verify=options.verify))
-        if not todo and not squashed_away(connection, folder):
+        todo = folder.named(find_pending(connection, folder, verify=options.verify))
+        if not todo and not find_squashed_records(connection, folder):
             return ApplyResult()
         refuse_temporary_objects(connection, folder.forward(todo))
         if len(todo) == len(folder.ids):  # otherwise the database has records of migrations
@@ -174,19 +174,19 @@ class Upgrade(Run):
 
     def _is_done(self) -> bool:
         """Return whether no migrations are pending, and no records must be replaced after a squash."""
-        is_pending = bool(pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
-        return not is_pending and not squashed_away(self.connection, self.folder)
+        is_pending = bool(read_pending(self.connection, self.folder.ids, self.folder.squashed_hashes))
+        return not is_pending and not find_squashed_records(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
         """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""
         records = read_records(self.connection)
         if not self.committed:
             refuse_changed(self.connection, self.folder, records)
-            if squashed_away(self.connection, self.folder):
+            if find_squashed_records(self.connection, self.folder):
                 self.steps.prepare_records()
                 update_squashed(self.connection, self.folder)
                 records = read_records(self.connection)
-        names = not_applied(self.connection, records.applied, self.folder.ids)
+        names = read_pending(self.connection, self.folder.ids, applied=records.applied)
         if names and records.version != records_version():
             refuse_unrecorded_tables(self.connection, self.folder)
             self.steps.prepare_records()
@@ -237,14 +237,14 @@ class Upgrade(Run):
     def _applied_after(self, batch: Sequence[MigrationFile]) -> tuple[MigrationFile, ...]:
         """Return the applied migrations; read yoyo's tables only if ``batch`` may have changed them."""
         if any(one.may_change_rows for one in self.effects(batch)):
-            return self.folder.without(pending(self.connection, self.folder.ids))
+            return self.folder.without(read_pending(self.connection, self.folder.ids))
         return self.folder.without(self._still_pending)
 
     def _finish(self, batch: Sequence[MigrationFile]) -> None:
         """If no migrations are pending after ``batch``, update older records and run the transactional hooks."""
         if not self._still_pending:
             update_old_rows(self.connection, self.folder, batch)
-        if self.folder.post_apply and not pending(self.connection, self.folder.ids):
+        if self.folder.post_apply and not read_pending(self.connection, self.folder.ids):
             for hook in self.folder.post_apply:
                 if hook.transactional:
                     self.steps.run(hook, "apply")
@@ -255,7 +255,7 @@ class Upgrade(Run):
         with MigratingLock(main_file(self.connection)) as lock:
             lock.take_or_wait(self.connection)
             with migration_pragmas(self.connection):
-                names = pending(self.connection, self.folder.ids)
+                names = read_pending(self.connection, self.folder.ids)
                 if migration.id not in names:
                     return
                 applied = self.folder.without(names)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
-from waiaas_migrate.runner.mismatch import changes_at_head, pending_here
+from waiaas_migrate.runner.mismatch import changes_at_head, find_pending
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_unrecorded_tables
 from waiaas_migrate.runner.proof.schema_proof import proof_of
@@ -123,7 +123,7 @@ def estimate(
         return Estimate(database=target.name, migrations=pending, bytes=0, free=free, backup=False)
     with closing(open_read_only(target)) as connection, plain_errors(target.name, doing="reading it"):
         connection.execute("BEGIN")
-        todo = pending_here(connection, folder, verify=options.verify)
+        todo = find_pending(connection, folder, verify=options.verify)
         effects = folder.forward(folder.named(todo))
         if todo:
             _refuse(connection, folder, todo, options)

@@ -17,7 +17,7 @@ from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, listed
 from waiaas_migrate.runner.proof.schema_proof import replayed_differences
 from waiaas_migrate.runner.squashed import missing_for_squash
-from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, not_applied, read_applied, read_records
+from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, read_applied, read_pending, read_records
 from waiaas_migrate.sqlite.database.catalog import read_facts
 from waiaas_migrate.sqlite.database.connection import database_name
 
@@ -33,7 +33,7 @@ class Mismatch:
     fix: str
 
 
-def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
+def find_pending(connection: sqlite3.Connection, folder: MigrationFolder, *, verify: bool = True) -> tuple[str, ...]:
     """Return the ids of the pending migrations; verify that the database ran the other ones. Write nothing.
 
     Args:
@@ -50,7 +50,8 @@ def pending_here(connection: sqlite3.Connection, folder: MigrationFolder, *, ver
     if verify and _only_yoyo_recorded_last(connection, folder, pending, records):
         with _read_transaction(connection):
             pending, _ = _read_pending(connection, folder)
-            _refuse(connection, never_ran(connection, folder, pending, manual_changes(connection, folder, pending)))
+            changes = manual_changes(connection, folder, pending)
+            _refuse(connection, find_never_ran(connection, folder, pending, changes))
     return pending
 
 
@@ -58,7 +59,7 @@ def _read_pending(connection: sqlite3.Connection, folder: MigrationFolder) -> tu
     """Return the ids of the pending migrations, and the records; refuse a database that ran other texts."""
     records = read_records(connection)
     refuse_changed(connection, folder, records)
-    return not_applied(connection, records.applied, folder.ids, folder.squashed_hashes), records
+    return read_pending(connection, folder.ids, folder.squashed_hashes, applied=records.applied), records
 
 
 def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> None:
@@ -67,10 +68,10 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
     Raises:
         OtherMigrationsError: names the migrations.
     """
-    _refuse(connection, changed(connection, folder, records))
+    _refuse(connection, find_changed(connection, folder, records))
 
 
-def changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
+def find_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
     """Return the applied migrations whose text has changed since, or that are only a part of a squash."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
@@ -118,7 +119,7 @@ def changes_at_head(connection: sqlite3.Connection, folder: MigrationFolder) -> 
     return tuple(map(str, manual_changes(connection, folder, ()))) if folder.ids else ()
 
 
-def never_ran(
+def find_never_ran(
     connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str], changes: Sequence[Difference]
 ) -> Mismatch | None:
     """Return the migrations that only yoyo recorded, if one of their tables or columns is missing.

@@ -15,7 +15,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder, read_folder
 from waiaas_migrate.runner.losses import Loss, losses_of
 from waiaas_migrate.runner.migrating_lock import MigratingLock, retry_while_migrating
-from waiaas_migrate.runner.mismatch import pending_here
+from waiaas_migrate.runner.mismatch import find_pending
 from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.preflight import refuse_temporary_objects
 from waiaas_migrate.runner.proof.foreign_key_check import ForeignKeyCheck
@@ -23,7 +23,7 @@ from waiaas_migrate.runner.run import Run, batch_name, report_interruption
 from waiaas_migrate.runner.squashed import update_squashed
 from waiaas_migrate.runner.steps import StepRunner
 from waiaas_migrate.runner.transaction import standard_settings
-from waiaas_migrate.runner.yoyo.applied import cached_hash, pending, read_applied
+from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied, read_pending
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
@@ -221,7 +221,7 @@ def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple
     """
 
     def applied() -> tuple[MigrationFile, ...]:
-        return run.folder.without(pending(run.connection, run.folder.ids))
+        return run.folder.without(read_pending(run.connection, run.folder.ids))
 
     lock = MigratingLock(main_file(run.connection))
     with lock, sole_transaction(run.connection, run.notices) as state:
@@ -249,7 +249,7 @@ def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder, ex
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UsageError: ``extent.to`` is not applied.
     """
-    applied = folder.without(pending_here(connection, folder, verify=False))
+    applied = folder.without(find_pending(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
     names = [migration.id for migration in applied]

@@ -6,11 +6,11 @@ import sqlite3
 
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.yoyo.applied import Records, cached_hash, read_applied
-from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, read_identities, write_identity
+from waiaas_migrate.runner.yoyo.identity import delete_identity, read_identities, write_identity
 from waiaas_migrate.runner.yoyo.records import write_record
 
 
-def squashed_away(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
+def find_squashed_records(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
     """Return the recorded migrations that a squash removed from the folder, in the order they were applied."""
     if not folder.squashed_hashes:
         return ()
@@ -41,7 +41,7 @@ def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> 
 
     This requires a write transaction and current versions of yoyo's tables. Do nothing if no records must be replaced.
     """
-    to_replace = squashed_away(connection, folder)
+    to_replace = find_squashed_records(connection, folder)
     if not to_replace:
         return
     squash, identities = folder.migrations[0], read_identities(connection)
@@ -50,7 +50,7 @@ def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> 
     for name in to_replace:
         write_record(connection, name, "unmark")
         delete_identity(connection, name)
-    write_identity(connection, identity_of(squash, folder, was_adopted=was_adopted))
+    write_identity(connection, squash, folder, was_adopted=was_adopted)
     for migration in folder.migrations[1:]:  # the hash in the manifest also covers all earlier migrations
         if (row := identities.get(cached_hash(migration.id))) is not None and row.content_hash == migration.text_hash:
-            write_identity(connection, identity_of(migration, folder, was_adopted=row.was_adopted))
+            write_identity(connection, migration, folder, was_adopted=row.was_adopted)

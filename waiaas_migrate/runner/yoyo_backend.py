@@ -35,7 +35,7 @@ from waiaas_migrate.runner.recovery import had_run, recorded_late
 from waiaas_migrate.runner.transaction import python_steps
 from waiaas_migrate.runner.watching.interruption import was_interrupted
 from waiaas_migrate.runner.watching.monitor import Monitor
-from waiaas_migrate.runner.yoyo.identity import delete_identity, identity_of, write_identity
+from waiaas_migrate.runner.yoyo.identity import delete_identity, write_identity
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
 from waiaas_migrate.runner.yoyo.records import log_row
 from waiaas_migrate.sqlite.database.catalog import read_facts
@@ -62,7 +62,7 @@ class Savepoint(SavepointTransactionManager):
 
 
 class MigrateBackend(SQLiteBackend):
-    """A yoyo backend for SQLite, on a connection of the runner or on a new one to a path.
+    """A yoyo backend for SQLite, on a connection of the runner or on a new connection to a path.
 
     A URL is ``waiaas:///relative/path.db`` or ``waiaas:////absolute/path.db``, with special characters percent-encoded.
     ``?migrations=FOLDER`` names the folder whose manifest declares the PRAGMAs.
@@ -75,8 +75,8 @@ class MigrateBackend(SQLiteBackend):
         *,
         connection: sqlite3.Connection | None = None,
     ) -> None:
-        self._given = connection
-        self._check: ForeignKeyCheck | None = None
+        self._shared_connection = connection
+        self._foreign_key_check: ForeignKeyCheck | None = None
         self._folders: dict[Path, MigrationFolder | None] = {}
         #: Whether a migration ended the transaction because it runs outside transactions. Then other processes may have
         #: written meanwhile.
@@ -100,17 +100,15 @@ class MigrateBackend(SQLiteBackend):
         uri = DatabaseURI(scheme="sqlite", username=None, password=None, hostname=None, port=None, database="", args={})
         return cls(uri, connection=connection)
 
-    # --- connections --------------------------------------------------------------------------------------------------
-
     def connect(self, dburi: DatabaseURI) -> sqlite3.Connection:
-        """Return the given connection, or a new one to the path in ``dburi``, with its PRAGMAs set.
+        """Return the runner's connection, or a new one with the declared PRAGMAs set.
 
         Raises:
             UsageError: the URL is malformed.
             DatabaseFileError: the file can't be used.
         """
-        if self._given is not None:
-            return self._given
+        if self._shared_connection is not None:
+            return self._shared_connection
         pragmas = _declared_pragmas(dburi.args.get("migrations"))
         connection = connect_file(_database(dburi), timeout=wait_timeout(pragmas))
         try:
@@ -127,18 +125,16 @@ class MigrateBackend(SQLiteBackend):
         """Do nothing: SQLite has transactional DDL and its own lock."""
 
     def copy(self) -> MigrateBackend:
-        """Return a backend on the same connection; yoyo's own method opens another one."""
+        """Return a backend on the same connection; yoyo's own method opens a new connection."""
         return type(self)(self.uri, self.migration_table, connection=self.connection)
 
     def __enter__(self) -> Self:
-        # yoyo's own method changes how the sqlite3 module converts dates; execute() does that here.
+        # yoyo's own method changes how the sqlite3 module converts dates. Here, execute() converts them.
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._given is None:
+        if self._shared_connection is None:
             self.connection.close()
-
-    # --- transactions -------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begin a transaction that has the write lock from the start."""
@@ -159,7 +155,7 @@ class MigrateBackend(SQLiteBackend):
             yield
             return
         notices: list[str] = []
-        self._check, self._was_unlocked = None, False
+        self._foreign_key_check, self._was_unlocked = None, False
         with MigratingLock(main_file(self.connection)) as lock, sole_transaction(self.connection, notices) as state:
             self._yoyo_was_killed = state.yoyo_was_killed
             lock.announce()
@@ -178,11 +174,10 @@ class MigrateBackend(SQLiteBackend):
         cursor: sqlite3.Cursor = self.connection.execute(sql, values)
         return cursor
 
-    # --- running ------------------------------------------------------------------------------------------------------
-
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
         """Apply one migration, and record it in the same transaction."""
         with self.lock():
+            # While the database was unlocked, another process may have applied the migration.
             if self._was_unlocked and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
                 return
             is_hook = isinstance(migration, PostApplyHookMigration)
@@ -195,10 +190,10 @@ class MigrateBackend(SQLiteBackend):
                 self._write_identity(migration)
 
     def _record_late(self, migration: Migration) -> bool:
-        """Record a migration that plain yoyo ran before it was killed; return whether it did.
+        """Record the migration if plain yoyo ran it before it was killed; return whether it ran.
 
         Raises:
-            DatabaseRefused: the migration may have run, and it may change rows, so this can't be verified.
+            DatabaseRefused: the migration may have run, but may change rows, so nobody can verify that.
             MigrationsError: the folder can't be read, so nobody knows whether the migration has run.
         """
         if not self._yoyo_was_killed:
@@ -232,13 +227,13 @@ class MigrateBackend(SQLiteBackend):
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
         migration.load()
-        if self._check is None:
-            self._check = ForeignKeyCheck(self.connection)
-            self._check.begin()
+        if self._foreign_key_check is None:
+            self._foreign_key_check = ForeignKeyCheck(self.connection)
+            self._foreign_key_check.begin()
         if (folder := self._folder(migration)) is not None:
             facts = folder.facts(*folder.named([migration.id]))
             effects = facts.forward if direction == "apply" else facts.rollback
-            self._check.announce(effects.unenforceable)
+            self._foreign_key_check.announce(effects.unenforceable)
             proof = proof_of(self.connection, folder, self._applied(folder), read_facts(self.connection))
             if proof is not None:
                 proof.prepare([effects])
@@ -276,11 +271,9 @@ class MigrateBackend(SQLiteBackend):
         return [file for file in folder.migrations if migration_hash(file.id) in hashes]
 
     def _finish_check(self, name: str) -> None:
-        """Fail if there are new foreign key violations; the message names ``name`` as the cause."""
-        check, self._check = self._check, None
+        """Raise an error if there are new foreign key violations; ``name`` is their cause."""
+        check, self._foreign_key_check = self._foreign_key_check, None
         _warn(check.finish(name) if check is not None else ())
-
-    # --- records ------------------------------------------------------------------------------------------------------
 
     def ensure_internal_schema_updated(self) -> None:
         """Create or upgrade yoyo's tables, in the open transaction if there is one."""
@@ -294,7 +287,7 @@ class MigrateBackend(SQLiteBackend):
     def _write_identity(self, migration: Migration) -> None:
         """Record the applied text of ``migration``; record nothing if the folder can't be read."""
         if (folder := self._folder(migration)) is not None:
-            write_identity(self.connection, identity_of(folder.named([migration.id])[0], folder))
+            write_identity(self.connection, folder.named([migration.id])[0], folder)
 
     def get_applied_migration_hashes(self) -> list[str]:
         """Return the hashes of the applied migrations; none if yoyo's table doesn't exist."""

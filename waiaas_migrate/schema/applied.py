@@ -1,4 +1,4 @@
-"""Compute a schema, or a table, after changes to it."""
+"""Make changes to a schema or a table as values, without SQLite."""
 
 from __future__ import annotations
 

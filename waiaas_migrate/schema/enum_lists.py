@@ -7,7 +7,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def values_in_lists(table: Table, column: Column) -> frozenset[str | int] | None:
-    """Return the values that lists in CHECKs allow in ``column``; None without a list."""
+    """Return the values that CHECKs with a list allow in ``column``, if any."""
     name = fold(column.name)
     found = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
     return frozenset(value for values in found for value in values) if found else None

@@ -53,7 +53,7 @@ def is_enforceable(parent: Table, key: ForeignKey) -> bool:
 
 
 def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
-    """Return the columns that ``key`` refers to, by default the primary key."""
+    """Return the columns that ``key`` names in ``parent``, or else its primary key."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
     return parent.primary_key.columns

@@ -75,14 +75,10 @@ def membership(column: str, values: Sequence[str | int], *, nullable: bool) -> s
 
 
 def orphan_condition(columns: Sequence[str], parent: str, targets: Sequence[str]) -> str:
-    """Return the SQL condition that holds for orphans: rows that violate one foreign key.
+    """Return the SQL condition that holds for orphans: rows that violate a foreign key.
 
-    The query that uses the condition must call the foreign key's table ``child``.
-
-    Args:
-        columns: the foreign key's columns, quoted.
-        parent: the table that the foreign key references, quoted.
-        targets: the columns of ``parent`` that it references, quoted; empty if ``parent`` does not exist.
+    The query must call the foreign key's table ``child``. The key's ``columns`` reference ``targets``, columns of the
+    table ``parent``. All names must be quoted. If ``parent`` does not exist, ``targets`` are empty.
     """
     is_set = " AND ".join(f"child.{column} IS NOT NULL" for column in columns)
     if not targets:

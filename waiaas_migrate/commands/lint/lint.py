@@ -23,9 +23,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
     """Run the rules on schema.yaml, and return their findings with the hazards of migrations that ``since`` lacks.
 
-    Args:
-        project: the project with the schema, and with the settings that select rules.
-        since: a commit, a tag or a branch; None to leave out migrations.
+    ``since`` is a commit, a tag or a branch; None to leave out migrations.
 
     Raises:
         InputError: a file cannot be used, or a waiver names an unknown rule.
@@ -68,11 +66,7 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
 
 
 def _selected_rules(settings: LintSettings) -> tuple[Rule, ...]:
-    """Return the rules that ``settings`` select, each with the severity that ``settings`` set.
-
-    Raises:
-        UsageError: ``settings`` name an unknown rule.
-    """
+    """Return the rules that ``settings`` select, with the severities that they set; refuse unknown codes."""
     for code in settings.codes:
         if problem := unknown_code(code):
             raise UsageError(f"[tool.waiaas-migrate.lint]: {' '.join(problem)}")

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
-from waiaas_migrate.authoring.branches import replay_folder
+from waiaas_migrate.authoring.migration_conflicts import replay_folder
 from waiaas_migrate.authoring.migration_facts import derive_facts
 from waiaas_migrate.commands.findings import Finding, Severity, Subject
 from waiaas_migrate.commands.lint.rule import Linted, Rule, run_rules

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 #: The default line length of both formatters.
 _COLUMNS = 88
-#: Only a longer string literal is split into several: formatters join those that fit on one line, and projects allow up
-#: to 120 columns.
+#: The longest line on which a string literal is kept whole. Formatters join the parts of a split literal if they fit on
+#: one line, and some projects allow lines of 120 columns.
 _LONGEST_TEXT = 120
 
 
@@ -76,7 +76,7 @@ def lines(code: Code, *, indent: int = 0, before: str = "", after: str = "", spl
         case str():
             return [line]
         case Text(value=value):
-            # If a text is too long only because of ``before``, formatters put it in parentheses on its own line.
+            # Formatters can move the value of an assignment into parentheses on its own line, indented by 4.
             width = len(margin) + len(quoted(value)) + (4 if before else len(after))
             return [line] if width <= _LONGEST_TEXT else _split_text(value, margin, before, after)
         case Call() if not code.items or (len(line) <= _COLUMNS and not split):

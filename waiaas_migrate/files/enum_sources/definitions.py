@@ -64,11 +64,10 @@ class LoadedEnums:
         """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
-            first, *_ = found
             sources = " and ".join(f"`{definition.source}`" for definition in found)
             problem = f"it has different values in {sources}"
             return EnumDefinition(
-                name=name, source=first.source, at=first.at, problem=problem, fix="Rename one of them."
+                name=name, source=found[0].source, at=found[0].at, problem=problem, fix="Rename one of them."
             )
         return found[0] if found else None
 

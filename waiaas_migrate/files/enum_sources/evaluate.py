@@ -1,4 +1,4 @@
-"""Find the values of enums that are written in literals: follow references, spreads, imports and re-exports."""
+"""Find the values of enums: follow references, spreads, imports and re-exports until everything is a literal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Language(NamedTuple):
 
 
 class NotLiteral(Exception):
-    """An enum is not written in literals, or its definition can't be found."""
+    """An enum whose values are not all literals, or whose definition can't be found."""
 
     def __init__(self, problem: str, at: Origin, fix: str = "") -> None:
         super().__init__(problem)
@@ -69,15 +69,15 @@ class Evaluator:
         self._lists: dict[int, list[_Value]] = {}
         self._depth = 0
 
-    def module(self, path: Path, *, missing: str = "") -> e.Module:
-        """Return the names of a file; ``missing`` is the fix if the file does not exist.
+    def module(self, path: Path) -> e.Module:
+        """Return the names in a file.
 
         Raises:
             SchemaFileError: the file can't be read.
         """
         if path not in self._modules:
             file = display_name(path, self._root)
-            text = read_text(path, file, missing=missing)
+            text = read_text(path, file, missing="")
             if isinstance(text, Problem):
                 raise SchemaFileError([text])
             self._modules[path] = self._languages[path.suffix].parse(text, path, file)

@@ -19,7 +19,7 @@ from waiaas_migrate.files.problem_report import Origin, Report, shown, suggestio
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode
 
-_LITERAL = ("a string literal", "Write text in quotes, or a name that stands for such text.")
+_LITERAL = ("a string literal", "Write text in quotes, or the name of a string constant.")
 _DATA = Language(
     parse_data,
     lambda *_: None,  # data imports nothing
@@ -35,13 +35,12 @@ _TYPESCRIPT = Language(
     lists=("an array, an enum, an object or a union of literals", "Write it as `['a', 'b'] as const`."),
     values=_LITERAL,
 )
-#: The languages by the suffixes of their files.
+#: The language of each file, by the suffix of its name.
 _LANGUAGES = {
     **dict.fromkeys((".yaml", ".yml", ".json"), _DATA),
     ".py": _PYTHON,
     **dict.fromkeys((".ts", ".tsx", ".mts", ".cts", ".js", ".mjs"), _TYPESCRIPT),
 }
-_FIX = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
 
 
 class EnumSource(NamedTuple):
@@ -136,7 +135,8 @@ def _read(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) 
             return _ReadSource(source, None, module)
         path = found
     else:
-        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", _FIX)
+        fix = "Write a module such as `app.enums`, or a file such as `src/enums.ts`."
+        report.add(source.at, f"`{shown(source.name)}` is neither a module nor a file that can be read.", fix)
         return None
     text = None
     try:

@@ -14,7 +14,7 @@ from waiaas_migrate.files.problem_report import Origin
 #: A tree-sitter node. The type is Any because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
-_INSTALL = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
+
 #: The endings that an import can leave out.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")
@@ -23,7 +23,6 @@ _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".mjs": (".mts", ".d.mts"), ".cjs"
 #: Expressions that have the same value as their first child, such as ``x as const``.
 _TYPED = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"})
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": "", "\r\n": ""}
-_SYNTAX = "there is a syntax error here"
 
 
 def parse_typescript(text: str, path: Path, file: str) -> e.Module:
@@ -36,9 +35,10 @@ def parse_typescript(text: str, path: Path, file: str) -> e.Module:
         import tree_sitter
         import tree_sitter_typescript as grammar
     except ImportError:
-        problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", _INSTALL)
+        fix = "Run `python -m pip install 'waiaas-migrate[typescript]'`."
+        problem = Origin(file=file).problem("reading TypeScript needs tree-sitter.", fix)
         raise SchemaFileError([problem]) from None
-    language = grammar.language_tsx() if path.suffix in (".tsx", ".jsx") else grammar.language_typescript()
+    language = grammar.language_tsx() if path.suffix == ".tsx" else grammar.language_typescript()
     root = tree_sitter.Parser(tree_sitter.Language(language)).parse(text.encode()).root_node
     reader = _FileReader()
     try:
@@ -65,7 +65,7 @@ def locate_typescript(module: str, importer: Path, _root: Path) -> Path | None:
     path = importer.parent / module
     compiled = [path.with_suffix(ending) for ending in _COMPILED.get(path.suffix, ())]
     candidates = (*compiled, *(path.parent / f"{path.name}{ending}" for ending in _ENDINGS + _INDEXES))
-    return next((Path(*one.parts) for one in candidates if one.is_file()), None)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 class _FileReader:
@@ -90,7 +90,7 @@ class _FileReader:
                 return self._declare(statement)
             case "enum_declaration":
                 name = _text(statement.child_by_field_name("name"))
-                # TypeScript merges the declarations of an enum that is declared twice.
+                # TypeScript merges several declarations of an enum, which this reader doesn't.
                 is_second, at = name in self.values, _position(statement)
                 self.values[name] = e.Computed(at, "it is declared twice") if is_second else _checked(statement, _enum)
                 return [name]
@@ -103,6 +103,7 @@ class _FileReader:
         return []
 
     def _declare(self, statement: Node) -> list[str]:
+        """Record the names of a ``const``, ``let`` or ``var`` statement, and return them."""
         is_constant = statement.children[0].type == "const"
         names: list[str] = []
         for one in statement.named_children:
@@ -110,11 +111,11 @@ class _FileReader:
             if one.type != "variable_declarator" or name.type != "identifier":
                 continue
             names.append(_text(name))
-            if not is_constant:
-                expression: e.Expression = e.Computed(_position(one), "it can change, since it is not a `const`")
+            if is_constant and value is not None:
+                self.values[names[-1]] = _checked(value, _expression)
             else:
-                expression = e.Computed(_position(one)) if value is None else _checked(value, _expression)
-            self.values[names[-1]] = expression
+                problem = "" if is_constant else "it can change, since it is not a `const`"
+                self.values[names[-1]] = e.Computed(_position(one), problem)
         return names
 
     def _export(self, statement: Node) -> None:
@@ -166,7 +167,7 @@ def _specifiers(clause: Node) -> Iterator[tuple[str, str, e.Position]]:
 
 def _checked(node: Node, read: Callable[[Node], e.Expression]) -> e.Expression:
     """Return the expression that ``read`` returns for ``node``, unless the node has a syntax error."""
-    return e.Computed(_position(_first_error(node)), _SYNTAX) if node.has_error else read(node)
+    return e.Computed(_position(_first_error(node)), "there is a syntax error here") if node.has_error else read(node)
 
 
 def _first_error(node: Node) -> Node:

@@ -355,7 +355,7 @@ def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Itera
     files = (migration.id for migration in migrations if migration.id in common)
     for wanted, found in zip(recorded, files, strict=True):
         if wanted != found:
-            what = f"lists {wanted}, but by dependencies and names {found} comes first."
+            what = f"lists {wanted} before {found}, but their dependencies and names put {found} first."
             fix = "Restore the files' names and `-- depends:` lines, or run `waiaas-migrate generate`."
             yield Problem(file=str(manifest.path), what=what, fix=fix)
             return

@@ -141,7 +141,7 @@ def _in_order(
     """
     position = {migration.id: index for index, migration in enumerate(migrations)}
     for migration in migrations:
-        for name in sorted(set(migration.depends) - set(known)):
+        for name in sorted(set(migration.depends).difference(known)):
             what = f"depends on {name}, which is not in this folder."
             fix = "Correct the name in its `-- depends:` or `__depends__`."
             problems.append(Problem(file=str(migration.path), what=what, fix=fix))
@@ -244,7 +244,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
         return None
     if data.startswith(b"\xef\xbb\xbf"):
         what = "begins with a byte order mark, after which yoyo finds no directives."
-        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without one."))
+        problems.append(Problem(file=str(path), line=1, what=what, fix="Save it as UTF-8 without a byte order mark."))
         return None
     try:
         text = data.decode().replace("\r\n", "\n").replace("\r", "\n")

@@ -33,9 +33,8 @@ def split_statements(sql: str, *, file: str = "SQL") -> tuple[str, ...]:
         MigrationsError: the text ends in the middle of a statement, or contains a NUL character.
     """
     if "\0" in sql:
-        raise MigrationsError(
-            [_problem(file, sql, sql.index("\0"), "contains a NUL character, at which SQLite stops reading.")]
-        )
+        what = "contains a NUL character, at which SQLite stops reading."
+        raise MigrationsError([_problem(file, sql, sql.index("\0"), what)])
     statements: list[str] = []
     for start, code_start, end in _spans(sql):
         if end == len(sql) and not sqlite3.complete_statement(sql[start:] + "\n;"):

@@ -22,7 +22,7 @@ from waiaas_migrate.files.durable import sync
 
 JOURNAL = ".waiaas-unfinished.json"
 #: The folder for copies of replaced files.
-KEPT = ".waiaas-kept"
+COPIES = ".waiaas-kept"
 _PREFIX, _SUFFIX = ".waiaas-", ".tmp"
 
 
@@ -34,7 +34,7 @@ class Unfinished:
     copies: Mapping[str, Path] = field(default_factory=dict)
 
 
-def temporary(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Return the path of the temporary file that will be renamed to ``path``."""
     return path.with_name(f"{_PREFIX}{path.name}{_SUFFIX}")
 
@@ -83,7 +83,9 @@ def _hashes(entries: Any) -> dict[str, str]:  # noqa: ANN401 — any JSON value
 def _uncommitted(folder: Path, new: Mapping[str, str], old: Mapping[str, str]) -> Unfinished:
     """Return the files to ignore, and the copies to read, as long as the old manifest is in place."""
     added = [name for name in new if _hash(folder / name) == new[name] != old.get(name)]
-    copies = {name: folder / KEPT / name for name in added if name in old and _hash(folder / KEPT / name) == old[name]}
+    copies = {
+        name: folder / COPIES / name for name in added if name in old and _hash(folder / COPIES / name) == old[name]
+    }
     return Unfinished(ignored=frozenset(added) - copies.keys(), copies=copies)
 
 
@@ -96,7 +98,7 @@ def leftovers(folder: Path) -> list[Path]:
     return [
         folder / name
         for name in names
-        if name in (JOURNAL, KEPT) or (name.startswith(_PREFIX) and name.endswith(_SUFFIX))
+        if name in (JOURNAL, COPIES) or (name.startswith(_PREFIX) and name.endswith(_SUFFIX))
     ]
 
 
@@ -117,7 +119,7 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
     if removed or pending.copies:
         sync(folder)
     for path in leftovers(folder):
-        if path.name == KEPT and path.is_dir():
+        if path.name == COPIES and path.is_dir():
             shutil.rmtree(path)
         elif path.name != JOURNAL:
             path.unlink(missing_ok=True)

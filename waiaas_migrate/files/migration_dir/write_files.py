@@ -14,7 +14,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.durable import sync, write_durably
 from waiaas_migrate.files.file_lock import HAS_LOCKS, is_same_file, lock_file
-from waiaas_migrate.files.migration_dir import unfinished as u
+from waiaas_migrate.files.migration_dir import unfinished
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, manifest_text
 
 #: How long to wait for another command to finish writing, in seconds. Writing takes milliseconds.
@@ -30,7 +30,7 @@ def folder_state(folder: Path) -> FolderState:
     state: list[tuple[str, int, int, int]] = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != u.JOURNAL:
+            if entry.name.endswith((".sql", ".py", ".json")) and entry.name != unfinished.JOURNAL:
                 stat = entry.stat()
                 state.append((entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     return frozenset(state)
@@ -44,10 +44,10 @@ def recover(folder: Path) -> tuple[Path, ...]:
     Raises:
         MigrationsError: a leftover can't be deleted, or the other command does not finish.
     """
-    if not u.leftovers(folder):
+    if not unfinished.leftovers(folder):
         return ()
     try:
-        with _journal(folder) as removed:
+        with _locked_journal(folder) as removed:
             return tuple(folder / name for name in removed)
     except OSError as error:
         what = f"holds files of an interrupted command, which can't be deleted: {error.strerror}."
@@ -88,7 +88,7 @@ def write_files(
     try:
         created += [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        with _journal(folder):
+        with _locked_journal(folder):
             _refuse_changes(folder, [name for name in files if name not in (MANIFEST, *removed)], seen)
             _write_all(folder, files, removed)
     except BaseException as error:
@@ -112,25 +112,22 @@ def _refuse_changes(folder: Path, added: Iterable[str], seen: FolderState) -> No
 
 def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str]) -> None:
     """Write the journal and all files, then commit: replace the manifest or, if none is given, empty the journal."""
-    write_durably(folder / u.JOURNAL, u.journal_text(folder, files, removed, MANIFEST).encode())
+    write_durably(folder / unfinished.JOURNAL, unfinished.journal_text(folder, files, removed, MANIFEST).encode())
     for name, text in files.items():
-        write_durably(u.temporary(folder / name), text.encode())
+        write_durably(unfinished.temporary_path(folder / name), text.encode())
     if replaced := [name for name in removed if name in files]:
-        (folder / u.KEPT).mkdir()
+        (folder / unfinished.COPIES).mkdir()
         for name in replaced:
-            write_durably(folder / u.KEPT / name, (folder / name).read_bytes())
-        sync(folder / u.KEPT)
+            write_durably(folder / unfinished.COPIES / name, (folder / name).read_bytes())
+        sync(folder / unfinished.COPIES)
     sync(folder)
     for path in (folder / name for name in files if name != MANIFEST):
-        if path.name in replaced:
-            u.temporary(path).replace(path)
-        else:
-            u.temporary(path).rename(path)
+        unfinished.temporary_path(path).replace(path)
     sync(folder)
     if MANIFEST in files:
-        u.temporary(folder / MANIFEST).replace(folder / MANIFEST)
+        unfinished.temporary_path(folder / MANIFEST).replace(folder / MANIFEST)
     else:
-        os.truncate(folder / u.JOURNAL, 0)
+        os.truncate(folder / unfinished.JOURNAL, 0)
     try:
         sync(folder)
     except OSError as error:
@@ -139,19 +136,19 @@ def _write_all(folder: Path, files: Mapping[str, str], removed: Collection[str])
 
 
 @contextmanager
-def _journal(folder: Path) -> Iterator[tuple[str, ...]]:
+def _locked_journal(folder: Path) -> Iterator[tuple[str, ...]]:
     """Lock the journal, and delete leftovers before and after the block; yield the names of deleted migrations.
 
     The journal is deleted last. If a leftover can't be deleted, the journal stays, and the next command tries again.
     """
-    with _locked(folder / u.JOURNAL):
-        removed = u.remove_unfinished(folder)
+    with _locked(folder / unfinished.JOURNAL):
+        removed = unfinished.remove_unfinished(folder)
         try:
             yield removed
         finally:
             with suppress(OSError):
-                u.remove_unfinished(folder)
-                (folder / u.JOURNAL).unlink()
+                unfinished.remove_unfinished(folder)
+                (folder / unfinished.JOURNAL).unlink()
 
 
 @contextmanager

@@ -34,7 +34,11 @@ class EnumReference(NamedTuple):
 class TableContext:
     """The table of a column.
 
-    ``enums`` are by folded name of the column; the parents of ``external`` keys aren't in the schema.
+    Args:
+        table: the table's name.
+        columns: the names of its columns.
+        enums: the references to enums, by folded name of the column.
+        external: the foreign keys that don't refer to a unique key of a table in the schema.
     """
 
     table: str
@@ -78,8 +82,8 @@ def column_data(layout: ColumnLayout, context: TableContext) -> Data:
 def _find_list_check(layout: ColumnLayout, context: TableContext) -> _ListCheck:
     """Return the CHECK to write as ``boolean`` or ``enum``.
 
-    If the column is linked to an enum, this is its first list of values. Otherwise, the list must be equal to the
-    CHECK that ``boolean`` or ``enum`` would give.
+    For a column that is linked to an enum, this is the first CHECK with a list of values. For another column, it is the
+    first one that equals the CHECK that ``boolean`` or ``enum`` would generate.
     """
     column = layout.column
     is_linked, is_integer = fold(column.name) in context.enums, fold(column.type or "") == "integer"

@@ -148,12 +148,12 @@ def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str, read: Ca
 
 
 def _statement(item: View | Trigger | VirtualTable, kind: str, read: Callable[[str, str], object]) -> Data:
-    """Return a CREATE statement or, for a view without columns, its SELECT."""
+    """Return a CREATE statement or, for a view without a column list, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
         if isinstance(item, View):
             sql = ddl.select_of(sql) or sql
         read(item.name, sql)
     except SqlError as error:
-        raise unsupported(f"{kind} {item.name}", f"its text could not be read again: {error}.") from None
+        raise unsupported(f"{kind} {item.name}", f"its text could not be read back: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

@@ -206,12 +206,17 @@ def _hashes(text: str) -> frozenset[str]:
 
 
 def _texts(text: str) -> Mapping[str, str]:
+    """Parse pairs of a migration's hash and its text's hash."""
     pairs = (pair.partition(" ") for pair in text.split(",") if pair)
     return MappingProxyType({key: content for key, _, content in pairs})
 
 
-def pending(
-    connection: sqlite3.Connection, known: Sequence[str], squashed: frozenset[str] = frozenset()
+def read_pending(
+    connection: sqlite3.Connection,
+    known: Sequence[str],
+    squashed: frozenset[str] = frozenset(),
+    *,
+    applied: frozenset[str] | None = None,
 ) -> tuple[str, ...]:
     """Return the pending migrations of a database, in the order of ``known``.
 
@@ -219,26 +224,15 @@ def pending(
         connection: a connection to the database.
         known: the ids of the migrations in the folder.
         squashed: yoyo's hashes of squashed migrations, which the database may have applied.
+        applied: the hashes of the applied migrations, if they were read before.
 
     Raises:
         UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
         DatabaseRefused: another object has the name of one of yoyo's tables.
     """
-    return not_applied(connection, read_records(connection).applied, known, squashed)
-
-
-def not_applied(
-    connection: sqlite3.Connection,
-    applied: frozenset[str],
-    known: Sequence[str],
-    squashed: frozenset[str] = frozenset(),
-) -> tuple[str, ...]:
-    """Return what :func:`pending` does, given the hashes of the applied migrations.
-
-    Raises:
-        UnknownMigrationsError: the database has applied a migration that is neither known nor squashed.
-    """
-    names, are_all_known = _compared(applied, tuple(known))
+    if applied is None:
+        applied = read_records(connection).applied
+    names, are_all_known = _compare(applied, tuple(known))
     if not are_all_known:
         keys = squashed.union(map(cached_hash, known))
         rows = read_applied(connection) or ()
@@ -249,7 +243,7 @@ def not_applied(
 
 
 @functools.lru_cache(maxsize=16)
-def _compared(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+def _compare(applied: frozenset[str], known: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """Return the ids that are not applied, and whether all applied ones are known."""
     keys = {cached_hash(name): name for name in known}
     return tuple(name for key, name in keys.items() if key not in applied), applied <= keys.keys()

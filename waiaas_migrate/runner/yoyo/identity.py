@@ -55,18 +55,6 @@ class Identity:
     rollback: str | None = None
 
 
-def identity_of(migration: MigrationFile, folder: MigrationFolder, *, was_adopted: bool = False) -> Identity:
-    """Return the record to write when a migration of ``folder`` is applied or adopted."""
-    keeps_rollback = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
-    return Identity(
-        hash=cached_hash(migration.id),
-        content_hash=migration.text_hash,
-        manifest_hash=folder.manifest_hash(migration),
-        was_adopted=was_adopted,
-        rollback=migration.rollback if keeps_rollback else None,
-    )
-
-
 def record(
     connection: sqlite3.Connection,
     migration: MigrationFile,
@@ -78,14 +66,23 @@ def record(
     """Record an operation on a migration in yoyo's tables and in the runner's."""
     write_record(connection, migration.id, operation)
     if operation in ("apply", "mark"):
-        write_identity(connection, identity_of(migration, folder, was_adopted=was_adopted))
+        write_identity(connection, migration, folder, was_adopted=was_adopted)
     else:
         delete_identity(connection, migration.id)
 
 
-def write_identity(connection: sqlite3.Connection, identity: Identity) -> None:
+def write_identity(
+    connection: sqlite3.Connection, migration: MigrationFile, folder: MigrationFolder, *, was_adopted: bool = False
+) -> None:
     """Write the runner's row for a migration that yoyo's table already records."""
-    row = {name: getattr(identity, name) for name in identity.__slots__}
+    keeps_rollback = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
+    row = {
+        "hash": cached_hash(migration.id),
+        "content_hash": migration.text_hash,
+        "manifest_hash": folder.manifest_hash(migration),
+        "was_adopted": was_adopted,
+        "rollback": migration.rollback if keeps_rollback else None,
+    }
     try:
         connection.execute(_WRITE, row)
     except sqlite3.OperationalError:

@@ -24,9 +24,7 @@ _PAUSE = 0.05
 class LockState:
     """The state of a database when the write lock was taken.
 
-    Args:
-        facts: the facts of the catalog.
-        yoyo_was_killed: whether a lock row was removed, because its process no longer works on the database.
+    ``yoyo_was_killed``: a lock row was removed, because its process no longer works on the database.
     """
 
     facts: CatalogFacts
@@ -67,7 +65,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
             lock = _read_lock(self._connection) if facts.has_lock_table else None
             if lock is None:
                 return LockState(facts=facts)
-            if not _is_held(*lock):
+            if not _may_be_running_yoyo(*lock):
                 self._connection.execute("DELETE FROM main.yoyo_lock")
                 owner = "this process" if lock[0] == os.getpid() else f"process {lock[0]}, which is gone"
                 self._notices.append(f"plain yoyo had left a lock row of {owner}; it was removed.")
@@ -80,7 +78,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
 
     def _wait(self, deadline: float) -> None:
         """Wait until plain yoyo is done, without holding the write lock."""
-        while (lock := _read_lock(self._connection)) is not None and _is_held(*lock):
+        while (lock := _read_lock(self._connection)) is not None and _may_be_running_yoyo(*lock):
             if time.monotonic() > deadline:
                 doing = f"waiting for plain yoyo in process {lock[0]} (if there is no such yoyo, run `yoyo break-lock`)"
                 raise DatabaseBusy(database=database_name(self._connection), doing=doing)
@@ -103,7 +101,7 @@ def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | Non
     return row[0] if isinstance(row[0], int) else 0, _seconds(row[1])
 
 
-def _is_held(pid: int, since: float | None) -> bool:
+def _may_be_running_yoyo(pid: int, since: float | None) -> bool:
     """Return whether the process that wrote the lock row may still be running yoyo.
 
     Return False for this process, which isn't running yoyo now, and if the process is gone. Also return False if the

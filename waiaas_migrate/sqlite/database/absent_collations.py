@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 
+from waiaas_migrate.sqlite.database.connection import undone_on_error
+
 #: SQLite's error if ALTER TABLE compiles an index with a missing collation.
 _ABSENT = re.compile(r"error in index .*: no such collation sequence: (?P<name>.+)", re.DOTALL)
 
@@ -37,17 +39,11 @@ def _execute_with_stand_in(
         return 0
 
     connection.create_collation(collation, compare)
-    connection.execute("SAVEPOINT stand_in")
-    has_succeeded = False
     try:
-        cursor = execute(connection, statement)  # another collation may be missing, too
-        has_succeeded = not compared
+        with undone_on_error(connection):
+            cursor = execute(connection, statement)  # another collation may be missing, too
+            if compared:
+                raise refusal
     finally:
-        if connection.in_transaction:
-            if not has_succeeded:
-                connection.execute("ROLLBACK TO stand_in")
-            connection.execute("RELEASE stand_in")
         connection.create_collation(collation, None)
-    if not has_succeeded:
-        raise refusal
     return cursor

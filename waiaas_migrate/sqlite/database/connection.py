@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -214,12 +214,8 @@ def plain_error(
 ) -> MigrateError | None:
     """Return this package's error for an error of SQLite; None if the SQL caused it.
 
-    Other causes are files, the disk, locks and authorizers.
-
-    Args:
-        error: the error of SQLite.
-        where: the database's name for messages, or a connection to it.
-        doing: what failed, as in "opening it".
+    Other causes are files, the disk, locks and authorizers. ``where`` is the database's name for messages, or a
+    connection to it. ``doing`` says what failed, as in "opening it".
     """
     if isinstance(where, sqlite3.Connection):
         if _extended_code(error) == sqlite3.SQLITE_READONLY:
@@ -282,6 +278,21 @@ class plain_errors:  # noqa: N801 — a context manager. Written with a generato
             return
         if (plain := plain_error(error, self._database, doing=self._doing)) is not None:
             raise plain from error
+
+
+@contextmanager
+def undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Undo the statements of a ``with`` block if it raises an error."""
+    connection.execute("SAVEPOINT block")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # the error may have rolled back the whole transaction
+            connection.execute("ROLLBACK TO block")
+        raise
+    finally:
+        if connection.in_transaction:
+            connection.execute("RELEASE block")
 
 
 def database_of(connection: sqlite3.Connection) -> Database:

@@ -18,12 +18,13 @@ from contextvars import ContextVar
 from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite
+from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite, undone_on_error
 from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: SQLite's errors for a missing collation or function.
 _MISSING = re.compile(r"(?:no such (?P<kind>collation sequence|function)|unknown function): (?P<name>.+)", re.DOTALL)
 
 #: The beginning of SQLite's error for ATTACH, and for VACUUM, which attaches the database that it writes to.
@@ -42,7 +43,7 @@ _OF_THE_PROCESS = re.compile(
 )
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
-#: Python handle signals. Signals reach only the main thread, so other threads set a function of their own.
+#: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
 IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=lambda: False)
 
 
@@ -150,7 +151,8 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
     is_alter = _verb(statement) == "ALTER"
     while True:
         try:
-            with _undone_on_error(connection) if is_alter else nullcontext():
+            # In a transaction, a failed ADD COLUMN keeps its column if a CHECK can't run.
+            with undone_on_error(connection) if is_alter else nullcontext():
                 return connection.execute(statement)
         except sqlite3.OperationalError as error:
             missing = _MISSING.search(str(error))
@@ -174,19 +176,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
     if connection.in_transaction:
         connection.execute("COMMIT")
-
-
-@contextmanager
-def _undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Undo a failed ADD COLUMN; SQLite itself keeps the column if its CHECK can't run."""
-    connection.execute("SAVEPOINT alter_table")
-    try:
-        yield
-    except sqlite3.Error:
-        connection.execute("ROLLBACK TO alter_table")
-        raise
-    finally:
-        connection.execute("RELEASE alter_table")
 
 
 def _stand_in(connection: sqlite3.Connection, kind: str, name: str) -> None:

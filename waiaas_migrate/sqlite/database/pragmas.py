@@ -89,7 +89,7 @@ def unsafe_journal(statement: str) -> str | None:
     return None if found is None or found["mode"].lower() in SAFE_JOURNALS else found["mode"]
 
 
-def _check(pragma: Pragma) -> None:
+def _check_syntax(pragma: Pragma) -> None:
     """Check that the name is a word, and the value a word or a whole number."""
     value = str(pragma.value)
     if not _NAME.match(pragma.name) or not (PRAGMA_WORD.match(value) or _NUMBER.match(value)):
@@ -127,10 +127,7 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
     """Set each PRAGMA in order, and read it back.
 
-    Args:
-        connection: the connection to set the PRAGMAs on.
-        pragmas: the PRAGMAs with their values.
-        database: the database's name for messages; by default, its path.
+    ``database`` is the database's name for messages; by default, its path.
 
     Raises:
         PragmaError: after a PRAGMA was set, SQLite reports another value, or none.
@@ -141,7 +138,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
     cursor.row_factory = None
     deadline = time.monotonic() + wait_timeout(pragmas)
     for pragma in pragmas:
-        _check(pragma)
+        _check_syntax(pragma)
         if pragma.name.lower() in _STORED_IN_FILE and matches(pragma, read_pragma(cursor, pragma.name)):
             continue
         found = _set(cursor, pragma, database, deadline)

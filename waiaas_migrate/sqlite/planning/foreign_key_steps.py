@@ -18,10 +18,7 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return steps that fail if a row has no parent by a new foreign key.
-
-    Changed and newly enforceable foreign keys count as new.
-    """
+    """Return steps that fail if a row has no parent by a key that SQLite now checks."""
     steps = []
     for table, key in (
         *foreign_keys_to_check(transition.changes),
@@ -44,7 +41,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     note = NoteViolations(orphans=tuple(before for before, _ in pairs))
     compare = GuardViolations(orphans=tuple(after for _, after in pairs))
     return (
-        (Step(words="note existing foreign key violations", cost=Cost.SCAN, actions=(note,)),),
+        (Step(words="record existing foreign key violations", cost=Cost.SCAN, actions=(note,)),),
         (Step(words="no row has lost its parent", cost=Cost.SCAN, actions=(compare,)),),
     )
 

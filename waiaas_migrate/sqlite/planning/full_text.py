@@ -1,4 +1,4 @@
-"""Plan the new index of full-text tables with external content.
+"""Find full-text tables with external content that must index it again.
 
 See https://www.sqlite.org/fts5.html#external_content_tables and https://www.sqlite.org/fts3.html#fts4_external_content_tables.
 """

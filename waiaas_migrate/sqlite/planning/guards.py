@@ -14,7 +14,7 @@ DEFINITION_DIFFERS = "its definition differs from what the migrations made; run 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message if a condition fails, and a name for its column in SQL."""
+    """The message of a failed condition, and a name for its guard table column."""
 
     label: str
     message: str

@@ -220,8 +220,8 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits, after which connections read the catalog again."""
-    if edits:
+    """Yield one step for all edits."""
+    if edits:  # one step, because each makes all connections read the catalog again
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT
         yield a.Step(words="", cost=cost, actions=(a.BeginEdits(), *edits, a.EndEdits(tables=tables)))

@@ -87,7 +87,7 @@ def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[
 
 
 def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
-    """Return a guard against NULL in a new rowid, which SQLite would number."""
+    """Return a guard against NULLs, which SQLite would number, in a new rowid."""
     alias = rowid_alias(new)
     column = old.column(alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -113,7 +113,7 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
 
 
 def _copied_values(old: Table, new: Table) -> Iterator[a.Assignment]:
-    """Yield the columns to copy, without generated columns and defaults."""
+    """Yield the columns to copy: not generated, and not filled by a default."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield a.Assignment(column=rowid, source=rowid)

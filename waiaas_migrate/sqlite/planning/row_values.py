@@ -91,11 +91,8 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     columns = {fold(column.name) for column, _ in changing}
     are_independent = all(len(names_in(check.expression.sql) & columns) < 2 for check in new.checks)
     if are_independent and all(_only_replaces_values(old, column) for column, _ in changing):
-        return tuple(
-            _replace_value(new, column, *pair)
-            for column, _ in changing
-            for pair in replaced_values(old, column).items()
-        )
+        replaced = [(column, *pair) for column, _ in changing for pair in replaced_values(old, column).items()]
+        return tuple(_replace_value(new, *values) for values in replaced)
     return (_update_at_once(old, new, changing),)
 
 
@@ -209,11 +206,8 @@ def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
         old_table = before.get(fold(table.name))
         if old_table is None or not table.checks or old_table == table:
             continue
-        filled = [
-            column
-            for column in table.columns
-            if column.generated is None and (old_table.column(column.name) is None or is_filled(old_table, column))
-        ]
+        columns = [column for column in table.columns if column.generated is None]
+        filled = [item for item in columns if old_table.column(item.name) is None or is_filled(old_table, item)]
         found |= {(fold(table.name), check) for check in table.checks if filled and _passes(check, filled)}
     return frozenset(found)
 

@@ -134,7 +134,7 @@ def _additions(table: TableChanges) -> list[c.AddColumn]:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after those it uses; None if in a cycle."""
+    """Return the added columns, each after those that it uses, if possible."""
     waiting = {fold(change.new.name): change for change in _additions(table)}
     used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []

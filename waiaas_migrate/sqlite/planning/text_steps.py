@@ -176,9 +176,8 @@ def _by_column(changes: Sequence[c.Alteration]) -> Iterator[tuple[c.Alteration, 
     groups: dict[object, list[c.Alteration]] = defaultdict(list)
     for number, change in enumerate(changes):
         groups[_changed_column(change) or number].append(change)
-    yield from map(
-        tuple, sorted(groups.values(), key=lambda group: not any(isinstance(change, c.DropColumn) for change in group))
-    )
+    found = sorted(groups.values(), key=lambda group: not any(isinstance(change, c.DropColumn) for change in group))
+    yield from map(tuple, found)
 
 
 def _changed_column(change: c.Alteration) -> str | None:

@@ -17,6 +17,7 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.database.memory import copy_database, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
 
+#: Statements that rename the table which :func:`dropped_culprits` creates, and its column.
 RENAME_TABLE = "ALTER TABLE _waiaas_probe RENAME TO _waiaas_probed"
 RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 
@@ -39,10 +40,7 @@ def broken_objects(
 ) -> tuple[BrokenObject, ...]:
     """Return the views, virtual tables and triggers of ``database`` that don't work.
 
-    Args:
-        database: a database in memory.
-        schema: the schema of ``database``.
-        names: the folded names of the objects to try; None for all.
+    ``schema`` is the schema of ``database``. ``names`` are the folded names of the objects to try; None for all.
     """
     queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
     for virtual in schema.virtual_tables:

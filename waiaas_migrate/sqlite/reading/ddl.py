@@ -30,7 +30,7 @@ _QUERY_WORDS = ("SELECT", "WITH", "VALUES")
 def names_in_scope(names: Iterable[str]) -> frozenset[str]:
     """Return the folded names that a word in double quotes can refer to.
 
-    ``names`` are the tables and columns that the expression or statement can use.
+    ``names`` are the tables and columns that the expression or statement may use.
     """
     return frozenset(fold(name) for name in names) | {*ROWID_NAMES, "new", "old", "main", "temp"}
 
@@ -60,12 +60,8 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
 def read_stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
     """Read an expression in a CREATE statement that SQLite has accepted.
 
-    If syntaqlite rejects the expression, compare it by its words instead of its meaning.
-
-    Args:
-        tokens: the tokens of the expression.
-        names: the names in scope (:func:`names_in_scope`).
-        owner: the table that the expression belongs to. ``owner.column`` means the same as ``column``.
+    If syntaqlite rejects the expression, compare it by its words instead of its meaning. ``names`` are the names in
+    scope (:func:`names_in_scope`). ``owner`` is the table of the expression: ``owner.column`` means ``column``.
     """
     try:
         return _sql_text(tokens, names, owner)
@@ -129,10 +125,7 @@ def read_index_term(sql: str, columns: Iterable[str]) -> IndexPart:
 def read_index_part(tokens: Sequence[Token], columns: dict[str, str], names: frozenset[str]) -> IndexPart:
     """Read a term of an index: a column or an expression.
 
-    Args:
-        tokens: the tokens of the term.
-        columns: the columns of the table, by folded name.
-        names: the names in scope (:func:`names_in_scope`).
+    ``columns`` are the table's columns by folded name, and ``names`` the names in scope (:func:`names_in_scope`).
     """
     order = tokens[-1].word if len(tokens) > 1 else ""
     descending, ascending = order == "DESC", order == "ASC"
@@ -245,6 +238,7 @@ def _object_name(reader: TokenReader) -> str:
 
 
 def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
+    """Return the text and the meaning of a statement, without semicolons and comments at its end."""
     while tokens and (tokens[-1].word == ";" or tokens[-1].kind is Kind.COMMENT):
         tokens = tokens[:-1]
     key = meaning(tokens, statement=True, names=names_in_scope(names) if names else frozenset())

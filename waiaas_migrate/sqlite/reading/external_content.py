@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.quoting import unquote
-from waiaas_migrate.sqlite.reading.virtual_tables import WITHOUT_DATA, module_of, significant_tokens
+from waiaas_migrate.sqlite.reading.virtual_tables import MODULES_WITHOUT_DATA, module_of, significant_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +58,4 @@ def _arguments(sql: str) -> Sequence[Sequence[str]]:
 
 def holds_rows(sql: str) -> bool:
     """Return whether a virtual table stores its own rows."""
-    return module_of(sql) not in WITHOUT_DATA and external_content(sql) is None
+    return module_of(sql) not in MODULES_WITHOUT_DATA and external_content(sql) is None

@@ -151,14 +151,10 @@ def without_comments(tokens: Sequence[Token]) -> tuple[Token, ...]:
 def meaning(tokens: Sequence[Token], *, statement: bool, names: frozenset[str] = frozenset()) -> str:
     """Return the meaning of SQL as canonical text: equal texts mean the same.
 
-    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't change the result.
-
-    Args:
-        tokens: the tokens of the expression or statement.
-        statement: whether ``tokens`` are a statement.
-        names: the folded names that a word in double quotes can refer to. Any other word in double quotes may be a
-            string, so its case matters
-            (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
+    Spacing, comments, quotes, the case of keywords and names, and redundant parentheses don't matter. ``tokens`` are a
+    statement or an expression. ``names`` are the folded names that a word in double quotes can refer to. Any other word
+    in double quotes may be a string, so its case matters
+    (https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted).
 
     Raises:
         SqlError: ``tokens`` are not one expression, or not one statement.

@@ -75,11 +75,8 @@ def quote_as_names(sql: str) -> str:
 def requote_strings(rows: tuple[CatalogRow, ...], schema: Schema) -> tuple[tuple[CatalogRow, ...], QuotedStrings]:
     """Change the quotes of strings from double to single; return the new rows and the strings.
 
-    An object that doesn't compile stays unchanged.
-
-    Args:
-        rows: the catalog of a database.
-        schema: the schema that was read from ``rows``.
+    ``rows`` are the catalog of a database, and ``schema`` was read from them. An object that doesn't compile stays
+    unchanged.
     """
     suspects = frozenset(_suspects(schema))
     old = tuple(row for row in rows if (row.kind, fold(row.name)) in suspects)
@@ -126,6 +123,7 @@ def _suspects(schema: Schema) -> Iterator[tuple[str, str]]:
 
 
 def _has_other_word(texts: Iterable[SqlText | None], names: Collection[str]) -> bool:
+    """Return whether ``texts`` have a word in double quotes that is not one of ``names``."""
     return any(fold(word) not in names for text in texts if text is not None for word in double_quoted_words(text.sql))
 
 

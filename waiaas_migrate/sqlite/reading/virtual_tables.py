@@ -26,7 +26,7 @@ TOKEN = re.compile(
 )
 
 #: By module: a pattern for the suffixes that shadow tables have after the virtual table's name.
-_SUFFIXES: Mapping[str, str] = {
+_SUFFIX_PATTERNS: Mapping[str, str] = {
     "fts3": "content|segments|segdir|stat",
     "fts4": "content|segments|segdir|docsize|stat",
     "fts5": "data|idx|content|docsize|config",
@@ -38,14 +38,14 @@ _SUFFIXES: Mapping[str, str] = {
 }
 
 #: By suffix: a pattern for the CREATE TABLE of a shadow table that only some full-text tables have.
-_TEXTS: Mapping[str, str] = {
+_CREATE_PATTERNS: Mapping[str, str] = {
     "content": r"['\"]\((?:id INTEGER PRIMARY KEY, [cl]\d|docid INTEGER PRIMARY KEY, 'c\d)",
     "docsize": r"['\"]\((?:id INTEGER PRIMARY KEY, sz BLOB|docid INTEGER PRIMARY KEY, size BLOB)",
     "stat": r"['\"]\(id INTEGER PRIMARY KEY, value BLOB\)",
 }
 
 #: Modules of SQLite whose virtual tables keep no data.
-WITHOUT_DATA = frozenset(
+MODULES_WITHOUT_DATA = frozenset(
     "approximate_match closure csv dbstat fts3tokenize fts4aux fts5vocab fuzzer swarmvtab transitive_closure unionvtab "
     "zipfile".split()
 )
@@ -77,9 +77,9 @@ def known_shadow_names(rows: Sequence[CatalogRow]) -> frozenset[str]:
 
 def _is_shadow(row: CatalogRow, suffix: str, virtual: CatalogRow) -> bool:
     module = module_of(virtual.sql)
-    if re.fullmatch(_SUFFIXES.get(module, "(?!)"), suffix) is None:
+    if re.fullmatch(_SUFFIX_PATTERNS.get(module, "(?!)"), suffix) is None:
         return False
-    return not module.startswith("fts") or re.search(_TEXTS.get(suffix, ""), row.sql) is not None
+    return not module.startswith("fts") or re.search(_CREATE_PATTERNS.get(suffix, ""), row.sql) is not None
 
 
 def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> frozenset[str]:
@@ -113,5 +113,5 @@ def possible_shadow_tables(connection: sqlite3.Connection, rows: Sequence[Catalo
 
 
 def _of_unknown_modules(rows: Sequence[CatalogRow]) -> list[CatalogRow]:
-    known = _SUFFIXES.keys() | WITHOUT_DATA
+    known = _SUFFIX_PATTERNS.keys() | MODULES_WITHOUT_DATA
     return [row for row in rows if row.is_virtual and module_of(row.sql) not in known]

@@ -14,12 +14,12 @@ from waiaas_migrate.runner.replay import CORRECT, replay
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 
 _MOVE_LATER = (
-    f"After a merge, run `waiaas-migrate rebase`. Otherwise rename it so that it sorts after the recorded migrations. "
-    f"If no database has run those, restore the {MANIFEST} from before they were recorded instead."
+    f"After a merge, run `waiaas-migrate rebase`. Otherwise rename the new migration so that it sorts after the "
+    f"recorded migrations. If no database has run the recorded migrations, you can restore an older {MANIFEST} instead."
 )
 _DELETE = (
-    "After a merge, run `waiaas-migrate rebase`. Otherwise delete its files, then run `waiaas-migrate generate`, which "
-    "writes what is still missing."
+    "After a merge, run `waiaas-migrate rebase`. Otherwise delete the files of the new migration, then run "
+    "`waiaas-migrate generate`, which writes a migration for the missing changes."
 )
 
 
@@ -74,7 +74,7 @@ def _is_about(error: MigrationsError, migrations: Sequence[MigrationFile]) -> bo
     return any(problem.file in paths for problem in error.problems)
 
 
-def refuse_clashes(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
+def refuse_conflicts(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
     """Refuse new migrations that don't work on a database that has run the recorded migrations.
 
     Such a database runs the new migrations last, even if their ids sort before recorded ids. A new database runs all
@@ -111,7 +111,7 @@ def _order_problems(
     tables = [table for table, columns in created.items() if columns != upgraded.get(table, columns)]
     what = (
         f"a database that has run the recorded migrations would have the columns of {', '.join(tables)} in another "
-        f"order than a new database, and only a rebuild can change that."
+        f"order than a new database, and only a rebuild can change the order."
     )
     return [Problem(file=str(new.path), what=what, fix=_MOVE_LATER)] if tables else []
 
