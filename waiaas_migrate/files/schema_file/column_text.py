@@ -146,8 +146,7 @@ def _key_fields(layout: ColumnLayout, where: str) -> dict[str, Data]:
         if key.autoincrement:
             fields["autoincrement"] = True
     if layout.uniques:
-        unique = replace(layout.uniques[0], on_conflict=None)
-        fields["unique"] = k.COLUMN_UNIQUE.write(unique, (), where) or True
+        fields["unique"] = k.COLUMN_UNIQUE.write(replace(layout.uniques[0], on_conflict=None), (), where) or True
     return fields
 
 
