@@ -172,7 +172,7 @@ def _notices(plan: Adoption, folder: MigrationFolder, unchanged_tables: Sequence
     change_rows = [one.id for one in to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
     if change_rows:
         names = ", ".join(change_rows)
-        yield f"these migrations change rows, but were recorded without running: {names}. Check that the changes were made."
+        yield f"these migrations change rows, but were recorded without running: {names}. Check those changes."
     if to_record and folder.post_apply and not plan.pending:
         yield "post-apply hooks did not run. `apply` runs them after the next migration."
     if unchanged_tables:
