@@ -52,12 +52,8 @@ def compare(
 ) -> Comparison:
     """Return the changes from ``first`` to ``second``, following the rename hints of ``second``.
 
-    Args:
-        project: the project whose enums and templates are used.
-        first: a schema.yaml, a migrations folder, or a database.
-        second: a schema.yaml, a migrations folder, or a database.
-        sql: also return the SQL of the migration from ``first`` to ``second``.
-        column_order: count a different order of columns as a change.
+    Each of the two is a schema.yaml, a migrations folder, or a database. ``sql``: also return the SQL of the migration
+    from ``first`` to ``second``. ``column_order``: count a different order of columns as a change.
 
     Raises:
         InputError: ``first`` or ``second`` cannot be used.

@@ -7,16 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.commands.enum_modules.groups import group_enums
-from waiaas_migrate.commands.enum_modules.python_module import python_module
-from waiaas_migrate.commands.enum_modules.typescript_module import typescript_module
+from waiaas_migrate.commands.enum_modules import group_enums, python_module, typescript_module
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject
 from waiaas_migrate.commands.written_file import origin_sentence, staleness
 from waiaas_migrate.errors import SchemaFileError, UsageError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums, same_enums
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.text_file import display_name
 
 EnumLanguage = Literal["python", "typescript"]
@@ -27,10 +25,7 @@ _SUFFIXES: dict[EnumLanguage, str] = {"python": ".py", "typescript": ".ts"}
 def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = ()) -> str:
     """Return the text of a module with the enums of a project; write nothing.
 
-    Args:
-        project: the project.
-        language: the language of the module.
-        sources: modules and files with enums; by default, those that schema.yaml names.
+    ``sources`` are modules and files with enums; by default, those that schema.yaml names.
 
     Raises:
         UsageError: the sources define no enums.

@@ -13,8 +13,8 @@ from waiaas_migrate.authoring.draft import changes_of, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark
+from waiaas_migrate.commands.drift import manual_changes
 from waiaas_migrate.commands.live_database import copy_of_schema
-from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.migration_files import new_migration
@@ -74,11 +74,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, after a run on a copy of ``before``.
-
-    Raises:
-        ProofError: the SQL does not make the new schema of ``transition``.
-    """
+    """Return the SQL that makes ``transition``, after it has proved on a copy of ``before`` that it does."""
     head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
 
     def render() -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
+    help="Link the lists to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
 @options.in_migrations
 def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> None:

@@ -32,12 +32,6 @@ class Surroundings:
     pyproject: str | None
 
     @property
-    def subfolder(self) -> str:
-        """Return the folder's path in the repository; empty if the folder is the top of the repository."""
-        path = self.folder.relative_to(self.repository).as_posix()
-        return "" if path == "." else path
-
-    @property
     def ci_packages(self) -> tuple[str, ...]:
         """Return arguments of ``pip install`` with which CI can import the module of enums."""
         if self.pyproject is not None and not _parsed(self.pyproject).keys().isdisjoint({"project", "build-system"}):

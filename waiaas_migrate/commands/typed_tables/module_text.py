@@ -133,7 +133,6 @@ def _attribute(name: str, annotation: str, code: Code) -> list[str]:
 
 
 def _variable(model: Model, tables: TableCode, metadata: str) -> str:
-    """Return the definition of a variable with a ``Table``."""
     columns = [tables.column(model, attribute) for attribute in model.attributes]
     parts = [quoted(model.table.name), metadata, *columns, *tables.constraints(model.table)]
     return "\n".join(lines(call("sa.Table", *parts, **tables.options(model.table)), before=f"{model.name} = "))

@@ -19,12 +19,8 @@ class TableCode:
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {fold(model.table.name): model for model in models}
         self._positions = {name: number for number, name in enumerate(self._models)}
-        self._left_out: dict[str, None] = {}
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Return a phrase for each part that SQLAlchemy can't express."""
-        return tuple(self._left_out)
+        #: A phrase for each part that SQLAlchemy can't express.
+        self.left_out: dict[str, None] = {}
 
     def column(self, model: Model, attribute: Attribute) -> Call:
         """Return the code of a column: ``mapped_column(…)`` in a class, otherwise ``sa.Column(…)``."""
@@ -98,7 +94,7 @@ class TableCode:
         }
 
     def _leave_out(self, table: Table, what: str) -> None:
-        self._left_out[f"table {table.name}: {what}"] = None
+        self.left_out[f"table {table.name}: {what}"] = None
 
     @staticmethod
     def _can_declare_on_columns(table: Table) -> bool:
@@ -143,9 +139,8 @@ class TableCode:
             yield key
 
     def _foreign_key_constraint(self, key: ForeignKey, table: Table) -> Code:
-        columns, targets = (quoted(_spelled(table, name)) for name in key.columns), self._targets(key)
-        options = self._reference_options(key, table)
-        return call("sa.ForeignKeyConstraint", _list(columns), _list(targets), **options)
+        columns, options = (quoted(_spelled(table, name)) for name in key.columns), self._reference_options(key, table)
+        return call("sa.ForeignKeyConstraint", _list(columns), _list(self._targets(key)), **options)
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]

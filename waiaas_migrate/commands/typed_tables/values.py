@@ -91,18 +91,9 @@ def _default_value(column: Column) -> str | int | None:
 
 def values_of(table: Table, column: Column, source: Source, alias: str) -> Values:
     """Return the types of the values of ``column``; ``alias`` is a free name for a Literal."""
-    plain = _by_declared_type(column, strict=table.strict)
-    return (
-        _by_logical_type(column)
-        or _by_enum(table, column, source, plain)
-        or _literal(table, column, plain, alias)
-        or plain
-    )
-
-
-def _by_logical_type(column: Column) -> Values | None:
     if column.logical_type is None:
-        return None
+        plain = _by_declared_type(column, strict=table.strict)
+        return _by_enum(table, column, source, plain) or _literal(table, column, plain, alias) or plain
     annotation, kind = _LOGICAL[column.logical_type]
     if annotation == _JSON and _default_value(column) == "[]":
         annotation = "list[Any]"
@@ -113,8 +104,7 @@ def _by_enum(table: Table, column: Column, source: Source, plain: Values) -> Val
     """Return the application's class or type for a column with an enum; None if the module can't use it."""
     name = f"{table.name}.{column.name}"
     use = next((use for use in source.declared.enums if name in use.columns), None)
-    definition = source.enums.get(use.name) if use is not None else None
-    if use is None or definition is None:
+    if use is None or (definition := source.enums.get(use.name)) is None:
         return None
     if definition.shape == "type":
         return replace(plain, annotation=use.name, is_literal=True)
