@@ -37,10 +37,7 @@ _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELE
 #: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-_OF_THE_PROCESS = re.compile(
-    _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
-    re.DOTALL | re.IGNORECASE,
-)
+_OF_THE_PROCESS = re.compile(_COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(OF_THE_PROCESS)})\b", re.DOTALL | re.IGNORECASE)
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
 #: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
@@ -113,7 +110,6 @@ class _Memory(sqlite3.Connection):
 
 
 def _verb(statement: str) -> str:
-    """Return the first word of ``statement`` in upper case."""
     found = _VERB.match(statement)
     return found[1].upper() if found else ""
 
