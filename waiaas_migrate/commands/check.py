@@ -25,8 +25,8 @@ from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
 from waiaas_migrate.files.schema_file.load_schema import EnumUse
+from waiaas_migrate.files.schema_file.locate import KeyPlaces
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.text_file import display_name
 from waiaas_migrate.schema.changes import Change, ModifyCheck

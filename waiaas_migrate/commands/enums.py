@@ -21,7 +21,7 @@ from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums,
 from waiaas_migrate.files.enum_sources.words import split_words, words_of
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.text_file import display_name
 
 EnumLanguage = Literal["python", "typescript"]

@@ -9,7 +9,7 @@ from typing import Self
 
 from waiaas_migrate.errors import Failure, Problem
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces, key_path
+from waiaas_migrate.files.schema_file.locate import KeyPlaces, key_path
 from waiaas_migrate.schema.changes import Change, spelled_name
 from waiaas_migrate.schema.describe import describe
 

@@ -13,8 +13,8 @@ from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.url import StrPath

@@ -14,8 +14,7 @@ from waiaas_migrate.commands.typed_tables.values import Source
 from waiaas_migrate.commands.written_file import staleness
 from waiaas_migrate.files.enum_sources.load_enums import enums_in, load_enums
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
-from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema
+from waiaas_migrate.files.schema_file.load_schema import DeclaredSchema, declared_sources
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.text_file import display_name
 

@@ -15,8 +15,8 @@ from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.adopt import adopt_in

@@ -89,7 +89,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _copy_permissions(old: Path, new: Path) -> None:
-    """Give the file ``new`` the owner, group and mode of ``old``."""
     wanted, current = old.stat(), new.stat()
     if os.name == "posix" and (wanted.st_uid, wanted.st_gid) != (current.st_uid, current.st_gid):
         os.chown(new, wanted.st_uid, wanted.st_gid)

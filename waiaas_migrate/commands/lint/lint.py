@@ -12,10 +12,8 @@ from waiaas_migrate.commands.lint.waivers import schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.lint_settings import LintSettings
-from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import declared_names
+from waiaas_migrate.files.project import LintSettings, Project
+from waiaas_migrate.files.schema_file.locate import KeyPlaces, declared_names
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings

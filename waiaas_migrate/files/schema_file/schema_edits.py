@@ -9,8 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import KeyPath
+from waiaas_migrate.files.schema_file.locate import KeyPath, KeyPlaces
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
@@ -46,12 +45,8 @@ class SchemaEdit:
 def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Links) -> tuple[SchemaEdit, ...]:
     """Return the edits that change the file at ``path`` from ``old`` to ``new``.
 
-    Args:
-        path: schema.yaml.
-        old: the schema that the file declares.
-        new: the schema that the file should declare. Unchanged items must be equal in both schemas.
-        root: the project's folder.
-        enums: the columns whose list of values is written as a reference to an enum.
+    Unchanged items must be equal in both schemas. ``enums`` are the columns whose list of values is written as a
+    reference to an enum.
     """
     before, after = (schema_data(schema, enums=enums) for schema in (old, new))
     return tuple(_edits(KeyPlaces(path, root=root), before, after, ()))

@@ -6,9 +6,8 @@ to change a schema.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
 
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource
 from waiaas_migrate.files.schema_file import schema_keys as k
@@ -47,11 +46,8 @@ def schema_text(
 ) -> str:
     """Return ``schema`` as a schema.yaml, with its tables and columns in order.
 
-    Args:
-        schema: the schema.
-        pragmas: names and values of the PRAGMAs.
-        enums: the columns whose list of values is written as a reference to an enum.
-        enum_sources: the modules and files that define these enums.
+    ``enums`` are the columns whose list of values is written as a reference to an enum. ``enum_sources`` are the
+    modules and files that define these enums.
 
     Raises:
         UnsupportedError: schema.yaml can't express a part of the schema; the message names the part.
@@ -70,9 +66,9 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
     parents = {fold(table.name): table for table in schema.tables}
     tables = {write_object_name(table.name, "table"): _table(table, parents, enums) for table in schema.tables}
     objects = {
-        "virtual_tables": _objects(schema.virtual_tables, "virtual table"),
-        "views": _objects(schema.views, "view"),
-        "triggers": _objects(schema.triggers, "trigger"),
+        "virtual_tables": _objects(schema.virtual_tables, "virtual table", ddl.read_virtual_table),
+        "views": _objects(schema.views, "view", ddl.read_view),
+        "triggers": _objects(schema.triggers, "trigger", ddl.read_trigger),
     }
     return Lines({"tables": Lines(tables), **{name: section for name, section in objects.items() if section}})
 
@@ -80,11 +76,12 @@ def schema_data(schema: Schema, *, enums: Links = _NO_LINKS) -> Lines:
 def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
     linked = {column: name for (owner, column), name in enums.items() if owner == fold(table.name)}
     where, table_layout = f"table {table.name}", layout(with_lists_on_columns(table, linked))
+    references = [(key, parents.get(fold(key.table))) for key in table.foreign_keys]
     context = TableContext(
         table=table.name,
         columns=tuple(column.name for column in table.columns),
         enums=linked,
-        external=frozenset(key for key in table.foreign_keys if _is_external(key, parents)),
+        external={key for key, parent in references if parent is None or not is_enforceable(parent, key)},
     )
     fields = k.TABLE.write(replace(table, renamed_from=None), context.columns, where) | _constraint_fields(
         table_layout, context, where
@@ -110,12 +107,6 @@ def with_lists_on_columns(table: Table, linked: Container[str] | None = None) ->
             check = replace(check, column=column.name)  # noqa: PLW2901
         checks.append(check)
     return replace(table, checks=tuple(checks))
-
-
-def _is_external(key: ForeignKey, parents: Mapping[str, Table]) -> bool:
-    """Return whether the foreign key doesn't refer to a unique key of a table in the schema."""
-    parent = parents.get(fold(key.table))
-    return parent is None or not is_enforceable(parent, key)
 
 
 def _constraint_fields(table_layout: TableLayout, context: TableContext, where: str) -> dict[str, Data]:
@@ -152,24 +143,17 @@ def _foreign_key(key: ForeignKey, context: TableContext, where: str) -> Data:
     return {name: fields[name] for name in k.FOREIGN_KEY.keys if name in fields}
 
 
-def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str) -> Lines:
-    return Lines({write_object_name(item.name, kind): _statement(item, kind) for item in items})
+def _objects(items: Sequence[View | Trigger | VirtualTable], kind: str, read: Callable[[str, str], object]) -> Lines:
+    return Lines({write_object_name(item.name, kind): _statement(item, kind, read) for item in items})
 
 
-def _statement(item: View | Trigger | VirtualTable, kind: str) -> Data:
+def _statement(item: View | Trigger | VirtualTable, kind: str, read: Callable[[str, str], object]) -> Data:
     """Return a CREATE statement or, for a view without a column list, its SELECT."""
     sql = tidy_whitespace(item.statement.sql)
     try:
-        match item:
-            case View():
-                sql = ddl.select_of(sql) or sql
-                ddl.read_view(item.name, sql)
-            case Trigger():
-                ddl.read_trigger(item.name, sql)
-            case VirtualTable():
-                ddl.read_virtual_table(item.name, sql)
-            case _:
-                assert_never(item)
+        if isinstance(item, View):
+            sql = ddl.select_of(sql) or sql
+        read(item.name, sql)
     except SqlError as error:
         raise unsupported(f"{kind} {item.name}", f"its text could not be read back: {error}.") from None
     return Paragraph(sql + "\n") if "\n" in sql else sql

@@ -93,12 +93,9 @@ def as_data(node: Node) -> Data:
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
-    """Return the tree of a YAML file.
+    """Return the tree of a YAML file, which messages call ``name``.
 
-    Args:
-        path: the file.
-        name: what messages call the file.
-        missing: the fix that the error suggests if the file doesn't exist.
+    If the file doesn't exist, ``missing`` is the fix that the error suggests.
 
     Raises:
         SchemaFileError: the file can't be read, or isn't valid YAML; the error lists every problem.

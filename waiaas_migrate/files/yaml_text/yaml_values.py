@@ -154,10 +154,7 @@ class Value(NamedTuple):
     def fields(self, known: Collection[str], example: str, instead: Mapping[str, str]) -> dict[str, Value]:
         """Return the values of a mapping by key; report unknown keys.
 
-        Args:
-            known: the known keys.
-            example: a valid mapping, for messages.
-            instead: keys that other tools use, each with the fix to suggest.
+        ``instead`` has keys that other tools use, each with the fix to suggest.
         """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}
