@@ -161,16 +161,14 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
     """Run git in ``folder``; return None if it isn't installed."""
+    environment = {name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     try:
         return subprocess.run(  # noqa: S603 — all options are from this module, and none from the user
             ["git", "-C", str(folder), *arguments],  # noqa: S607 — git is found on the PATH
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={
-                **{name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES},
-                "LC_ALL": "C",
-            },
+            env={**environment, "LC_ALL": "C"},
         )
     except OSError:
         return None

@@ -192,7 +192,6 @@ def _read_named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool 
 
 
 def _read_enum_value(value: Value) -> str | int | None:
-    """Return a text or whole number; None after reporting another value."""
     scalar = value.scalar
     if isinstance(scalar, bool) or not isinstance(scalar, str | int):
         value.problem(f"expected text or a whole number, found {described(value.node)}.", "Put the value in quotes.")

@@ -120,8 +120,7 @@ def _read_pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            known = WORDS.get(name.lower(), ())
-            item.problem(problem, suggestion(str(setting), known, "Change it, or remove it."))
+            item.problem(problem, suggestion(str(setting), WORDS.get(name.lower(), ()), "Change it, or remove it."))
         elif setting is not None:
             found.append((name, setting))
         seen.add(fold(name))

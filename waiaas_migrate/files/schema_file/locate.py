@@ -158,8 +158,7 @@ def key_path(change: c.Change) -> KeyPath:
     """Return the key path in schema.yaml of the item that ``change`` affects."""
     match change:
         case c.AddObject(new=item) | c.DropObject(old=item) | c.ModifyObject(new=item):
-            sections = {View: "views", Trigger: "triggers"}
-            return sections.get(type(item), "virtual_tables"), item.name
+            return {View: "views", Trigger: "triggers"}.get(type(item), "virtual_tables"), item.name
         case c.AddIndex(new=index) | c.DropIndex(old=index) | c.ModifyIndex(new=index):
             return "tables", change.table, "indexes", index.name
         case c.AddTable() | c.DropTable() | c.RenameTable() | c.ModifyTableOptions() | c.InTable():

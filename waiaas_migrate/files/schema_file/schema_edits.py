@@ -84,14 +84,10 @@ def _has_single_edits(places: KeyPlaces, keys: KeyPath) -> bool:
 
 def _edit(places: KeyPlaces, action: Action, keys: KeyPath, entries: Lines) -> SchemaEdit:
     at = places.at(keys)
-    indent = _indent(places, keys if action == "add" else keys[:-1])
+    parent = keys if action == "add" else keys[:-1]
+    above = places.at(parent)
+    default = above.column - 1 + _INDENT if above is not None and above.column is not None else 0
+    indent = next((key.column - 1 for key in places.below(parent) if key.column is not None), default)
     text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
     place = places.file if at is None else f"{at.file}:{at.line}"
     return SchemaEdit(place=place, path=reduce(append_key, keys, ""), action=action, text=text)
-
-
-def _indent(places: KeyPlaces, keys: KeyPath) -> int:
-    """Return the indentation of the keys below ``keys``, in spaces."""
-    above = places.at(keys)
-    default = above.column - 1 + _INDENT if above is not None and above.column is not None else 0
-    return next((at.column - 1 for at in places.below(keys) if at.column is not None), default)

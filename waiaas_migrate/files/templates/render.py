@@ -124,8 +124,7 @@ class Renderer:
         guards = _named_guards(action for step in steps for action in step.actions)
         rendered = [self.step(step, guards) for step in steps]
         columns = {name: guard.message for guard, name in guards.items()}
-        text = self._render("migration.sql.j2", head=head, guards=columns, steps=rendered)
-        return text.strip() + "\n"
+        return self._render("migration.sql.j2", head=head, guards=columns, steps=rendered).strip() + "\n"
 
     def _render(self, template: str, **values: object) -> str:
         try:
