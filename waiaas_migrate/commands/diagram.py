@@ -62,7 +62,7 @@ def diagram(project: Project, database: str | None = None, *, form: Format = "ht
     if database is None:
         title, schema = project.schema.name, declare(project, Renderer(project.templates)).schema
     else:
-        other_tools = ignored_by(project).except_for(declared_names(project.schema))
+        other_tools = ignored_by(project).with_declared(declared_names(project.schema))
         with live_connection(database) as (connection, name):
             title, schema = Path(name).name, introspect(connection, other_tools=other_tools)
     match form:

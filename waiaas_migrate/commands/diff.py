@@ -100,7 +100,7 @@ def _open_first(
     if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
-    other_tools = ignored_by(project).except_for(_names_in(project, second))
+    other_tools = ignored_by(project).with_declared(_names_in(project, second))
     with live_connection(side) as (connection, _):
         return copy_of_schema(connection, other_tools, renderer, side), ()
 
@@ -116,7 +116,7 @@ def _read_second(project: Project, side: str, renderer: Renderer, before: sqlite
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with live_connection(side) as (connection, _):
-        return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
+        return introspect(connection, other_tools=ignored_by(project).with_declared(names)), {}
 
 
 def _names_in(project: Project, side: str) -> frozenset[str]:

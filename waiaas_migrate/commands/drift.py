@@ -195,7 +195,7 @@ def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChange
 
 def _live_schema(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> Schema:
     """Return the schema of the database, without the tables of other tools."""
-    return introspect(connection, other_tools=folder.other_tools.except_for(_schema_after(state.applied).names))
+    return introspect(connection, other_tools=folder.other_tools.with_declared(_schema_after(state.applied).names))
 
 
 def _expected_schema(state: DatabaseState, hooks: tuple[MigrationFile, ...]) -> Schema:

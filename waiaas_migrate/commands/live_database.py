@@ -77,7 +77,7 @@ def read_project_folder(project: Project) -> ProjectFolder:
     files = MigrationFolder(
         path=project.migrations, migrations=migrations, post_apply=hooks, manifest=None if problems else manifest
     )
-    other_tools = _ignored(project, manifest).except_for(own_tables)
+    other_tools = _ignored(project, manifest).with_declared(own_tables)
     return ProjectFolder(files=files, problems=problems, other_tools=other_tools)
 
 

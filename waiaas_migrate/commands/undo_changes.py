@@ -58,7 +58,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
     """
     renderer = Renderer(project.templates)
     with manual_changes(project, database) as manual:
-        other_tools = manual.folder.other_tools.except_for(manual.expected.names)
+        other_tools = manual.folder.other_tools.with_declared(manual.expected.names)
         before = copy_of_schema(manual.connection, other_tools, renderer, manual.name)
     with closing(before):
         transition = make_transition(before, manual.expected, Renames(), renderer, project.options)
