@@ -62,7 +62,7 @@ def diagram(project: Project, database: str | None = None, *, form: Format = "ht
     if database is None:
         title, schema = project.schema.name, declare(project, Renderer(project.templates)).schema
     else:
-        other_tools = ignored_by(project).except_for(declared_names(project.schema))
+        other_tools = ignored_by(project).with_declared(declared_names(project.schema))
         with live_connection(database) as (connection, name):
             title, schema = Path(name).name, introspect(connection, other_tools=other_tools)
     match form:
@@ -85,12 +85,10 @@ def format_of(path: Path) -> Format:
     Raises:
         UsageError: no format has this ending.
     """
-    form = _ENDINGS.get(path.suffix.lower())
-    if form is None:
-        raise UsageError(
-            f"--output {path}: no format has this ending. Add `--format`, or use one of {', '.join(_ENDINGS)}."
-        )
-    return form
+    if form := _ENDINGS.get(path.suffix.lower()):
+        return form
+    endings = ", ".join(_ENDINGS)
+    raise UsageError(f"--output {path}: no format has this ending. Add `--format`, or use one of {endings}.")
 
 
 def _migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
@@ -117,7 +115,6 @@ class _StepRecorder:
         self._before = open_memory()
 
     def close(self) -> None:
-        """Close the copy of the replayed database."""
         self._before.close()
 
     def add(self, migration: MigrationFile, connection: sqlite3.Connection) -> None:

@@ -59,7 +59,7 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
         UsageError: the settings name an unknown rule.
     """
     rules = _selected_rules(project.lint)
-    other_tools = ignored_by(project).except_for(declared_names(project.schema))
+    other_tools = ignored_by(project).with_declared(declared_names(project.schema))
     with live_connection(database) as (connection, _):
         schema, strings = introspect_with_strings(connection, other_tools=other_tools)
     return tuple(finding for finding, _ in run_rules(rules, Linted(schema=schema, strings=strings)))

@@ -30,18 +30,18 @@ MOST_VALUES = 1_000_000
 _NOT_IN_SQL = re.compile("[\\0\ud800-\udfff]")
 
 _TAB = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
-_ADD_QUOTES = "or put a value that has a comma or bracket in quotes."
+_ADD_QUOTES = "or quote the value if it contains a comma or bracket."
 
 #: Patterns for messages of libyaml and of PyYAML's Python parser, each with the problem and its fix.
 _EXPLANATIONS: dict[str, tuple[str, str]] = {
     r"tab character that violates indentation": _TAB,
     r"mapping values are not allowed": (
         "unexpected colon.",
-        "Put a value that contains `: ` in quotes, or correct the indentation of this line.",
+        "Quote a value that contains `: `, or correct the indentation of this line.",
     ),
     r"found unexpected end of stream": (
         "the quote that opens here is never closed.",
-        "Close it, or double a quote that belongs to the text.",
+        "Close it. For a quote inside the text, write `''` in single quotes or `\"` in double quotes.",
     ),
     r"',' or '\]'": ("the list that opens here is not closed.", f"Add the missing `,` or `]`, {_ADD_QUOTES}"),
     r"',' or '\}'": ("the mapping that opens here is not closed.", f"Add the missing `,` or `}}`, {_ADD_QUOTES}"),
@@ -63,7 +63,7 @@ _EXPLANATIONS: dict[str, tuple[str, str]] = {
         "Begin every top-level key in the first column.",
     ),
     r"incompatible YAML document": ("unknown YAML version.", "Remove the %YAML line."),
-    r"undefined tag handle": ("unknown tag.", "Put a value that begins with `!` in quotes."),
+    r"undefined tag handle": ("unknown tag.", "Quote a value that begins with `!`."),
 }
 #: The marker that git writes at the start of a merge conflict.
 _CONFLICT_MARKER = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
@@ -231,7 +231,6 @@ class _Reader:
         return root
 
     def _node(self, event: yaml.NodeEvent) -> Node:
-        """Read the node that begins with ``event``."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._value_count

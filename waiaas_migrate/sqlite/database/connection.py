@@ -26,8 +26,8 @@ from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, databa
 OLDEST = (3, 37, 0)
 #: The seconds to wait for locks of other connections if nothing else is declared, as by default in sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-#: How often Python may handle a signal such as Ctrl-C: after this many instructions of SQLite, a few milliseconds.
-INSTRUCTIONS = 50_000
+#: The number of SQLite's instructions (a few milliseconds) after which Python can handle a signal such as Ctrl-C.
+PROGRESS_INTERVAL = 50_000
 _CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
@@ -147,8 +147,8 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     """Open an existing database for reading.
 
-    Committed data never changes. If the database is in WAL mode and SQLite can't create the WAL, open the file as
-    immutable (https://www.sqlite.org/wal.html#readonly).
+    Opening never changes committed data, but it may roll back what a killed process left unfinished. If the database is
+    in WAL mode and SQLite can't create the WAL, open the file as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
@@ -181,7 +181,7 @@ def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     set_up(connection)
     # Without a callback, Python handles Ctrl-C only after the query, which may never end.
-    connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
+    connection.set_progress_handler(lambda: 0, PROGRESS_INTERVAL)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection
@@ -247,8 +247,8 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     file = main_file(connection)
     if file and all(os.access(path, os.W_OK) for path in (file, os.path.dirname(file))):  # noqa: PTH120
         return UsageError(
-            f"{file}: is open for reading only, as with mode=ro or immutable=1, or if a newer SQLite made it. Nothing "
-            f"was changed. Open it for writing, then try again."
+            f"{file}: is open read-only: the URI has mode=ro or immutable=1, or a newer SQLite made the file. Nothing "
+            f"was changed. Open it for writing, or use the newer SQLite."
         )
     return DatabaseFileError(f"{database_name(connection)}: {_CANNOT_BE_WRITTEN}")
 

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite, undone_on_error
+from waiaas_migrate.sqlite.database.connection import PROGRESS_INTERVAL, require_sqlite, undone_on_error
 from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
@@ -120,7 +120,7 @@ def open_memory() -> sqlite3.Connection:
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # SQLite's own function takes a pointer to code as its second argument (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, lambda *_: None)
-    connection.set_progress_handler(IS_STOPPED.get(), INSTRUCTIONS)
+    connection.set_progress_handler(IS_STOPPED.get(), PROGRESS_INTERVAL)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 
