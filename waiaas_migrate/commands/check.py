@@ -56,7 +56,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     """Return a finding for each disagreement between the files of a project; write nothing.
 
     Raises:
-        InputError: a file cannot be used at all.
+        InputError, UsageError: a file or a setting cannot be used at all.
     """
     findings = []
     for finding in _findings(project, column_order=column_order):
@@ -120,7 +120,7 @@ def _file_finding(
 def _broken_findings(
     broken: Sequence[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
-    """Yield a finding for each broken view and trigger whose hazard no migration announces in a comment."""
+    """Yield a finding for each broken view or trigger that no migration announces in a comment as a hazard."""
     hazards = (hazard for file in migrations if broken for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
     for found in broken:
@@ -216,7 +216,7 @@ def _rollback_findings(
 
 
 def _editor_findings(project: Project) -> Iterator[Finding]:
-    """Yield a finding if schema.yaml names a JSON Schema for editors that is missing or of another release.
+    """Yield a finding if the JSON Schema that schema.yaml names is missing, unreadable, or of another release.
 
     A JSON Schema at a URL, or from another author, is ignored.
     """
