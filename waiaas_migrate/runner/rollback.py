@@ -91,8 +91,15 @@ def roll_back_in(
     def run() -> RollbackResult:
         find = partial(_find_migrations, folder=folder, extent=extent)
         confirmed = confirm_rollback(target, folder, find, confirm, allowed)
+        if not confirmed.todo:
+            return RollbackResult()
         try:
-            return _roll_back_file(target, folder, extent, options, confirmed) if confirmed.todo else RollbackResult()
+            with (
+                report_interruption(target, was_rolling_back=True) as interruption,
+                closing(connect_file(target, timeout=wait_timeout(folder.pragmas))) as connection,
+                plain_errors(target.name, doing="rolling migrations back"),
+            ):
+                return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
         except UnconfirmedLossError:
             return run()  # ask again
 
@@ -165,17 +172,6 @@ def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile
         )
 
 
-def _roll_back_file(
-    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: ConfirmedRollback
-) -> RollbackResult:
-    with (
-        report_interruption(database, was_rolling_back=True) as interruption,
-        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
-        plain_errors(database.name, doing="rolling migrations back"),
-    ):
-        return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
-
-
 def roll_back(
     connection: sqlite3.Connection,
     folder: MigrationFolder,
@@ -215,10 +211,7 @@ def roll_back(
 
 
 def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple[Loss, ...]:
-    """Roll back, and return the deleted data.
-
-    The applied migrations are read again under the lock, since another process may have rolled some back.
-    """
+    """Roll back, and return the losses; find the migrations again, since another process may have rolled some back."""
 
     def applied() -> tuple[MigrationFile, ...]:
         return run.folder.without(read_pending(run.connection, run.folder.ids))
@@ -242,13 +235,7 @@ def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple
 
 
 def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
-    """Return the migrations to roll back, last first.
-
-    Raises:
-        UnknownMigrationsError: the database is ahead of the folder.
-        OtherMigrationsError: the database ran other migrations than those of the folder.
-        UsageError: ``extent.to`` is not applied.
-    """
+    """Return the migrations to roll back, last first."""
     applied = folder.without(find_pending(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])
