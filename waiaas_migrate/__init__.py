@@ -1,4 +1,4 @@
-"""Schema-as-data migrations for SQLite: one YAML file, reviewed SQL, and a database that provably matches.
+"""Schema-as-data migrations for SQLite: one YAML file, reviewed SQL, and a proof that each database matches.
 
 Most applications need only these::
 

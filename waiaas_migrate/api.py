@@ -221,7 +221,7 @@ _NAMES = {
     "schema.hazards.hazard": "Hazard",
     "waiaas.ids": "generate_id",
 }
-#: Functions whose public name differs from the name in their module.
+#: The name in its module of each function that has another public name.
 _NAMES_IN_MODULE = {"apply": "apply_to", "diff": "compare", "rollback": "roll_back_in"}
 
 

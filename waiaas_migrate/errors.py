@@ -16,7 +16,7 @@
     │   ├── ApplyError               3  a migration failed and was rolled back
     │   ├── DatabaseBusy             3  another connection held a lock for too long
     │   ├── UnknownMigrationsError   3  the database is ahead of this code
-    │   └── OtherMigrationsError     3  the migrations recorded in the database are not the ones that ran on it
+    │   └── OtherMigrationsError     3  the database ran other migrations than the folder has
     └── ProofError                   2  a bug in this package: SQL that it made gave another schema than expected
 
 A message gives the place, the problem, and the fix. The command line prints ``str(error)``, without a traceback, and
@@ -140,7 +140,7 @@ class UnsupportedError(MigrateError):
 class DatabaseRefused(MigrateError):
     """The database or its rows do not allow the operation.
 
-    Nothing changes, except by the migrations in ``committed``, and by a failed one if ``rolled_back`` is false.
+    Only the migrations in ``committed`` changed the database, and the failed one if ``rolled_back`` is false.
     """
 
     exit_code: ClassVar[int] = 3
@@ -191,7 +191,7 @@ class ApplyError(DatabaseRefused):
         super().__init__(f"{database}: migration {migration} {what}: {reason}")
 
     def with_changes(self, **changes: object) -> ApplyError:
-        """Return a copy of this error with other values of some arguments."""
+        """Return a new error with the arguments of this one, except those in ``changes``."""
         names = ("database", "migration", "reason", "statement", "rolled_back", "was_rolling_back")
         return ApplyError(**{name: getattr(self, name) for name in names} | changes)
 
@@ -218,16 +218,16 @@ class UnknownMigrationsError(DatabaseRefused):
         self.unknown = tuple(unknown)
         super().__init__(
             f"{database}: has applied migrations that are not in the migrations folder: {', '.join(self.unknown)}. "
-            f"A newer version or another branch of the application wrote it: use that one, or restore a backup. If "
+            f"A newer version or another branch of the application applied them: use that one, or restore a backup. If "
             f"the database is your own and you have replaced or deleted these migrations, run "
             f"`waiaas-migrate apply --redo`."
         )
 
 
 class OtherMigrationsError(DatabaseRefused):
-    """The migrations recorded in the database are not the ones that ran on it.
+    """The database ran other migrations than the folder has, or its records are wrong.
 
-    Either it ran other migrations under the names of those in the folder, or its record lists migrations that never
+    It ran migrations with the same names and other texts, ran only a part of a squash, or records migrations that never
     ran. ``migrations`` names them.
     """
 
@@ -243,7 +243,7 @@ class ProofError(MigrateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as data. ``kind`` is the name of its class; the other fields are its attributes."""
+    """An error as data: ``kind`` is its class, ``message`` its text, and the other fields are its attributes."""
 
     kind: str
     message: str

@@ -13,7 +13,7 @@ import pytest
 from tests.support.folders import write_folder
 from tests.support.transitions import generate, write_schema
 from waiaas_migrate.errors import MigrationsError
-from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.facts import short_fingerprint
 from waiaas_migrate.files.migration_dir.manifest import read_manifest
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
@@ -107,7 +107,7 @@ def test_the_catalog_after_each_migration_is_recorded(tmp_path: Path) -> None:
                 memory.execute(statement)
             facts = manifest.facts[migration.id]
             assert facts is not None
-            assert facts.catalog == mark(fingerprint(read_catalog(memory)))
+            assert facts.catalog == short_fingerprint(fingerprint(read_catalog(memory)))
 
 
 @pytest.mark.parametrize(

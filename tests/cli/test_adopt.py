@@ -275,7 +275,7 @@ def test_columns_in_another_order(project: Path) -> None:
     database(project / "app.db", other)
     done = run(project, "adopt", "app.db")
     assert done.status == 0
-    assert "keep their text, since their columns or keys are in another order: notes." in done.err
+    assert "keep their CREATE TABLE text, since their columns or keys are in another order: notes." in done.err
     assert rows(project / "app.db", "SELECT * FROM notes") == [(1, "a", 1)]
     assert run(project, "drift", "app.db").status == 0
     assert run(project, "adopt", "app.db").out == "app.db: already adopted up to 0001_initial.\n"
@@ -290,7 +290,7 @@ def test_migrations_that_change_rows(project: Path) -> None:
     database(project / "app.db")
     done = run(project, "adopt", "app.db")
     assert done.status == 0
-    assert "Note: recorded but not run, although it changes rows: 0002_titles." in done.err
+    assert "Note: these migrations change rows, but were recorded without running: 0002_titles." in done.err
     assert rows(project / "app.db", "SELECT title FROM tasks") == [("one",), ("two",)]
 
 

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from waiaas_migrate.errors import UnsupportedError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.column_text import EnumReference
 from waiaas_migrate.files.schema_file.load_schema import load_schema
-from waiaas_migrate.files.schema_file.schema_text import schema_text
+from waiaas_migrate.files.schema_file.schema_text import EnumReference, schema_text
 from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, parse_yaml
 from waiaas_migrate.files.yaml_text.yaml_writer import Lines, Paragraph, yaml_text
 from waiaas_migrate.schema.model import Column, Schema, Table

@@ -11,8 +11,7 @@ import pytest
 from jinja2 import nodes
 
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.templates.render import Renderer
-from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache_folder
+from waiaas_migrate.files.templates.render import Renderer, TemplateCache, user_cache_folder
 from waiaas_migrate.schema.changes import RenameTable
 
 ACTION = RenameTable(old="a", new="b")

@@ -110,19 +110,19 @@ def test_aliases_repeat_a_value() -> None:
         ),
         (
             "a: 'x\nb: 1",
-            "s.yaml:1:4: the quote that opens here is never closed. Close it, or double a quote that belongs to the text.",
+            "s.yaml:1:4: the quote that opens here is never closed. Close it. For a quote inside the text, write `''` in single quotes or `\"` in double quotes.",
         ),
         (
             "a: [1,\nb: 2",
-            "s.yaml:1:4: the list that opens here is not closed. Add the missing `,` or `]`, or put a value that has a comma or bracket in quotes.",
+            "s.yaml:1:4: the list that opens here is not closed. Add the missing `,` or `]`, or quote the value if it contains a comma or bracket.",
         ),
         (
             "a: {x: 1",
-            "s.yaml:1:4: the mapping that opens here is not closed. Add the missing `,` or `}`, or put a value that has a comma or bracket in quotes.",
+            "s.yaml:1:4: the mapping that opens here is not closed. Add the missing `,` or `}`, or quote the value if it contains a comma or bracket.",
         ),
         (
             "a: b: c",
-            "s.yaml:1:5: unexpected colon. Put a value that contains `: ` in quotes, or correct the indentation of this line.",
+            "s.yaml:1:5: unexpected colon. Quote a value that contains `: `, or correct the indentation of this line.",
         ),
         (
             "a:\n  b: 1\n c: 2",
@@ -139,7 +139,7 @@ def test_aliases_repeat_a_value() -> None:
             "s.yaml:2:1: this does not belong to the lines above. Begin every top-level key in the first column.",
         ),
         ("%YAML 3.0\n---\na: 1", "s.yaml:1:1: unknown YAML version. Remove the %YAML line."),
-        ("a: !x!y 1", "s.yaml:1:4: unknown tag. Put a value that begins with `!` in quotes."),
+        ("a: !x!y 1", "s.yaml:1:4: unknown tag. Quote a value that begins with `!`."),
         ("a: 1\n---\nb: 1", "s.yaml:2:1: a second document begins here. Remove the `---`."),
         ("", "s.yaml: the file is empty. Begin it with `version: 1`."),
         ("# nothing\n", "s.yaml: the file is empty. Begin it with `version: 1`."),

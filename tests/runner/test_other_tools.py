@@ -310,7 +310,7 @@ def test_a_view_belongs_to_the_tables_that_it_reads(sql: str, *, belongs: bool) 
     view = _row("view", "v", f"CREATE VIEW v AS {sql}")
     left = OtherTools().exclude_from((table, lock, view))
     assert left == (() if belongs else (view,))
-    assert OtherTools().except_for(["V"]).exclude_from((table, lock, view)) == (view,)
+    assert OtherTools().with_declared(["V"]).exclude_from((table, lock, view)) == (view,)
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_what_a_read_only_connection_cannot_write(place: Path, query: str, openi
     pragmas = (*PRAGMAS, Pragma(name="user_version", value=7))
     added = "-- depends: 0003_age\nALTER TABLE child ADD COLUMN note TEXT;\n"
     write_folder(place / "m", {"0004_note.sql": added}, pragmas=pragmas)
-    with pytest.raises(UsageError, match=r"open for reading only.*Open it for writing"):
+    with pytest.raises(UsageError, match=r"open read-only.*Open it for writing"):
         opening(f"file:a.db?{query}", migrations=place / "m")
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.migration_facts import derive_facts
-from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.facts import short_fingerprint
 from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, manifest_text
 from waiaas_migrate.files.migration_dir.migration_files import read_migrations
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
@@ -61,7 +61,7 @@ def record_folder(folder: Path, *, pragmas: Sequence[Pragma] = PRAGMAS) -> None:
             for statement in migration.statements:
                 memory.execute(statement)
             head = fingerprint(read_catalog(memory))
-            facts[migration.id] = replace(derive_facts(migration), catalog=mark(head))
+            facts[migration.id] = replace(derive_facts(migration), catalog=short_fingerprint(head))
     if any(migration.kind == "python" for migration in migrations):
         head = None
         facts = {name: replace(one, catalog=None) for name, one in facts.items()}

@@ -24,7 +24,7 @@ from waiaas_migrate.authoring.migration_proof import prove
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
 from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.facts import short_fingerprint
 from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, history_problems, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
@@ -215,7 +215,7 @@ def plan_transition(
         head = prove(before, transition, drafted.migration)
     new = drafted.migration
     refuse_whitespace(migrations, new.id)
-    entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=mark(head))})
+    entries = chain((*migrations, new), facts | {new.id: replace(drafted.facts, catalog=short_fingerprint(head))})
     manifest = replace(manifest, migrations=entries, fingerprint=head)
     return Plan(result=replace(result, migration=new.id), manifest=manifest, new=new)
 

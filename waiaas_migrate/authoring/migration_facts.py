@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, mark
+from waiaas_migrate.files.migration_dir.facts import UNKNOWN, Facts, short_fingerprint
 from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.replay import replay
@@ -30,10 +30,12 @@ def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> 
     if is_recorded and all(one.catalog is not None for one in facts.values()):
         return facts
 
-    def add_mark(migration: MigrationFile, connection: sqlite3.Connection) -> None:
-        facts[migration.id] = replace(facts[migration.id], catalog=mark(fingerprint(read_catalog(connection))))
+    def add_catalog(migration: MigrationFile, connection: sqlite3.Connection) -> None:
+        facts[migration.id] = replace(
+            facts[migration.id], catalog=short_fingerprint(fingerprint(read_catalog(connection)))
+        )
 
-    with closing(replay(migrations, note=add_mark)):
+    with closing(replay(migrations, note=add_catalog)):
         return facts
 
 

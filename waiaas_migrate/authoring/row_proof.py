@@ -94,8 +94,8 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
 def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """Insert up to four rows into each of ``tables``, as many as its constraints allow.
 
-    The first rows of all tables have the same values, and so on, so that foreign keys find their parents. The last row
-    of each table has NULL in every column that allows NULL. The other rows have no NULL.
+    Row n has the same values in every table, so that foreign keys find their parents. The last row of each table has
+    NULL in every column that allows NULL. The other rows have no NULL.
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]
@@ -120,7 +120,7 @@ def _value(table: Table, column: Column, number: int, allowed: tuple[str | int, 
         case "TEXT":
             return f"{number}"
         case "BLOB":
-            return f"{number}".encode()  # may hold JSON
+            return f"{number}".encode()  # digits are valid JSON, which a CHECK may require
         case _:
             return number
 

@@ -21,7 +21,7 @@ from waiaas_migrate.authoring.row_proof import insert_sample_rows
 from waiaas_migrate.authoring.yoyo_reading import first_misread
 from waiaas_migrate.errors import ApplyError, MigrationsError, Problem, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.facts import Facts, Replaced, mark
+from waiaas_migrate.files.migration_dir.facts import Facts, Replaced, short_fingerprint
 from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, check_manifest, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile, new_migration
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
@@ -209,4 +209,4 @@ def _facts(new: MigrationFile, old: Sequence[MigrationFile], manifest: Manifest,
         *(earlier for migration in old for earlier in manifest.facts[migration.id].replaces),
         *(Replaced(id=migration.id, text_hash=migration.text_hash) for migration in old),
     ]
-    return replace(derive_facts(new), catalog=mark(head), replaces=tuple(replaced))
+    return replace(derive_facts(new), catalog=short_fingerprint(head), replaces=tuple(replaced))

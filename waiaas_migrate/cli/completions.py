@@ -19,7 +19,7 @@ def add_completions(command: click.Command) -> None:
     for parameter in command.params:
         kind = (parameter.metavar or parameter.name or "").strip("[].").upper()
         if kind in _COMPLETERS:
-            # click sets this attribute from `shell_complete` of a decorator, and has no setter.
+            # click sets this attribute only from a decorator's argument `shell_complete`.
             parameter._custom_shell_complete = _COMPLETERS[kind]  # noqa: SLF001
 
 

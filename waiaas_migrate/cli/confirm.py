@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def confirm_losses(database: str, losses: Sequence[Loss], *, yes: bool) -> bool:
-    """Ask the user whether a rollback may delete the data in ``losses``; return the answer.
+    """Return whether a rollback may delete the data in ``losses``; ask the user.
 
     With ``yes``, return true without asking. Without a terminal, return false, because nobody can answer.
 

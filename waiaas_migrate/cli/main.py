@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command in this process, as a shell would, and return its exit status.
 
     Args:
-        argv: the arguments after the program's name; None for those of this process.
+        argv: the arguments after the program's name; None takes them from ``sys.argv``.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     set_verbosity("normal")
@@ -127,7 +127,7 @@ def _requested_format(arguments: Sequence[str]) -> OutputFormat:
 
 
 def _expected_failure(error: Exception) -> Failure | None:
-    """Return an error that needs no traceback as data; None for a bug."""
+    """Return ``error`` as data, or None if it is a bug, which needs a traceback."""
     import sqlite3
 
     from waiaas_migrate.runner.watching.interruption import was_interrupted
@@ -136,7 +136,7 @@ def _expected_failure(error: Exception) -> Failure | None:
         case MigrateError():
             return failure_of(error)
         case OSError():
-            # Code that reads and writes files raises errors of this package. This one may be a full disk under stdout.
+            # Errors of reading and writing files are raised as MigrateErrors. So this may be a full disk under stdout.
             message = f"{error.strerror or error}."
         case sqlite3.Error() if was_interrupted(error):  # Ctrl-C ended a query
             return Failure(kind="Interrupted", message="Interrupted.", exit_code=INTERRUPTED)

@@ -1,6 +1,6 @@
 """Arguments and options that several commands share.
 
-The functions here import other modules only when a command runs, so that ``--help`` is fast.
+Most imports run only when a command runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from waiaas_migrate.cli.formats.printing import OutputFormat
-from waiaas_migrate.cli.output import json_only, print_failure, warn
+from waiaas_migrate.cli.output import data_only, print_failure, warn
 from waiaas_migrate.errors import INTERRUPTED, UsageError, failure_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def fleet_options(command: Command) -> Command:
         "--jobs",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Process N databases in parallel.  [default: 2 per CPU]",
+        help="Process N databases in parallel.  [default: 2 per CPU, from 4 to 32]",
     )
     @click.option("--stop-on-failure", is_flag=True, help="Stop at the first failure.")
     @wraps(command)
@@ -76,7 +76,7 @@ def run_options(command: Command) -> Command:
         type=click.Choice(["auto", "always", "never"]),
         metavar="WHEN",
         default="auto",
-        help="Back up first: `always`, `never`, or if data could be lost (`auto`).  [default: auto]",
+        help="Back up first: `always`, `never`, or before data loss or rebuilds (`auto`).  [default: auto]",
     )
     @wraps(command)
     def with_options(
@@ -105,14 +105,14 @@ def finding_format(command: Command) -> Command:
     @wraps(command)
     def with_format(*args: object, output_format: OutputFormat, as_json: bool, **options: object) -> int | None:
         output_format = "json" if as_json else output_format
-        with json_only() if output_format != "text" else nullcontext():
+        with data_only() if output_format != "text" else nullcontext():
             return command(*args, output_format=output_format, **options)
 
     return with_format
 
 
 def reports_interruption(command: Command) -> Command:
-    """Make ``command`` report which of its changes remain if Ctrl-C interrupts it."""
+    """Make ``command`` report after Ctrl-C which changes remain, or how to find out."""
 
     @wraps(command)
     def interruptible(project: Project, *, as_json: bool, **options: Any) -> int | None:  # noqa: ANN401 — click's values
@@ -132,11 +132,11 @@ def reports_interruption(command: Command) -> Command:
 
 
 def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
-    """Pass the project to ``command``; add options for its paths.
+    """Pass the project to ``command``, and fill in the default database; add options for the project's paths.
 
     The project is the one that the current folder belongs to, with the paths that ``--schema``, ``--migrations`` and
-    ``--templates`` name. The command doesn't use the options in ``hidden``, and its help doesn't list them. It accepts
-    them so that scripts can pass the same options to all commands.
+    ``--templates`` name. The command seldom or never uses the options in ``hidden``, and its help doesn't list
+    them. It accepts them so that scripts can pass the same options to all commands.
     """
 
     @click.option("--schema", metavar="FILE", hidden="schema" in hidden, help="Schema file.  [default: schema.yaml]")
@@ -161,13 +161,13 @@ def in_project(command: Command, *, hidden: Collection[str] = ()) -> Command:
         if templates is not None and not project.templates.is_dir():
             raise UsageError(f"--templates {project.templates}: no such folder. Check the path.")
         _fill_in_database(options, project)
-        with json_only() if options.get("as_json") else nullcontext(), using_setup(project.setup):
+        with data_only() if options.get("as_json") else nullcontext(), using_setup(project.setup):
             return command(project, *args, **options)
 
     return with_project
 
 
-#: For a command that reads only the migrations, or only the settings, of the project.
+#: For a command that needs mainly the migrations, or only the settings, of the project.
 in_migrations = partial(in_project, hidden=("schema", "templates"))
 in_settings = partial(in_project, hidden=("schema", "templates", "migrations"))
 
@@ -183,7 +183,7 @@ def _fill_in_database(options: dict[str, Any], project: Project) -> None:
 def default_database(project: Project) -> str:
     """Return the database that the environment variable, or else pyproject.toml, names.
 
-    If the database is in the project's folder, the path is relative to the current folder.
+    If pyproject.toml names a file in the project's folder, return its path relative to the current folder.
 
     Raises:
         UsageError: neither of them names a database.

@@ -1,4 +1,4 @@
-"""Print the result of one database in full, or of several in one line each, with a summary."""
+"""Print the result for one database in full, or one line for each of several databases and a summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SEVERITY = (0, 1, 3, 2, INTERRUPTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Generic[ResultT]):
-    """The functions that print the results of a command.
+    """How to print the results of a command.
 
     Args:
         show: prints the name of a database and its result in full.
@@ -50,7 +50,7 @@ def print_one(database: str, result: ResultT, report: Report[ResultT], *, as_jso
 
 
 def print_each(outcomes: Iterable[Outcome[ResultT]], report: Report[ResultT], *, as_json: bool) -> int:
-    """Print each outcome as it arrives, then a summary; return the worst exit status."""
+    """Print each outcome as it arrives (JSON only at the end) and a summary; return the worst exit status."""
     counts: Counter[str] = Counter()
     rows: list[dict[str, object]] = []
     worst = 0

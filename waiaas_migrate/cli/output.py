@@ -37,7 +37,7 @@ Verbosity = Literal["quiet", "normal", "verbose"]
 
 #: The choice between ``--quiet``, ``--verbose`` and neither.
 _verbosity: ContextVar[Verbosity] = ContextVar("verbosity", default="normal")
-#: The original stdout, while :func:`json_only` sends all other output to stderr.
+#: The original stdout, while :func:`data_only` sends all other output to stderr.
 _stdout: ContextVar[TextIO | None] = ContextVar("stdout", default=None)
 
 
@@ -63,7 +63,7 @@ def note(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a message for people to stderr, also with ``--quiet``."""
+    """Print a message for people to stderr, even with ``--quiet``."""
     _print(text, err=True)
 
 
@@ -128,8 +128,8 @@ def _can_encode(stream: TextIO | None, text: str) -> bool:
 
 
 @contextmanager
-def json_only() -> Iterator[None]:
-    """Keep stdout for data; send all other output, even the project's own, to stderr."""
+def data_only() -> Iterator[None]:
+    """Keep stdout for data; send all other output, even that of the project's own code, to stderr."""
     token = _stdout.set(sys.stdout)
     try:
         with redirect_stdout(sys.stderr):

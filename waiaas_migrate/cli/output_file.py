@@ -18,7 +18,7 @@ force = click.option("--force", is_flag=True, help="Replace a file that this com
 def output_path(output: str | None, *, setting: Path | None = None) -> Path | None:
     """Return the path that ``--output``, or else ``setting``, names; None for stdout.
 
-    ``-`` is stdout. Commands call this first, so that they report a wrong path before they work.
+    ``-`` is stdout. Commands call this first, so that they report a wrong path before they do any work.
 
     Raises:
         UsageError: the path is a folder, or its folder doesn't exist.
@@ -53,8 +53,8 @@ def write_generated(
         print_document(text)
         return
     shown = shortened_path(path.absolute())
-    is_new = write_generated_file(path, text, command=command, force=force, is_same=is_same)
-    note(f"wrote {shown}" if is_new else f"{shown} is up to date")
+    has_changed = write_generated_file(path, text, command=command, force=force, is_same=is_same)
+    note(f"wrote {shown}" if has_changed else f"{shown} is up to date")
 
 
 def write_document(path: Path | None, text: str) -> None:

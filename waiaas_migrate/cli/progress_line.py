@@ -44,10 +44,10 @@ def progress_line() -> Iterator[Listener | None]:
             return
         if not bars:  # rich is slow to import, and most runs end before the first event of this kind
             bars.append(_new_bar())
-        place = f" {event.statement}/{event.statements}" if event.statements else ""
+        position = f" {event.statement}/{event.statements}" if event.statements else ""
         bars[0].update(
             bars[0].task_ids[0],
-            description=safe(f"{event.migration}{place}: {event.words}"),
+            description=safe(f"{event.migration}{position}: {event.words}"),
             completed=event.done or 0,
             total=event.total,
             count=_count(event),

@@ -1,4 +1,4 @@
-"""Replace stdout and stderr by streams that never fail, and escape text for terminals."""
+"""Replace stdout and stderr with streams that never fail, and escape text for terminals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SteadyStreams:
     def failure(self) -> OSError | None:
         """Return the error that stopped the output to stdout, if any.
 
-        A closed pipe is not an error, because its reader wants no more output.
+        A closed pipe or stdout is not an error, because nobody wants more output.
         """
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
@@ -76,7 +76,7 @@ def _steady(stream: TextIO | None, file: SteadyFile) -> TextIO:
 def _open_standard_files() -> None:
     """Open the standard streams that are closed.
 
-    Otherwise the next file that is opened, such as a database, would get the descriptor of stdout and then the output.
+    Otherwise the next file that is opened, such as a database, would get the descriptor and the output of stdout.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < _FIRST_OTHER_DESCRIPTOR:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 — takes no keywords

@@ -25,11 +25,8 @@ def adopt(project: Project, database: StrPath, *, at: str | None = None, dry_run
     The definitions of tables get the migrations' wording; rows stay as they are. If the schema differs, the database
     isn't changed.
 
-    Args:
-        project: the project with the migrations.
-        database: a path or URL.
-        at: the last migration to record; by default the last recorded one or, if there is none, the last of the folder.
-        dry_run: write nothing.
+    ``at`` is the last migration to record; by default the last recorded one or, if there is none, the last of the
+    folder. ``dry_run``: write nothing.
 
     Raises:
         DatabaseFileError: the file is missing, or can't be used.

@@ -34,8 +34,6 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.url import StrPath, database_text
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect
 
-_YAML = frozenset({".yaml", ".yml"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -52,12 +50,8 @@ def compare(
 ) -> Comparison:
     """Return the changes from ``first`` to ``second``, following the rename hints of ``second``.
 
-    Args:
-        project: the project whose enums and templates are used.
-        first: a schema.yaml, a migrations folder, or a database.
-        second: a schema.yaml, a migrations folder, or a database.
-        sql: also return the SQL of the migration from ``first`` to ``second``.
-        column_order: count a different order of columns as a change.
+    Each of the two is a schema.yaml, a migrations folder, or a database. ``sql``: also return the SQL of the migration
+    from ``first`` to ``second``. ``column_order``: count a different order of columns as a change.
 
     Raises:
         InputError: ``first`` or ``second`` cannot be used.
@@ -91,7 +85,7 @@ def compare(
 
 
 def _is_yaml(side: str) -> bool:
-    return Path(side).suffix.lower() in _YAML
+    return Path(side).suffix.lower() in (".yaml", ".yml")
 
 
 def _open_first(
@@ -104,7 +98,7 @@ def _open_first(
     if _is_yaml(side):
         declared = declare(replace(project, schema=path.absolute()), renderer).schema
         return build(declared, renderer, file=side), hints(declared)
-    other_tools = ignored_by(project).except_for(_names_in(project, second))
+    other_tools = ignored_by(project).with_declared(_names_in(project, second))
     with live_connection(side) as (connection, _):
         return copy_of_schema(connection, other_tools, renderer, side), ()
 
@@ -120,7 +114,7 @@ def _read_second(project: Project, side: str, renderer: Renderer, before: sqlite
         return declared.schema, declared.known
     names = (*(row.name for row in read_catalog(before)), *declared_names(project.schema))
     with live_connection(side) as (connection, _):
-        return introspect(connection, other_tools=ignored_by(project).except_for(names)), {}
+        return introspect(connection, other_tools=ignored_by(project).with_declared(names)), {}
 
 
 def _names_in(project: Project, side: str) -> frozenset[str]:

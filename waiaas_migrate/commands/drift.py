@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from waiaas_migrate.commands.findings import Finding, FindingCode, Subject, schema_findings
@@ -16,10 +16,12 @@ from waiaas_migrate.commands.live_database import (
     live_connection,
     read_project_folder,
 )
+from waiaas_migrate.errors import DatabaseRefused, OtherMigrationsError
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.replay import replay
+from waiaas_migrate.schema.applied import schema_after
 from waiaas_migrate.schema.changes import object_of
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.diff import diff
@@ -88,10 +90,12 @@ def drift_of_all(
 def _drift(database: StrPath, *, folder: ProjectFolder, column_order: bool) -> Drift:
     with live_connection(database) as (connection, name):
         state = database_state(connection, folder)
-        schemas = read_schemas(connection, folder, state)
-    changes = diff(schemas.expected, schemas.live, column_order=column_order)
-    manual = [change for change in changes if object_of(change) not in schemas.hook_objects]
-    of_hooks = [] if state.pending else [change for change in changes if object_of(change) in schemas.hook_objects]
+        live = _live_schema(connection, folder, state)
+    hooks = folder.files.post_apply if state.is_adopted else ()
+    changes = diff(_expected_schema(state, hooks), live, column_order=column_order)
+    hook_objects = _hook_objects(folder.files.migrations, hooks)
+    manual = [change for change in changes if object_of(change) not in hook_objects]
+    of_hooks = [] if state.pending else [change for change in changes if object_of(change) in hook_objects]
     code, sentence, fix = _explanation(state)
     hook = FindingCode.HOOK_CHANGE
     return Drift(
@@ -133,37 +137,75 @@ def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schemas:
-    """The schema of a database, and the schemas to compare it with.
+class ManualChanges:
+    """A database that has manual changes, in a read transaction, and the schema without and with them.
 
-    Args:
-        live: the schema of the database, without the tables of other tools.
-        migrated: the schema that the applied migrations make.
-        expected: ``migrated`` and, unless a migration is pending, the objects of the post-apply hooks.
-        hook_objects: the objects that the hooks make or change, each as its kind and name.
+    ``expected`` is the schema that the applied migrations and the post-apply hooks make. ``changed`` is the schema that
+    the applied migrations make, plus the manual changes; without objects of hooks. ``pending`` are the ids of
+    migrations that the database has not applied.
     """
 
-    live: Schema
-    migrated: Schema
+    connection: sqlite3.Connection
+    name: str
+    folder: ProjectFolder
     expected: Schema
-    hook_objects: frozenset[tuple[str, str]]
+    pending: tuple[str, ...]
+    changed: Schema
 
 
-def read_schemas(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> Schemas:
-    """Read the schema of a database in ``state``, and build the schemas to compare it with."""
-    migrated, hooks = _schema_after(state.applied), folder.files.post_apply if state.is_adopted else ()
-    return Schemas(
-        live=introspect(connection, other_tools=folder.other_tools.except_for(migrated.names)),
-        migrated=migrated,
-        expected=migrated if state.pending else _schema_after((*state.applied, *hooks)),
-        hook_objects=_hook_objects(folder.files.migrations, hooks) if hooks else frozenset(),
-    )
+@contextmanager
+def manual_changes(project: Project, database: StrPath) -> Iterator[ManualChanges]:
+    """Open ``database`` for reading, and compare it with the migrations that it has applied.
+
+    Raises:
+        DatabaseRefused: the database has no record of migrations, or ran other migrations than those in the folder.
+    """
+    folder = read_project_folder(project)
+    with live_connection(database) as (connection, name):
+        state = database_state(connection, folder)
+        if not state.is_adopted:
+            raise DatabaseRefused(f"{name}: has no record of migrations. Nothing was changed. Run `adopt` first.")
+        if (mismatch := state.mismatch) is not None:
+            raise OtherMigrationsError(
+                database=name, migrations=mismatch.migrations, what=mismatch.what, fix=mismatch.fix
+            )
+        if state.unknown:
+            names = ", ".join(row.id for row in state.unknown)
+            raise DatabaseRefused(
+                f"{name}: has applied {names}, which is not in the migrations folder. "
+                f"Nothing was changed. Use the version of the application that has it."
+            )
+        hooks, migrated = folder.files.post_apply, _schema_after(state.applied)
+        changes = diff(migrated, _live_schema(connection, folder, state))
+        hook_objects = _hook_objects(folder.files.migrations, hooks)
+        manual = [change for change in changes if object_of(change) not in hook_objects]
+        yield ManualChanges(
+            connection=connection,
+            name=name,
+            folder=folder,
+            expected=_expected_schema(state, hooks),
+            pending=tuple(migration.id for migration in state.pending),
+            changed=schema_after(migrated, manual),
+        )
+
+
+def _live_schema(connection: sqlite3.Connection, folder: ProjectFolder, state: DatabaseState) -> Schema:
+    """Return the schema of the database, without the tables of other tools."""
+    return introspect(connection, other_tools=folder.other_tools.with_declared(_schema_after(state.applied).names))
+
+
+def _expected_schema(state: DatabaseState, hooks: tuple[MigrationFile, ...]) -> Schema:
+    """Return the schema that the applied migrations make and, unless a migration is pending, the ``hooks``."""
+    return _schema_after(state.applied if state.pending else (*state.applied, *hooks))
 
 
 @functools.lru_cache(maxsize=16)
 def _hook_objects(
     migrations: tuple[MigrationFile, ...], hooks: tuple[MigrationFile, ...]
 ) -> frozenset[tuple[str, str]]:
+    """Return the kind and the name of each object that ``hooks`` make or change after ``migrations``."""
+    if not hooks:
+        return frozenset()
     return frozenset(map(object_of, diff(_schema_after(migrations), _schema_after((*migrations, *hooks)))))
 
 

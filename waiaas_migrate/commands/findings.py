@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
 from waiaas_migrate.errors import Failure, Problem
 from waiaas_migrate.files.problem_report import Origin
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces, key_path
+from waiaas_migrate.files.schema_file.locate import KeyPlaces, key_path
 from waiaas_migrate.schema.changes import Change, spelled_name
 from waiaas_migrate.schema.describe import describe
 
@@ -104,18 +104,16 @@ def schema_findings(
     fix: str,
     describe_change: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
-) -> tuple[Finding, ...]:
-    """Return a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds changes in schema.yaml.
+) -> Iterator[Finding]:
+    """Yield a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds changes in schema.yaml.
 
     ``sentence`` is the format of ``Finding.what``; ``{}`` becomes the description that ``describe_change`` returns.
     """
     subject = Subject.HOOK if code is FindingCode.HOOK_CHANGE else Subject.SCHEMA
-    findings = []
     for change in changes:
         what = sentence.format(describe_change(change))
         finding = Finding(code=code, subject=subject, where=spelled_name(change), what=what, fix=fix)
-        findings.append(with_place(finding, None if places is None else places.find(key_path(change))))
-    return tuple(findings)
+        yield with_place(finding, None if places is None else places.find(key_path(change)))
 
 
 def with_place(finding: Finding, place: Origin | Problem | None) -> Finding:

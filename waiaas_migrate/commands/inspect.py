@@ -13,8 +13,8 @@ from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Origin
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.schema_file.schema_text import schema_text
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.url import StrPath
@@ -39,20 +39,16 @@ def inspect(
 ) -> Inspected:
     """Return the schema of ``database`` as the text of a schema.yaml; write nothing.
 
-    Args:
-        database: a path or a URL.
-        enums: modules and files with enums. A list of values in a CHECK becomes a reference to the enum with these
-            values.
-        root: the folder in which modules and files are looked up first; None for the current folder.
-        others: recognizes the tables of other tools. They are left out; a comment names them.
+    A list of values in a CHECK becomes a reference to the enum with these values in ``enums``, which are modules and
+    files. They are looked up first in the folder ``root``, by default the current one. The tables of other tools, which
+    ``others`` recognizes, are left out; a comment names them.
 
     Raises:
         DatabaseFileError: the file is missing, is not a database, or cannot be read.
         SchemaFileError: a module or file with enums cannot be read.
         UnsupportedError: the database has something that cannot be read exactly, or that schema.yaml can't express.
     """
-    origin = Origin(file="enums")
-    sources = [EnumSource(source, origin) if isinstance(source, str) else source for source in enums]
+    sources = [EnumSource(source, Origin(file="enums")) if isinstance(source, str) else source for source in enums]
     loaded = load_enums(sources, root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
         schema = introspect(connection, other_tools=others)

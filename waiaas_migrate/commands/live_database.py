@@ -1,7 +1,4 @@
-"""Open a live database read-only, and compare its record of applied migrations with the migrations folder.
-
-``status``, ``drift``, ``diff``, ``inspect`` and other commands that only read a database use these functions.
-"""
+"""Open a live database read-only, and compare its record of applied migrations with the migrations folder."""
 
 from __future__ import annotations
 
@@ -77,7 +74,7 @@ def read_project_folder(project: Project) -> ProjectFolder:
     files = MigrationFolder(
         path=project.migrations, migrations=migrations, post_apply=hooks, manifest=None if problems else manifest
     )
-    other_tools = _ignored(project, manifest).except_for(own_tables)
+    other_tools = _ignored(project, manifest).with_declared(own_tables)
     return ProjectFolder(files=files, problems=problems, other_tools=other_tools)
 
 

@@ -83,9 +83,12 @@ def _status(database: StrPath, *, folder: ProjectFolder) -> Status:
     with live_connection(database) as (connection, name):
         state = database_state(connection, folder)
         mismatch, differences = _compare_schema(connection, folder, state)
+    states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
+    states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
+    states |= dict.fromkeys(() if state.mismatch is None else state.mismatch.migrations, "changed")
     return Status(
         database=name,
-        migrations=_migration_states(folder, state),
+        migrations=(*states.items(), *((row.id, "unknown") for row in state.unknown)),
         is_adopted=state.is_adopted,
         problems=folder.problems,
         mismatch=mismatch,
@@ -104,10 +107,3 @@ def _compare_schema(
     pending = [migration.id for migration in state.pending]
     differences = manual_changes(connection, folder.files, pending)
     return find_never_ran(connection, folder.files, pending, differences), differences
-
-
-def _migration_states(folder: ProjectFolder, state: DatabaseState) -> tuple[tuple[str, State], ...]:
-    states: dict[str, State] = {migration.id: "pending" for migration in folder.files.migrations}
-    states |= dict.fromkeys((migration.id for migration in state.applied), "applied")
-    states |= dict.fromkeys(() if state.mismatch is None else state.mismatch.migrations, "changed")
-    return (*states.items(), *((row.id, "unknown") for row in state.unknown))

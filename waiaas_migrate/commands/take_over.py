@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.generate import Planned, Request, plan_to_live, read_history
 from waiaas_migrate.authoring.migration_names import slug_of, slugify
-from waiaas_migrate.commands.manual_changes import manual_changes
+from waiaas_migrate.commands.drift import manual_changes
 from waiaas_migrate.errors import DatabaseBusy, DatabaseRefused
 from waiaas_migrate.files.enum_sources.load_enums import load_enums
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.enum_keys import declared_sources
 from waiaas_migrate.files.schema_file.enum_links import link_enums
+from waiaas_migrate.files.schema_file.load_schema import declared_sources
 from waiaas_migrate.files.schema_file.schema_edits import SchemaEdit, schema_edits
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.runner.adopt import adopt_in
@@ -114,5 +114,5 @@ def _edits(project: Project, declared: Declared, changed: Schema) -> tuple[Schem
     """Return the edits that make schema.yaml declare ``changed``, with lists of values as references to enums."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     wanted = schema_after(declared.schema, diff(declared.schema, changed))
-    links = link_enums(wanted, loaded).links
-    return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)
+    enums = link_enums(wanted, loaded).links
+    return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=enums)

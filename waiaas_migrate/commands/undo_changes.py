@@ -13,8 +13,8 @@ from waiaas_migrate.authoring.draft import changes_of, hazards_of
 from waiaas_migrate.authoring.make_transition import make_transition
 from waiaas_migrate.authoring.migration_proof import run_new
 from waiaas_migrate.authoring.rollback_remarks import hazard_remark
+from waiaas_migrate.commands.drift import manual_changes
 from waiaas_migrate.commands.live_database import copy_of_schema
-from waiaas_migrate.commands.manual_changes import manual_changes
 from waiaas_migrate.errors import ProofError
 from waiaas_migrate.files.garbage_collection import collection_paused
 from waiaas_migrate.files.migration_dir.migration_files import new_migration
@@ -31,8 +31,6 @@ from waiaas_migrate.sqlite.planning.actions import CopyRows, Drop, DropColumn, S
 from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
-
-_HOW_TO_RUN = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
     """
     renderer = Renderer(project.templates)
     with manual_changes(project, database) as manual:
-        other_tools = manual.folder.other_tools.except_for(manual.expected.names)
+        other_tools = manual.folder.other_tools.with_declared(manual.expected.names)
         before = copy_of_schema(manual.connection, other_tools, renderer, manual.name)
     with closing(before):
         transition = make_transition(before, manual.expected, Renames(), renderer, project.options)
@@ -74,12 +72,9 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, after a run on a copy of ``before``.
-
-    Raises:
-        ProofError: the SQL does not make the new schema of ``transition``.
-    """
-    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
+    """Return the SQL that makes ``transition``, after it has proved on a copy of ``before`` that it does."""
+    how_to_run = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
+    head = Head(title=title, remarks=(*map(hazard_remark, hazards), how_to_run))
 
     def render() -> str:
         return renderer.migration(head, [_warn_of_loss(step, hazards) for step in plan(transition)])

@@ -12,8 +12,6 @@ from pathlib import Path
 from waiaas_migrate.errors import Problem, UsageError
 from waiaas_migrate.files.text_file import read_text, write_text
 
-#: How many characters from the beginning are searched for the sentence.
-_BEGINNING = 1000
 #: Returns whether two texts of a file differ only in their layout.
 IsSame = Callable[[str, str], bool]
 
@@ -26,14 +24,8 @@ def origin_sentence(command: str) -> str:
 def write_generated_file(path: Path, text: str, *, command: str, force: bool, is_same: IsSame = eq) -> bool:
     """Write ``text`` to ``path``, and return whether the file changed.
 
-    A file that differs only in its layout stays as it is, because a formatter may have changed it.
-
-    Args:
-        path: the file.
-        text: its new text.
-        command: the command that generated ``text``.
-        force: replace a file even if ``command`` did not write it.
-        is_same: returns whether the file, whose text comes first, is up to date.
+    A file that ``is_same`` calls up to date stays as it is, because a formatter may have changed its layout. ``force``
+    replaces a file even if ``command`` did not write it.
 
     Raises:
         UsageError: ``command`` did not write ``path`` and ``force`` is false, or the file can't be written.
@@ -41,7 +33,7 @@ def write_generated_file(path: Path, text: str, *, command: str, force: bool, is
     existing = _text_at(path)
     if existing is not None and is_same(existing, text):
         return False
-    if existing is not None and origin_sentence(command) not in existing[:_BEGINNING] and not force:
+    if existing is not None and origin_sentence(command) not in existing[:1000] and not force:
         raise UsageError(f"{path}: not written by `{command}`. Give another file, or pass --force to replace it.")
     try:
         write_text(path, text)
@@ -59,11 +51,6 @@ def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
 
 
 def _text_at(path: Path) -> str | None:
-    """Return the text of the file ``path``; None if it is missing.
-
-    Raises:
-        UsageError: the file can't be read.
-    """
     if not path.is_file():
         return None
     text = read_text(path, str(path), missing="")

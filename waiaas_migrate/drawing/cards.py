@@ -1,7 +1,7 @@
 """Turn a schema into a picture: cards for tables and views, and their relations.
 
-Every format of ``diagram`` draws this picture. Names that only identify something are folded, that is, in lower case,
-because SQLite ignores their case.
+Every format of ``diagram`` draws this picture. Keys of cards and relations are folded names, that is, names in lower
+case, because SQLite ignores the case of names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A column. A CHECK allows only ``values``. ``unique`` is true if the column alone is unique."""
+    """A column. A CHECK may allow only ``values``. ``unique`` is true if the column alone is a unique key."""
 
     name: str
     type: str = ""

@@ -1,4 +1,4 @@
-"""Show what each migration changed: a picture of the schema after it, with marks."""
+"""Show what each migration changed: a picture of the schema after the migration, with marks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A change in words, the key of the card that shows it, and the mark there."""
+    """A change in words, the key of the card that shows the change, and the mark on the card."""
 
     words: str
     card: str
@@ -52,7 +52,7 @@ class History:
 
 
 def history_of(schema: Schema, steps: Iterable[Step]) -> History:
-    """Return the history of ``steps``, which ends with ``schema``."""
+    """Return the history of ``steps``, with ``schema`` as the current schema."""
     keys: dict[str, str] = {}
     count = 0
     moments = []
@@ -143,7 +143,7 @@ def _card_name(change: c.Change) -> str:
 
 
 def _marked_rows(rows: tuple[Row, ...], change: c.Change) -> tuple[Row, ...]:
-    """Return ``rows`` with marks on those that ``change`` concerns; add a dropped column."""
+    """Return ``rows`` with marks on the columns that ``change`` concerns; add a dropped column."""
     if isinstance(change, c.DropColumn):
         return (*rows, Row(name=change.old.name, type=change.old.type or "", mark=Mark.REMOVED))
     mark = Mark.ADDED if isinstance(change, c.AddColumn) else Mark.CHANGED
@@ -162,8 +162,8 @@ def _columns(change: c.Change) -> Iterator[str]:
             yield check.column or (check.allowed.column if check.allowed else "")
         case c.AddForeignKey(new=key) | c.DropForeignKey(old=key) | c.ModifyForeignKey(new=key):
             yield from key.columns
-        case c.AddUnique(new=keyed) | c.DropUnique(old=keyed):
-            yield from keyed.columns
+        case c.AddUnique(new=unique) | c.DropUnique(old=unique):
+            yield from unique.columns
         case c.ModifyPrimaryKey(old=before, new=after):
             yield from (column for key in (before, after) if key for column in key.columns)
         case _:

@@ -1,8 +1,8 @@
 """Place cards in columns, and route the lines between them, with igraph.
 
-A parent is left of its children. igraph orders the cards of each column so that few lines cross, and reserves a passage
-in each column that a line passes. igraph doesn't know the heights of cards; :func:`_settle` keeps its order and moves
-the cards apart.
+A parent is left of its children, except in a cycle. igraph orders the cards of each column so that few lines cross, and
+reserves a passage in each column that a line passes. igraph doesn't know the heights of cards, so :func:`_settle` keeps
+igraph's order and moves the cards apart.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 #: The space between cards in a column, and the height of a passage.
 _CARD_SPACE, _PASSAGE_HEIGHT = 28.0, 10.0
-#: The least and the most space between two columns, and what each line between them adds.
+#: The least and the most space between two columns, and the space that each line between them adds.
 _LEAST_COLUMN_SPACE, _MOST_COLUMN_SPACE, _SPACE_PER_LINE = 68.0, 150.0, 5.0
 #: The space between groups of tables that have no relation to each other.
 _GROUP_SPACE = 64.0
-#: The desired ratio of width to height: of the whole, and of the cards of a group, whose passages add to the height.
+#: The desired ratio of width to height: of the whole picture, and of a group before its passages make it higher.
 _RATIO, _RATIO_OF_CARDS = 1.5, 2.3
 #: How often :func:`_settle` moves the items of all columns.
 _SWEEPS = 12
@@ -51,7 +51,7 @@ class Box(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """The place where a line passes a column, between two cards."""
+    """The horizontal part of a line, where it passes a column."""
 
     left: float
     right: float
@@ -69,7 +69,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """An item of a column: a card or a passage. Lines connect it with its ``neighbors``."""
+    """An item of a column: a card or a passage. Lines connect it with the items numbered ``neighbors``."""
 
     size: Size
     neighbors: list[int]
@@ -126,7 +126,7 @@ def _layered(graph: igraph.Graph, sizes: Mapping[str, Size]) -> Layout:
         columns[round(places[number][1])].append(number)
     tops = _settle(items, columns)
     spans = list(_spans(items, columns))
-    span_of = {number: spans[at] for at, column in enumerate(columns) for number in column}
+    span_of = {number: spans[index] for index, column in enumerate(columns) for number in column}
     return Layout(
         boxes={key: Box(span_of[n][0], tops[n], cards[n].width, cards[n].height) for n, key in enumerate(keys)},
         passages={
@@ -183,7 +183,7 @@ def _layers(graph: igraph.Graph, heights: Sequence[float], height_limit: float) 
 
 
 def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[float]:
-    """Return the top of each item, close to its neighbors' tops.
+    """Return the top of each item, which is about level with its neighbors.
 
     The order of the items in a column stays. The highest item is at 0.
     """
@@ -207,7 +207,7 @@ def _settle(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> list[fl
 
 
 def _wanted_top(items: Sequence[_Item], tops: Sequence[float], number: int) -> float:
-    """Return the top that levels the middle of an item with those of its neighbors."""
+    """Return the top at which the middle of an item is level with the mean middle of its neighbors."""
     item = items[number]
     if not item.neighbors:
         return tops[number]
@@ -221,7 +221,7 @@ def _gap(upper: _Item, lower: _Item) -> float:
 
 
 def _move_apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Return the positions closest to ``wanted`` with these ``gaps`` (isotonic regression)."""
+    """Return the positions closest to ``wanted`` with at least these ``gaps`` (isotonic regression)."""
     offset, blocks = 0.0, list[list[float]]()
     offsets = []
     for want, gap, weight in zip(wanted, [*gaps, 0.0], weights, strict=True):
@@ -236,13 +236,13 @@ def _move_apart(wanted: Sequence[float], gaps: Sequence[float], weights: Sequenc
 
 
 def _spans(items: Sequence[_Item], columns: Sequence[Sequence[int]]) -> Iterator[tuple[float, float]]:
-    """Yield the edges of each column. More lines between two columns make more space."""
+    """Yield the left and the right of each column; leave more space between columns with more lines."""
     left = 0.0
-    column_of = {number: at for at, column in enumerate(columns) for number in column}
-    for at, column in enumerate(columns):
+    column_of = {number: index for index, column in enumerate(columns) for number in column}
+    for index, column in enumerate(columns):
         right = left + max((items[number].size.width for number in column), default=0.0)
         yield left, right
-        lines = sum(column_of[other] > at for number in column for other in items[number].neighbors)
+        lines = sum(column_of[other] > index for number in column for other in items[number].neighbors)
         left = right + min(_LEAST_COLUMN_SPACE + lines * _SPACE_PER_LINE, _MOST_COLUMN_SPACE)
 
 

@@ -1,4 +1,4 @@
-"""Join the files in ``page/`` to the interactive page, which loads nothing else."""
+"""Join the files in ``page/`` into the interactive page, which loads no other file."""
 
 from __future__ import annotations
 

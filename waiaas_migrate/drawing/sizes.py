@@ -18,13 +18,13 @@ NARROWEST, WIDEST = 180, 330
 _WIDEST_FOR_COMMENT = 250
 #: A card with more rows than this shows some of them, and the number of the others.
 MOST_ROWS = 40
-#: The mean width of a character: in a name, in a type, in small text, and in the name of a table.
+#: The mean width of a character: in a column's name, in its type, in small text, and in the name of a card.
 _NAME, _TYPE, _SMALL, _TITLE = 7.3, 6.6, 6.0, 8.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """The width and height of a card."""
+    """The width and height of a card, or of several together."""
 
     width: float
     height: float
@@ -47,24 +47,24 @@ def shown_rows(card: Card) -> tuple[Row, ...]:
     """Return the rows to show: all, or else keys, marked rows and the first of the others."""
     if len(card.rows) <= MOST_ROWS:
         return card.rows
-    first = {row.name for row in card.rows if row.primary or row.foreign or row.mark}
-    others = [row.name for row in card.rows if row.name not in first]
-    first.update(others[: max(0, MOST_ROWS - len(first))])
-    return tuple(row for row in card.rows if row.name in first)
+    chosen = {row.name for row in card.rows if row.primary or row.foreign or row.mark}
+    others = [row.name for row in card.rows if row.name not in chosen]
+    chosen.update(others[: max(0, MOST_ROWS - len(chosen))])
+    return tuple(row for row in card.rows if row.name in chosen)
 
 
 def head_height(card: Card) -> int:
-    """Return the height of the head: the name, and a line if it has a comment or kind."""
+    """Return the height of the head: the name, and a line for a comment or for the kind of a view."""
     return HEAD + (LINE if card.comment or card.kind != "table" else 0)
 
 
 def row_height(row: Row) -> int:
-    """Return the height of a row: the column, a line of its values, and one of its comment."""
+    """Return the height of a row: the column, and a line each for its values and its comment."""
     return ROW + LINE * (bool(row.values) + bool(row.comment))
 
 
 def row_middle(card: Card, column: str) -> float:
-    """Return the distance from the card's top to the middle of a row; ``column`` is folded."""
+    """Return the distance from the card's top to the middle of the row ``column`` or, if it is hidden, of the name."""
     top = head_height(card)
     for row in shown_rows(card):
         if fold(row.name) == column:

@@ -55,10 +55,7 @@ def is_object_name(value: object) -> bool:
 class NamedSetup:
     """The application's ``setup`` function, imported when it is first called.
 
-    Args:
-        name: the function as ``package.module:function``.
-        root: the project's folder.
-        origin: the place of the setting that names the function, for errors.
+    ``name`` is ``package.module:function``, and ``origin`` the place of the setting that names it, for errors.
     """
 
     name: str
@@ -66,11 +63,7 @@ class NamedSetup:
     origin: Origin
 
     def __call__(self, connection: sqlite3.Connection) -> None:
-        """Prepare ``connection``.
-
-        Raises:
-            ProjectError: the function can't be imported, or raises.
-        """
+        """Call the function; raise ProjectError if it can't be imported or raises."""
         function = _import_setup(self)
         try:
             with application_code():

@@ -16,9 +16,6 @@ _MAIN_BRANCHES = ("origin/HEAD", "origin/main", "origin/master", "main", "master
 #: Variables that git sets for its hooks. They name a repository, which git would use instead of the folder's.
 _REPOSITORY_VARIABLES = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_PREFIX"})
 
-#: Part of git's message about a folder that isn't in a repository.
-_NO_REPOSITORY = "not a git repository (or any"
-
 
 class MergeBase(NamedTuple):
     """The last commit that HEAD and the main branch share, and that branch's name."""
@@ -44,12 +41,9 @@ def repository_root(folder: Path) -> Path | None:
 def merge_base_with_main(folder: Path, main_branch: str | None = None) -> MergeBase | None:
     """Return the merge base of HEAD and the main branch.
 
-    Return None if git is missing, or if there is no repository, no commit or no main branch. If the two
-    branches have no common commit, as in a shallow clone, return the last commit of the main branch.
-
-    Args:
-        folder: a folder in the repository.
-        main_branch: the name of the main branch; the remote's default, ``main`` or ``master`` if None.
+    Return None if git is missing, or if there is no repository, no commit or no main branch. If the two branches have
+    no common commit, as in a shallow clone, return the last commit of the main branch. If ``main_branch`` is None, it
+    is the remote's default, ``main`` or ``master``.
 
     Raises:
         UsageError: there is no branch ``main_branch``, or git refuses to read the repository.
@@ -73,10 +67,8 @@ def _main_branches(name: str | None) -> tuple[str, ...]:
 def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = None) -> Merge:
     """Return the merge in progress, or else the last committed merge.
 
-    Args:
-        folder: a folder in the repository.
-        main_branch: the name of the main branch; the remote's default, ``main`` or ``master`` if None.
-        onto: a branch or commit to use instead of the main branch.
+    ``onto`` is a branch or commit to use instead of ``main_branch``. If that is None, too, the main branch is the
+    remote's default, ``main`` or ``master``.
 
     Raises:
         UsageError: there is no merge, neither side is in the main branch, or git isn't installed.
@@ -149,7 +141,7 @@ def _is_in_repository(folder: Path) -> bool:
     if done is None or done.returncode == 0:
         return done is not None
     message = done.stderr.decode(errors="replace").strip()
-    if _NO_REPOSITORY in message:
+    if "not a git repository (or any" in message:
         return False
     raise UsageError(
         f"git can't tell which migrations are released: {message.partition(chr(10))[0]}. Correct that first."
@@ -169,16 +161,14 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
     """Run git in ``folder``; return None if it isn't installed."""
+    environment = {name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES}
     try:
         return subprocess.run(  # noqa: S603 — all options are from this module, and none from the user
             ["git", "-C", str(folder), *arguments],  # noqa: S607 — git is found on the PATH
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env={
-                **{name: text for name, text in os.environ.items() if name not in _REPOSITORY_VARIABLES},
-                "LC_ALL": "C",
-            },
+            env={**environment, "LC_ALL": "C"},
         )
     except OSError:
         return None

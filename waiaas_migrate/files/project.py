@@ -12,16 +12,63 @@ from typing import Any, Literal, NamedTuple
 
 from waiaas_migrate.errors import MigrateError, Problem, ProjectError
 from waiaas_migrate.files.application_code import NamedSetup, is_object_name
-from waiaas_migrate.files.lint_settings import LintSettings, read_lint_table
 from waiaas_migrate.files.problem_report import Origin, Report, listed, suggestion
 from waiaas_migrate.files.text_file import read_text
-from waiaas_migrate.sqlite.database.url import StrPath
+from waiaas_migrate.sqlite.database.url import StrPath, database_path
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
 
 _TABLE = "tool.waiaas-migrate"
 
 #: The variable that lists pyproject.toml files of other users to trust, separated as in PATH; ``*`` trusts all.
 TRUSTED = "WAIAAS_MIGRATE_TRUSTED"
+
+
+#: The values of ``severity``.
+SEVERITIES = ("error", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintSettings:
+    """Which rules ``lint`` runs, and the severities of their findings.
+
+    Args:
+        select: codes of the only rules to run; empty for all.
+        ignore: codes of the rules to skip.
+        severity: pairs of a code and the severity to use instead of the rule's default.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Return all codes that the settings name."""
+        return (*self.select, *self.ignore, *(code for code, _ in self.severity))
+
+    def selects(self, code: str) -> bool:
+        """Return whether the rule with this code runs."""
+        return code not in self.ignore and (not self.select or code in self.select)
+
+    def severity_of(self, code: str, default: str) -> str:
+        """Return the severity set for a code, or else ``default``."""
+        return dict(self.severity).get(code, default)
+
+
+def _read_lint_table(table: object) -> LintSettings | None:
+    """Return the settings in a ``lint`` table; None if the table is invalid."""
+    if not isinstance(table, dict) or not table.keys() <= {"select", "ignore", "severity"}:
+        return None
+    select, ignore, severity = table.get("select", []), table.get("ignore", []), table.get("severity", {})
+    if not _is_codes(select) or not _is_codes(ignore) or not isinstance(severity, dict):
+        return None
+    if not all(level in SEVERITIES for level in severity.values()):
+        return None
+    return LintSettings(select=tuple(select), ignore=tuple(ignore), severity=tuple(severity.items()))
+
+
+def _is_codes(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(code, str) for code in value)
 
 
 class _Setting(NamedTuple):
@@ -49,16 +96,9 @@ _WRITTEN_FILES = {"models": "app/tables.py", "enums_python": "app/enums.py", "en
 
 def _is_database(value: object) -> bool:
     try:
-        return isinstance(value, str) and not value.startswith("file:") and bool(_database_file(value))
+        return isinstance(value, str) and not value.startswith("file:") and bool(database_path(value).file)
     except MigrateError:
         return False
-
-
-def _database_file(database: str) -> str:
-    """Return the file of a database given as a path or URL; "" if it is in memory."""
-    from waiaas_migrate.sqlite.database.url import database_path
-
-    return database_path(database).file or ""
 
 
 _FLAG = _Setting("true or false", "false", lambda value: isinstance(value, bool))
@@ -75,7 +115,7 @@ _SETTINGS = {
     "lint": _Setting(
         "a table with `select`, `ignore` (lists of codes) and `severity` (levels by code)",
         '{ ignore = ["RESERVED_NAME"] }',
-        lambda value: read_lint_table(value) is not None,
+        lambda value: _read_lint_table(value) is not None,
     ),
     "models_style": _Setting("declarative or core", '"core"', lambda value: value in _STYLES),
     "setup": _Setting("the name of a function", '"package.module:function"', is_object_name),
@@ -150,7 +190,8 @@ def find_project(
         ProjectError: pyproject.toml or one of the settings is invalid.
     """
     start = Path(start).absolute()
-    root, settings = _nearest_settings(start)
+    found = ((folder, _read_settings(folder / "pyproject.toml")) for folder in (start, *start.parents))
+    root, settings = next(((folder, table) for folder, table in found if table is not None), (start, {}))
     given = {"schema": schema, "migrations": migrations, "templates": templates}
     for name, default in _PATHS.items():
         path = given[name]
@@ -160,19 +201,10 @@ def find_project(
         name, origin = settings["setup"]
         settings["setup"] = NamedSetup(name=name, root=root, origin=origin)
     if "database" in settings:
-        settings["database"] = root / _database_file(settings["database"])
-    settings["lint"] = read_lint_table(settings.get("lint", {}))
+        settings["database"] = root / (database_path(settings["database"]).file or "")
+    settings["lint"] = _read_lint_table(settings.get("lint", {}))
     settings["ignore"] = tuple(settings.get("ignore", ()))
     return Project(root=root, **settings)
-
-
-def _nearest_settings(start: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the nearest folder with settings, and the settings; else ``start``."""
-    for folder in (start, *start.parents):
-        settings = _read_settings(folder / "pyproject.toml")
-        if settings is not None:
-            return folder, settings
-    return start, {}
 
 
 def _read_settings(path: Path) -> dict[str, Any] | None:
@@ -226,7 +258,6 @@ def _refuse_file_of_another_user(path: Path) -> None:
 
 
 def _user_name(number: int) -> str:
-    """Return a user's name and number; only the number if the name is unknown."""
     import pwd
 
     try:

@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Let pytest collect the ready-made tests that the project switches on.
 
-    They are tests of the manifest. If pytest is called with paths, one of the paths must contain the manifest.
+    They are collected from the manifest. If pytest gets paths, or runs outside rootdir, a path must contain it.
     """
     names = config.getini(TESTS)
     if not names or config.getoption("help"):

@@ -50,7 +50,7 @@ class Databases:
         self._cache = TemporaryDirectory(prefix="waiaas-migrate-")
 
     def close(self) -> None:
-        """Delete the databases that were copied for tests."""
+        """Delete the cached databases, of which tests get copies."""
         self._cache.cleanup()
 
     @cached_property
@@ -111,7 +111,7 @@ class Databases:
                 _delete_orphans(connection)
 
     def apply(self, path: Path, count: int | None = None) -> None:
-        """Apply the first ``count`` migrations to a database; for None, all and the hooks."""
+        """Apply the first ``count`` migrations or, if it is None, all migrations and the hooks to a database."""
         folder, manifest = self.folder, self.folder.manifest
         if count is not None:
             if manifest is not None:
@@ -126,7 +126,7 @@ class Databases:
             roll_back(connection, self.folder, options=replace(_OPTIONS, verify=False))
 
     def schema(self, path: Path) -> Schema:
-        """Return the project's part of the schema of the database at ``path``."""
+        """Return the schema of the database at ``path``, without the tables of other tools."""
         with self._open(path) as connection:
             return introspect(connection, other_tools=self.folder.other_tools)
 

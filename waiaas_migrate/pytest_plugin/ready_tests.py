@@ -44,7 +44,7 @@ def expect_no_findings(databases: Databases) -> None:
 
 
 def expect_rollback(databases: Databases, migration: str) -> None:
-    """Fail if the rollback of ``migration`` doesn't restore the schema.
+    """Fail if ``migration`` can't be rolled back to the earlier schema.
 
     The database has made-up rows, unless the migration or its rollback refuses them.
     """
@@ -56,9 +56,9 @@ def expect_rollback(databases: Databases, migration: str) -> None:
 
 
 def _try_rollback(databases: Databases, migration: str, *, with_rows: bool = True) -> bool:
-    """Apply and roll back ``migration``; return false if the made-up rows were refused.
+    """Apply and roll back ``migration``; return false if the made-up rows may have made it fail.
 
-    Fail if the rollback doesn't restore the schema.
+    Fail if the rollback is missing, fails for another reason, or doesn't restore the schema.
     """
     before = databases.count_up_to(migration) - 1
     wanted = databases.schema_after(before)
@@ -79,7 +79,7 @@ def _try_rollback(databases: Databases, migration: str, *, with_rows: bool = Tru
                 f"argument), and run `waiaas-migrate record`."
             )
         except ApplyError as error:
-            if with_rows and _refuses_rows(error):
+            if with_rows and _is_constraint_failure(error):
                 return False
             _fail(f"The rollback fails: {error.reason}")
         restored = databases.schema(path)
@@ -88,9 +88,9 @@ def _try_rollback(databases: Databases, migration: str, *, with_rows: bool = Tru
     return True
 
 
-def _refuses_rows(error: BaseException) -> bool:
+def _is_constraint_failure(error: BaseException) -> bool:
     cause = error.__cause__
-    return isinstance(cause, sqlite3.IntegrityError) or (cause is not None and _refuses_rows(cause))
+    return isinstance(cause, sqlite3.IntegrityError) or (cause is not None and _is_constraint_failure(cause))
 
 
 def expect_upgrade(databases: Databases, migration: str) -> None:

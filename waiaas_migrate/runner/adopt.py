@@ -118,7 +118,7 @@ def _plan(
     """Return the adoption to carry out, or the differences that prevent it, and the new texts of definitions."""
     pending = find_pending(connection, folder, verify=False)
     recorded = folder.without(pending)
-    if not recorded and not folder.other_tools.except_for(folder.tables).exclude_from(read_catalog(connection)):
+    if not recorded and not folder.other_tools.with_declared(folder.tables).exclude_from(read_catalog(connection)):
         raise DatabaseRefused(
             f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
         )
@@ -168,12 +168,12 @@ def _notices(plan: Adoption, folder: MigrationFolder, unchanged_tables: Sequence
     change_rows = [one.id for one in to_record if folder.manifest and folder.facts(one).forward.may_change_rows]
     if change_rows:
         names = ", ".join(change_rows)
-        yield f"recorded but not run, although it changes rows: {names}. Check that its changes were made already."
+        yield f"these migrations change rows, but were recorded without running: {names}. Check those changes."
     if to_record and folder.post_apply and not plan.pending:
         yield "post-apply hooks did not run. `apply` runs them after the next migration."
     if unchanged_tables:
         names = ", ".join(unchanged_tables)
-        yield f"these tables keep their text, since their columns or keys are in another order: {names}."
+        yield f"these tables keep their CREATE TABLE text, since their columns or keys are in another order: {names}."
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:

@@ -25,7 +25,7 @@ def refuse_unrecorded_tables(connection: sqlite3.Connection, folder: MigrationFo
     """
     if read_applied(connection) is not None:
         return
-    others = folder.other_tools.except_for(folder.tables)
+    others = folder.other_tools.with_declared(folder.tables)
     tables = [row.name for row in others.exclude_from(read_catalog(connection)) if row.kind == "table"]
     # Read the records again: another connection may have created both the tables and the records a moment ago.
     if tables and read_applied(connection) is None:

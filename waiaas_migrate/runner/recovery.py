@@ -37,7 +37,7 @@ def had_run(
     with suppress(MigrateError), Replay((*applied, migration)) as replay:
         before = read_facts(replay.run(applied).connection)
         after = read_facts(replay.run((*applied, migration)).connection)
-        fingerprints = folder.other_tools.except_for(before.names | after.names).fingerprints(read_facts(connection))
+        fingerprints = folder.other_tools.with_declared(before.names | after.names).fingerprints(read_facts(connection))
         is_before, is_after = before.fingerprint in fingerprints, after.fingerprint in fingerprints
     if is_before and not is_after:
         return False

@@ -91,7 +91,7 @@ def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder) ->
     unchanged = {
         key: file
         for key, file in files.items()
-        if key not in identities or folder.has_text_hash(key, identities[key].content_hash)
+        if key not in identities or folder.has_text_hash(key, identities[key].text_hash)
     }
     first = next((number for number, row in enumerate(ran) if row.hash not in unchanged), len(ran))
     found: list[MigrationFile] = []

@@ -87,7 +87,6 @@ class MigrateBackend(SQLiteBackend):
 
     @property
     def _in_transaction(self) -> bool:
-        """Return whether a transaction is open, so that yoyo must use savepoints."""
         return bool(self.connection.in_transaction)
 
     @_in_transaction.setter
@@ -266,7 +265,6 @@ class MigrateBackend(SQLiteBackend):
         return folder if folder is not None and migration.id in folder.ids else None
 
     def _applied(self, folder: MigrationFolder) -> list[MigrationFile]:
-        """Return the applied migrations of ``folder``."""
         hashes = set(self.get_applied_migration_hashes())
         return [file for file in folder.migrations if migration_hash(file.id) in hashes]
 

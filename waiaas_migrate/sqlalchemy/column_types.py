@@ -1,7 +1,7 @@
 """SQLAlchemy types for the columns of schema.yaml, with the same DDL and the same stored values.
 
-Each type refuses values that SQLite would store but that could not be loaded again. For such a value, SQLAlchemy raises
-a ``StatementError``.
+The types that convert values refuse a value that SQLite would store but that could not be loaded again. SQLAlchemy then
+raises a ``StatementError``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _EncodedType(TypeDecorator[_T]):
 
 
 class _Seconds(TypeDecorator[timedelta]):
-    """A timedelta that SQL adds to a time, in seconds."""
+    """A timedelta that SQL adds to or subtracts from a time, in seconds."""
 
     impl = Integer
     cache_ok = True

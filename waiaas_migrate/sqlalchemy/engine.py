@@ -57,7 +57,7 @@ def create_engine(
     Raises:
         MigrateError: the errors of :func:`waiaas_migrate.open_database`. Later, a new connection may raise those of
             :func:`waiaas_migrate.connect`.
-        UsageError: the engine sets one of the options itself.
+        UsageError: ``begin`` or a connect argument is unknown, or the engine sets one of the options itself.
     """
     _check_begin(begin)
     url, opener, engine_options = _migrate(path, migrations, options, QueuePool, backup=backup, setup=setup)
@@ -133,7 +133,7 @@ def _migrate(
     open_migrated().close()
     if database.file is None:
         if "poolclass" not in options:
-            # Each connection to a database in memory has its own, so threads must share one connection.
+            # Each connection would open a separate database in memory, so threads must share one connection.
             options |= {"poolclass": pool, "pool_size": 1, "max_overflow": 0}
         return URL.create("sqlite"), functools.partial(open_migrated, **arguments), options
     file = os.path.abspath(database.file)  # noqa: PTH100 — for the same reason, and unlike resolve() it keeps links
@@ -143,7 +143,7 @@ def _migrate(
 
 
 def _begin_explicitly(engine: Engine, begin: Begin, level: str | None) -> None:
-    """Send BEGIN for each transaction; sqlite3 itself sends none before SELECT or DDL."""
+    """Send BEGIN for each transaction; sqlite3 would send none before SELECT or DDL."""
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:

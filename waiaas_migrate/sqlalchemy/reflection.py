@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Return whether Alembic should compare a table; pass this function to its ``context.configure``.
+    """Return whether Alembic should compare an object; pass this function to its ``context.configure``.
 
-    Alembic should compare all tables except the record of migrations.
+    Alembic should compare everything except SQLite's own tables and the tables that record migrations.
     """
     table = name if type_ == "table" else parent_names.get("table_name")
     return table is None or not is_internal(table)
@@ -55,7 +55,7 @@ def _identity(columns: tuple[str, ...] | list[str], table: str) -> tuple[str, ..
 
 
 def _declared_keys(connection: Connection, table_name: str) -> tuple[ForeignKey, ...]:
-    """Return the foreign keys in the text of a table; none if the text can't be parsed."""
+    """Return the foreign keys in a table's CREATE statement; none if it can't be parsed."""
     from waiaas_migrate.sqlite.reading.ddl_table import read_table
     from waiaas_migrate.sqlite.reading.grammar import SqlError
 

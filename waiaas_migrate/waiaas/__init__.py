@@ -11,7 +11,7 @@
 ``Agent``, ``Session``, ``Transaction`` and the other classes are the tables for SQLAlchemy. They need the extra
 ``waiaas-migrate[sqlalchemy]``.
 
-A name is imported when it is first used, so that an import of the enums does not load the runner.
+A name is imported when it is first used, so that importing the enums does not load the runner.
 """
 
 from __future__ import annotations

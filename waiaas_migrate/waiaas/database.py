@@ -52,10 +52,7 @@ def create_engine(path: StrPath, **options: Any) -> Engine:  # noqa: ANN401 — 
 
 
 def create_async_engine(path: StrPath, **options: Any) -> AsyncEngine:  # noqa: ANN401 — SQLAlchemy's own
-    """Return an async engine for the daemon's database.
-
-    It is the engine that :func:`waiaas_migrate.sqlalchemy.create_async_engine` returns.
-    """
+    """Return an async engine for the daemon's database; see :func:`waiaas_migrate.sqlalchemy.create_async_engine`."""
     from waiaas_migrate import sqlalchemy
 
     return sqlalchemy.create_async_engine(path, migrations=MIGRATIONS, **options)

@@ -53,7 +53,7 @@ class IdGenerator:
         self._lock = threading.RLock()
         # The time and the counter of the last id, as one number.
         self._last = 0
-        # Random steps are fetched in bulk: to ask the system for one takes as long as the rest of making an id.
+        # Random steps are fetched in bulk: asking the system for one takes as long as the rest of making an id.
         self._steps = array("I")
 
     def __call__(self) -> str:
@@ -88,5 +88,5 @@ if sys.platform != "win32":
 
 
 def generate_id() -> str:
-    """Return a new id: a UUID of version 7 that sorts after every id that this process made before."""
+    """Return a new id: a UUID of version 7 that sorts after this process's earlier ids, unless the clock steps back."""
     return _generator()

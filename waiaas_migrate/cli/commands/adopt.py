@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.databases
-@click.option("--at", metavar="MIGRATION", help="The last migration to record.  [default: the last of all]")
+@click.option("--at", metavar="MIGRATION", help="The last migration to record.  [default: last recorded, else last]")
 @click.option("--dry-run", is_flag=True, help="Show what would be recorded; write nothing.")
 @options.fleet_options
 @options.as_json
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def adopt(
     project: Project, databases: tuple[str, ...], *, at: str | None, dry_run: bool, fleet: Fleet, as_json: bool
 ) -> int:
-    """Take over each DATABASE that was made without migrations.
+    """Start using migrations in each existing DATABASE.
 
-    Proves that the schema is equivalent to what the migrations build, gives definitions the migrations' wording, and
+    Proves that the schema is equivalent to what the migrations build, rewords definitions like the migrations, and
     records the migrations as applied, all in one transaction. Rows stay as they are, so no backup is made. If
     something differs, shows it, changes nothing, and exits with 1. For several databases or a quoted pattern,
     prints one line each.

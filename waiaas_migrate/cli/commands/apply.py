@@ -51,8 +51,8 @@ def apply(  # noqa: PLR0913 — one for each option
     pattern, prints one line each; if one fails, the others still run.
 
     --redo updates a database of your own if a migration was changed, renamed or deleted after the database ran it. It
-    first rolls back that migration and all later ones, with the rollbacks stored in the database. If that deletes data,
-    it asks first, like `rollback`. It takes one DATABASE.
+    first rolls back that migration and all later ones, with the rollbacks stored in the database. If a rollback deletes
+    data, --redo asks first, like `rollback`. It takes one DATABASE.
 
     \b
     Example:

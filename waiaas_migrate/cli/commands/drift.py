@@ -36,7 +36,7 @@ _NOT_ADOPTED = "has no record of migrations, so everything in it is reported."
 @options.databases
 @options.column_order
 @click.option("--as-migration", metavar="NAME", help="Write a migration that makes the changes in other databases.")
-@click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard of that migration.  [repeatable]")
+@click.option("--allow", metavar="CODE", multiple=True, help="Accept a hazard with --as-migration.  [repeatable]")
 @click.option("--fix", is_flag=True, help="Print the SQL that would undo the changes.")
 @options.fleet_options
 @options.as_json

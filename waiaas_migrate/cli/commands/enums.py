@@ -30,10 +30,10 @@ def enums(
 ) -> None:
     """Write enums as a Python or TypeScript module.
 
-    SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: those of schema.yaml]
+    SOURCE is a module or file with enums, such as `app.enums` or `src/enums.ts`.  [default: schema.yaml's sources]
 
-    Writes to the file that pyproject.toml sets as `enums_python` or `enums_typescript`, else to stdout. `check` reports
-    such a file if it is out of date. Without --python or --typescript, writes all files that are set.
+    Writes to stdout or, without SOURCE, to the file that pyproject.toml sets as `enums_python` or `enums_typescript`.
+    `check` reports such a file if it is out of date. Without --python or --typescript, writes all files that are set.
 
     \b
     Example:

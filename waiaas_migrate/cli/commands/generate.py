@@ -35,8 +35,8 @@ def generate(
     """Write a migration for the changes in schema.yaml.
 
     Compares schema.yaml with the schema that the migrations build. Tests the new migration in memory, forward and
-    back, before writing it. Writes nothing if the schemas agree, or if data could be lost and --allow doesn't accept
-    that.
+    back, before writing it. Writes no migration if the schemas agree, or if --allow doesn't accept a hazard such as
+    data loss.
 
     --amend writes the last migration again, with the same number. If schema.yaml is as it was before that migration,
     --amend deletes the migration's files. A migration is released if the main branch has it.

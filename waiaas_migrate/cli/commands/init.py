@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from waiaas_migrate.cli import options
-from waiaas_migrate.cli.output import json_only, note, print_json, print_written, say
+from waiaas_migrate.cli.output import data_only, note, print_json, print_written, say
 
 if TYPE_CHECKING:
     from waiaas_migrate.commands.init.init import Initialized
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--from", "source", metavar="DATABASE", help="Take the schema from DATABASE, and adopt it.")
-@click.option("--from-models", metavar="NAME", help="Take it from SQLAlchemy models, such as `app.tables:Base`.")
+@click.option("--from-models", metavar="NAME", help="Start from SQLAlchemy models, such as `app.tables:Base`.")
 @options.as_json
 def init(source: str | None, from_models: str | None, *, as_json: bool) -> None:
     """Start a project in the current folder.
@@ -36,7 +36,7 @@ def init(source: str | None, from_models: str | None, *, as_json: bool) -> None:
     """  # noqa: D301
     from waiaas_migrate.commands.init.init import init as run
 
-    with json_only() if as_json else nullcontext():
+    with data_only() if as_json else nullcontext():
         result = run(options.current_folder(), database=source, models=from_models)
         if as_json:
             print_json(asdict(result))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "--enums-module",
     metavar="MODULE",
     multiple=True,
-    help="Link them to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
+    help="Link the lists to the enums of MODULE instead, such as `app.enums` or `src/enums.ts`.  [repeatable]",
 )
 @options.in_migrations
 def inspect(project: Project, database: str, output: str | None, enums_module: tuple[str, ...], *, enums: bool) -> None:
@@ -44,7 +44,7 @@ def inspect(project: Project, database: str, output: str | None, enums_module: t
     from waiaas_migrate.files.schema_file.locate import declared_names
 
     path = output_path(output)
-    others = ignored_by(project).except_for(declared_names(project.schema))
+    others = ignored_by(project).with_declared(declared_names(project.schema))
     sources = sources_of(project) if enums and not enums_module else enums_module
     result = run(database, enums=sources, root=project.root, others=others)
     for remark in result.remarks:

@@ -13,7 +13,7 @@ def json_schema(output: str | None) -> None:
     """Print the JSON Schema of schema.yaml, for editors.
 
     Editors use it to complete and check schema.yaml if the first line of schema.yaml is
-    `# yaml-language-server: $schema=waiaas-migrate.schema.json`. `check` reports a copy of another release.
+    `# yaml-language-server: $schema=waiaas-migrate.schema.json`. `check` reports a copy from another release.
 
     \b
     Example:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @options.as_json
 @options.in_project
 def rebase(project: Project, onto: str | None, allow: tuple[str, ...], *, as_json: bool) -> int:
-    """Put your branch's migrations after those of the main branch.
+    """Put your branch's migrations after the main branch's.
 
     Run it after `git merge`, before or after the merge is committed. First resolve conflicts in schema.yaml and in
     the application's code. Conflicts in the migrations folder need no work: the command reads both sides from git.
 
     The main branch's migrations stay as they are. Yours get new numbers. A generated migration that no longer works
-    is replaced by one for what schema.yaml still needs. Hand-written migrations keep their statements.
+    is replaced by one that makes the remaining changes in schema.yaml. Hand-written migrations keep their statements.
 
     \b
     Example:

@@ -78,7 +78,7 @@ def _line(result: Status) -> str:
 
 
 def _migration_states(result: Status) -> str:
-    """Return how many migrations are pending, unknown, or changed since they ran."""
+    """Return whether the migrations are up to date, or else how many are not; empty if only the schema was changed."""
     if result.mismatch is not None:
         return f"{result.mismatch.what} {result.mismatch.fix}"
     if not result.migrations:

@@ -19,7 +19,7 @@ OutputFormat = Literal["text", "json", "github", "sarif", "junit"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingReport:
-    """The findings of a command in the project folder ``root``, to which their files are relative.
+    """The findings of a command. Their files are relative to ``root``, the project's folder.
 
     If the command ``failed``, the findings are the errors that ended it.
     """
@@ -30,7 +30,7 @@ class FindingReport:
     failed: bool = False
 
     def path_of(self, finding: Finding) -> str:
-        """Return the path of the finding's file, relative to the checkout."""
+        """Return the path of the finding's file, relative to the checkout or current folder that contains it."""
         base = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
         path = self.root / finding.file
         return (path.relative_to(base) if path.is_relative_to(base) else path).as_posix()

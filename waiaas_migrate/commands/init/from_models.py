@@ -33,12 +33,20 @@ def from_models(surroundings: Surroundings, name: str) -> Start:
         ProjectError: the module can't be imported.
     """
     metadata = _import_metadata(name, surroundings.folder)
+    columns = tuple(_enum_columns(metadata))
+    modules = dict.fromkeys(kind.enum_class.__module__ for _, kind in columns if kind.enum_class is not None)
     with tempfile.TemporaryDirectory() as scratch:
         database = Path(scratch, "models.db")
         _create_all(metadata, database, name)
-        inspected = inspect(str(database), enums=_enum_modules(metadata), root=surroundings.folder)
+        inspected = inspect(str(database), enums=tuple(modules), root=surroundings.folder)
+    notices = list(inspected.remarks)
+    if unchecked := [column for column, kind in columns if not kind.create_constraint]:
+        notices.append(
+            f"{listed(unchecked)}: the models have an enum there, but create no CHECK (`create_constraint=False`). "
+            f"To let SQLite check the values, add `enum` to these columns in schema.yaml."
+        )
     files = {surroundings.folder / "schema.yaml": EDITOR_COMMENT + inspected.text}
-    return Start(files=files, notices=(*inspected.remarks, *_unchecked_enums(metadata)))
+    return Start(files=files, notices=tuple(notices))
 
 
 def _import_metadata(name: str, root: Path) -> MetaData:
@@ -73,24 +81,7 @@ def _create_all(metadata: MetaData, database: Path, name: str) -> None:
         engine.dispose()
 
 
-def _enum_modules(metadata: MetaData) -> tuple[str, ...]:
-    """Return the modules that define the enum classes of the models."""
-    classes = [kind.enum_class for _, kind in _enum_columns(metadata) if kind.enum_class is not None]
-    return tuple(dict.fromkeys(enum_class.__module__ for enum_class in classes))
-
-
-def _unchecked_enums(metadata: MetaData) -> Iterator[str]:
-    """Yield a notice if columns with an enum have no CHECK for its values."""
-    names = [name for name, kind in _enum_columns(metadata) if not kind.create_constraint]
-    if names:
-        yield (
-            f"{listed(names)}: the models have an enum there, but create no CHECK (`create_constraint=False`). "
-            f"To let SQLite check the values, add `enum` to these columns in schema.yaml."
-        )
-
-
 def _enum_columns(metadata: MetaData) -> Iterator[tuple[str, Enum]]:
-    """Yield the name and the type of each column with an enum."""
     import sqlalchemy
 
     for table in metadata.tables.values():

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from waiaas_migrate.commands.editor_findings import EDITOR_LINE
 from waiaas_migrate.files.schema_file.json_schema import JSON_SCHEMA
 
-#: The database in pyproject.toml if the project does not start from a database.
-_NEW_DATABASE = "app.db"
-
 #: The first line of schema.yaml, which names the JSON Schema for editors.
-EDITOR_COMMENT = f"{EDITOR_LINE}{JSON_SCHEMA}\n"
+EDITOR_COMMENT = f"# yaml-language-server: $schema={JSON_SCHEMA}\n"
 
 SAMPLE_ENUMS = '''\
 """The enums that schema.yaml refers to."""
@@ -84,24 +80,21 @@ _HOOK = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The files that a new project starts with.
+    """The texts of the files that a new project starts with, by path, and the database for pyproject.toml.
 
-    Args:
-        files: texts by path; without pyproject.toml, the CI workflow and the pre-commit hook.
-        database: the path of the database, for pyproject.toml.
-        notices: sentences for the user.
-        has_migration: whether ``files`` has the first migration, and the database has the schema that it makes.
+    pyproject.toml itself, the CI workflow and the pre-commit hook are missing. ``notices`` are sentences for the user.
+    ``has_migration``: ``files`` has the first migration, and the database has the schema that it makes.
     """
 
     files: Mapping[Path, str]
-    database: str = _NEW_DATABASE
+    database: str = "app.db"
     notices: tuple[str, ...] = ()
     has_migration: bool = False
 
 
-def sample_schema(module: str, *, has_enum: bool) -> str:
-    """Return a schema.yaml with one table; ``has_enum`` says whether ``module`` defines the enum ``State``."""
-    return EDITOR_COMMENT + _SCHEMA.format(module=module, enum="State" if has_enum else "[open, done]")
+def sample_schema(module: str, *, enum: str) -> str:
+    """Return a schema.yaml with one table; ``enum`` is the name of its enum in ``module``, or the values."""
+    return EDITOR_COMMENT + _SCHEMA.format(module=module, enum=enum)
 
 
 def settings(database: str, *, newline: str = "\n") -> str:

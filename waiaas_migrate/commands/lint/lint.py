@@ -12,10 +12,8 @@ from waiaas_migrate.commands.lint.waivers import schema_waivers
 from waiaas_migrate.commands.live_database import ignored_by, live_connection
 from waiaas_migrate.errors import UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.lint_settings import LintSettings
-from waiaas_migrate.files.project import Project
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import declared_names
+from waiaas_migrate.files.project import LintSettings, Project
+from waiaas_migrate.files.schema_file.locate import KeyPlaces, declared_names
 from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
@@ -25,9 +23,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
     """Run the rules on schema.yaml, and return their findings with the hazards of migrations that ``since`` lacks.
 
-    Args:
-        project: the project with the schema, and with the settings that select rules.
-        since: a commit, a tag or a branch; None to leave out migrations.
+    ``since`` is a commit, a tag or a branch; None to leave out migrations.
 
     Raises:
         InputError: a file cannot be used, or a waiver names an unknown rule.
@@ -63,18 +59,14 @@ def lint_database(project: Project, database: str) -> tuple[Finding, ...]:
         UsageError: the settings name an unknown rule.
     """
     rules = _selected_rules(project.lint)
-    other_tools = ignored_by(project).except_for(declared_names(project.schema))
+    other_tools = ignored_by(project).with_declared(declared_names(project.schema))
     with live_connection(database) as (connection, _):
         schema, strings = introspect_with_strings(connection, other_tools=other_tools)
     return tuple(finding for finding, _ in run_rules(rules, Linted(schema=schema, strings=strings)))
 
 
 def _selected_rules(settings: LintSettings) -> tuple[Rule, ...]:
-    """Return the rules that ``settings`` select, each with the severity that ``settings`` set.
-
-    Raises:
-        UsageError: ``settings`` name an unknown rule.
-    """
+    """Return the rules that ``settings`` select, with the severities that they set; refuse unknown codes."""
     for code in settings.codes:
         if problem := unknown_code(code):
             raise UsageError(f"[tool.waiaas-migrate.lint]: {' '.join(problem)}")

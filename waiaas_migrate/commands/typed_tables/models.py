@@ -114,18 +114,13 @@ def _model(table: Table, name: str, source: Source, taken: set[str], *, is_class
     referring = {fold(column) for key in table.foreign_keys for column in key.columns}
     numbered = {rowid_alias(table)} - referring
     for column in table.columns:
-        attribute = attribute_name(column.name, names | taken)
+        key, attribute = fold(column.name), attribute_name(column.name, names | taken)
         names.add(attribute)
         values = values_of(table, column, source, free_name(f"{name}{class_name(attribute)}", names | taken))
         if values.alias is not None:
             taken.add(values.annotation)
+        in_key, is_numbered = key in keys, key in numbered
         attributes.append(
-            Attribute(
-                name=attribute,
-                column=column,
-                values=values,
-                in_key=fold(column.name) in keys,
-                is_numbered=fold(column.name) in numbered,
-            )
+            Attribute(name=attribute, column=column, values=values, in_key=in_key, is_numbered=is_numbered)
         )
     return Model(name=name, table=table, attributes=tuple(attributes), is_class=is_class)

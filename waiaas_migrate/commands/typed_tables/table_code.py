@@ -19,12 +19,8 @@ class TableCode:
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {fold(model.table.name): model for model in models}
         self._positions = {name: number for number, name in enumerate(self._models)}
-        self._left_out: dict[str, None] = {}
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Return a phrase for each part that SQLAlchemy can't express."""
-        return tuple(self._left_out)
+        #: A phrase for each part that SQLAlchemy can't express.
+        self.left_out: dict[str, None] = {}
 
     def column(self, model: Model, attribute: Attribute) -> Call:
         """Return the code of a column: ``mapped_column(…)`` in a class, otherwise ``sa.Column(…)``."""
@@ -50,7 +46,7 @@ class TableCode:
             sqlite_on_conflict_not_null=_text(not_null.on_conflict if not_null is not None else None),
             sqlite_on_conflict_primary_key=_text(key_conflict),
             **initial,
-            server_default=server_default(column.default.sql) if column.default is not None else None,
+            server_default=_server_default(column.default.sql) if column.default is not None else None,
             comment=Text(column.comment) if column.comment else None,
         )
 
@@ -98,7 +94,7 @@ class TableCode:
         }
 
     def _leave_out(self, table: Table, what: str) -> None:
-        self._left_out[f"table {table.name}: {what}"] = None
+        self.left_out[f"table {table.name}: {what}"] = None
 
     @staticmethod
     def _can_declare_on_columns(table: Table) -> bool:
@@ -143,9 +139,8 @@ class TableCode:
             yield key
 
     def _foreign_key_constraint(self, key: ForeignKey, table: Table) -> Code:
-        columns, targets = (quoted(_spelled(table, name)) for name in key.columns), self._targets(key)
-        options = self._reference_options(key, table)
-        return call("sa.ForeignKeyConstraint", _list(columns), _list(targets), **options)
+        columns, options = (quoted(_spelled(table, name)) for name in key.columns), self._reference_options(key, table)
+        return call("sa.ForeignKeyConstraint", _list(columns), _list(self._targets(key)), **options)
 
     def _targets(self, key: ForeignKey) -> list[str]:
         parent = self._models[fold(key.table)]
@@ -185,8 +180,7 @@ def sql_text(sql: str) -> Text:
     return Text(sql.replace(":", "\\:"))
 
 
-def server_default(sql: str) -> Code:
-    """Return the code of a DEFAULT."""
+def _server_default(sql: str) -> Code:
     if sql[0] in "[`":  # a quoted name, which SQLite reads as text unless it is in parentheses
         sql = '"' + unquote(sql).replace('"', '""') + '"'
     return call("sa.text", sql_text(sql if may_omit_parentheses(sql) else f"({sql})"))
@@ -240,8 +234,8 @@ def _list(items: Iterable[str]) -> Call:
 
 def _key_constraint(name: str, key: PrimaryKey | Unique, table: Table, *, with_conflict: bool) -> Call:
     columns = [quoted(_spelled(table, column)) for column in key.columns]
-    conflict = _text(key.on_conflict) if with_conflict else None
-    return call(name, *columns, name=_text(key.name), sqlite_on_conflict=conflict)
+    conflict = key.on_conflict if with_conflict else None
+    return call(name, *columns, name=_text(key.name), sqlite_on_conflict=_text(conflict))
 
 
 def _index(index: Index, table: Table) -> Call:

@@ -1,4 +1,4 @@
-// The board: the cards and lines at one moment: "now", or the index of a migration for the schema after it.
+// The board: the cards and lines at one moment. A moment is "now", or the index of a migration for the schema after it.
 // Cards are referred to by their index in `data.cards`. A face is the content of a card at some moment.
 
 const data = JSON.parse(document.getElementById("data").textContent);
@@ -130,10 +130,10 @@ function emphasizedCards() {
 }
 
 function emphasize() {
-  const out = emphasizedCards();
-  document.body.classList.toggle("dimmed", out !== null);
+  const emphasized = emphasizedCards();
+  document.body.classList.toggle("dimmed", emphasized !== null);
   elements.forEach((card, number) => {
-    card.classList.toggle("near", Boolean(out?.has(number)));
+    card.classList.toggle("near", Boolean(emphasized?.has(number)));
     card.classList.toggle("selected", number === state.selected);
   });
   for (const group of $("lines").children) {
@@ -142,7 +142,7 @@ function emphasize() {
   }
 }
 
-// Highlights the lines of the card, and those of the row, below the pointer.
+// Highlights the lines of the card under the pointer, and more strongly the foreign keys of the row under the pointer.
 function highlightLinesAt(target) {
   const number = Number(target?.closest?.(".card")?.dataset.number ?? -1);
   const column = target?.closest?.(".row")?.dataset.column;

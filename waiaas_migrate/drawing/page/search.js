@@ -62,10 +62,10 @@ function markList() {
 }
 
 function applyFilters() {
-  const out = $("only").checked ? emphasizedCards() : null;
-  document.body.classList.toggle("only", out !== null);
+  const kept = $("only").checked ? emphasizedCards() : null;
+  document.body.classList.toggle("only", kept !== null);
   for (const group of $("lines").children) {
-    group.classList.toggle("apart", out !== null && !(out.has(group.line.child) && out.has(group.line.parent)));
+    group.classList.toggle("apart", kept !== null && !(kept.has(group.line.child) && kept.has(group.line.parent)));
   }
 }
 
@@ -77,7 +77,7 @@ function applySearch() {
   applyFilters();
 }
 
-// Returns the table to open on Enter: first a name that begins with the text, then one that contains it.
+// Returns the table to open on Enter: first a name that begins with the text, then one that contains it, then any hit.
 function bestHit() {
   const text = search.value.trim().toLowerCase();
   const rank = (number) => {

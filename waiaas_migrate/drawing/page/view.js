@@ -53,13 +53,13 @@ function reveal(number, { center = false } = {}) {
   const [x, y, width, height] = boxOf(number);
   const area = freeArea();
   const k = center ? Math.max(view.k, 0.8) : view.k;
-  const place = (start, size, from, to, offset) => {
+  const newOffset = (start, size, from, to, offset) => {
     const [low, high] = [start * k + offset, (start + size) * k + offset];
     const isInside = low >= from && high <= to;
     if (isInside && !center) return offset;
     return size * k > to - from ? from - start * k : (from + to) / 2 - (start + size / 2) * k;
   };
-  showView({ x: place(x, width, area.left, area.right, view.x), y: place(y, height, area.top, area.bottom, view.y), k }, { smooth: true });
+  showView({ x: newOffset(x, width, area.left, area.right, view.x), y: newOffset(y, height, area.top, area.bottom, view.y), k }, { smooth: true });
 }
 
 board.addEventListener("wheel", (event) => {

@@ -18,8 +18,8 @@ from waiaas_migrate.sqlite.planning.effects import WORST_CASE, AnnouncedHazard, 
 _ANY, _LOSES, _HAZARDS = "any", "loses", "hazards"
 #: The words for effects that are true or false, which are also the names of fields of :class:`Effects`.
 _FLAGS = ("changes_rows", "changes_keys")
-#: The number of hexadecimal digits in the mark of a catalog.
-_MARK_LENGTH = 16
+#: The number of hexadecimal digits in a short fingerprint.
+_SHORT_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Facts:
     Args:
         forward: the effects of applying the migration.
         rollback: the effects of rolling the migration back.
-        catalog: the mark of the catalog after the migration; None if unknown.
+        catalog: the short fingerprint of the catalog after the migration; None if unknown.
         by_hand: whether a person wrote or edited the migration. If so, the facts were derived from its SQL.
         replaces: the migrations that were squashed into this one, in their original order.
     """
@@ -52,9 +52,9 @@ class Facts:
 UNKNOWN = Facts()
 
 
-def mark(fingerprint: str) -> str:
-    """Return the mark of a catalog: a prefix of its fingerprint that is long enough to identify the catalog."""
-    return fingerprint.partition(":")[2][:_MARK_LENGTH]
+def short_fingerprint(fingerprint: str) -> str:
+    """Return the beginning of a fingerprint, which is long enough to identify the catalog."""
+    return fingerprint.partition(":")[2][:_SHORT_LENGTH]
 
 
 def entry_values(facts: Facts) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums, unknown_enum, value_list_problem
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.column_types import NO_TYPE
 from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey, read_check, read_references
-from waiaas_migrate.files.schema_file.forms import Form
-from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, parse_sql
+from waiaas_migrate.files.schema_file.forms import Columns, Form
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, ColumnType, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
@@ -19,33 +18,16 @@ from waiaas_migrate.sqlite.quoting import membership
 #: The attributes of the model's column that hold the value of a key unchanged.
 _ATTRIBUTES = frozenset(m.Column.__dataclass_fields__) - {"type"}
 
-#: The values of a column's mapping, by key.
 Fields = Mapping[str, Value]
 #: Conflict clauses by kind of constraint: ``not_null``, ``primary_key`` and ``unique``.
 Conflicts = Mapping[str, m.Conflict | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """The columns and enums that a column can refer to.
-
-    Args:
-        columns: the names of the table's columns.
-        enums: the loaded enums; None if loading failed, which is reported once and not at each reference.
-    """
-
-    columns: tuple[str, ...]
-    enums: LoadedEnums | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EnumValues:
-    """The values that a column's ``enum`` allows.
+    """The values that a column's ``enum`` allows, in order, and the name of the CHECK.
 
-    Args:
-        definition: the enum in the application's code; None if the column lists the values itself.
-        values: the values in order.
-        constraint: the name of the CHECK; None if it has none.
+    ``definition`` is the enum in the application's code; None if the column lists the values itself.
     """
 
     definition: EnumDefinition | None
@@ -67,17 +49,21 @@ class ParsedColumn(NamedTuple):
     enum: EnumValues | None = None
 
 
-def read_column(name: str, value: Value, scope: Scope) -> ParsedColumn:
-    """Return the column ``name``; report and omit parts that can't be read."""
+def read_column(name: str, value: Value, columns: Columns, enums: LoadedEnums | None) -> ParsedColumn:
+    """Return the column ``name`` of a table; report and omit parts that can't be read.
+
+    ``columns`` are the names of the table's columns. If loading the enums failed, which is reported once and not at
+    each reference, ``enums`` is None.
+    """
     fields = _column_fields(value)
-    found = k.COLUMN.contents(fields, scope.columns)
-    column_type = found.get("type", NO_TYPE)
+    found = k.COLUMN.contents(fields, columns)
+    column_type = found.get("type", ColumnType())
     is_boolean = column_type.logical == "boolean"
     if fields.keys() <= {"type"} and not is_boolean:
         column = m.Column(name=name, type=column_type.declared, logical_type=column_type.logical)
         return ParsedColumn(column=column, at=value, fields=fields)
     conflicts = _read_conflicts(fields)
-    enum = _read_enum(fields["enum"], scope.enums) if "enum" in fields else None
+    enum = _read_enum(fields["enum"], enums) if "enum" in fields else None
     attributes = {key: content for key, content in found.items() if key in _ATTRIBUTES}
     attributes.setdefault("default", found.get("default_sql"))
     not_null, hints = _read_not_null(fields, found, conflicts), _read_hints(fields, found)
@@ -90,7 +76,7 @@ def read_column(name: str, value: Value, scope: Scope) -> ParsedColumn:
         is_boolean=is_boolean,
         primary_key=_read_primary_key(name, fields, found, conflicts),
         unique=_read_unique(name, fields, conflicts),
-        checks=_read_checks(column, fields, scope, boolean=is_boolean, enum=enum),
+        checks=_read_checks(column, fields, columns, boolean=is_boolean, enum=enum),
         foreign_key=read_references(fields["references"], name) if "references" in fields else None,
         enum=enum,
     )
@@ -206,7 +192,6 @@ def _read_named_enum(value: Value, enums: LoadedEnums | None, *, by_names: bool 
 
 
 def _read_enum_value(value: Value) -> str | int | None:
-    """Return a text or whole number; None after reporting another value."""
     scalar = value.scalar
     if isinstance(scalar, bool) or not isinstance(scalar, str | int):
         value.problem(f"expected text or a whole number, found {described(value.node)}.", "Put the value in quotes.")
@@ -226,28 +211,27 @@ def _read_inline_enum(value: Value) -> EnumValues | None:
 
 
 def _read_checks(
-    column: m.Column, fields: Fields, scope: Scope, *, boolean: bool, enum: EnumValues | None
+    column: m.Column, fields: Fields, columns: Columns, *, boolean: bool, enum: EnumValues | None
 ) -> tuple[m.Check, ...]:
     found: list[m.Check | None] = []
     value = fields.get("check")
     is_omitted = value is not None and value.scalar is False
     if boolean and not is_omitted:
         # This CHECK needs no IS NULL, because NULL passes every CHECK.
-        found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), scope))
+        found.append(_list_check(column.name, fields["type"], membership(column.name, (0, 1), nullable=False), columns))
     if enum is not None:
         sql = membership(column.name, enum.values, nullable=column.not_null is None)
-        found.append(_list_check(column.name, fields["enum"], sql, scope, name=enum.constraint))
+        found.append(_list_check(column.name, fields["enum"], sql, columns, name=enum.constraint))
     if value is not None and is_omitted and not boolean:
         value.problem("`check: false` only leaves out the CHECK of a boolean.", "Write an expression.")
     elif value is not None and not is_omitted:
         items = value.items("expressions") if value.is_list else [value]
-        found += [read_check(item, scope.columns, column=column.name) for item in items]
+        found += [read_check(item, columns, column=column.name) for item in items]
     return tuple(check for check in found if check is not None)
 
 
-def _list_check(column: str, at: Value, sql: str, scope: Scope, *, name: str | None = None) -> m.Check | None:
-    """Return the CHECK for a list of values; None after reporting a problem."""
-    expression = parse_sql(at, sql, scope.columns)
+def _list_check(column: str, at: Value, sql: str, columns: Columns, *, name: str | None = None) -> m.Check | None:
+    expression = parse_sql(at, sql, columns)
     return None if expression is None else m.Check(expression=expression, column=column, name=name)
 
 

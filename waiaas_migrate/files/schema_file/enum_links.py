@@ -9,8 +9,7 @@ from typing import NamedTuple
 from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.enum_sources.words import words_of
 from waiaas_migrate.files.problem_report import listed
-from waiaas_migrate.files.schema_file.column_text import EnumReference, is_usable_list
-from waiaas_migrate.files.schema_file.schema_text import Links, with_lists_on_columns
+from waiaas_migrate.files.schema_file.schema_text import EnumReference, Links, is_usable_list, with_lists_on_columns
 from waiaas_migrate.schema.enum_lists import literal
 from waiaas_migrate.schema.model import Check, Column, Schema, Table
 from waiaas_migrate.schema.names import fold

@@ -85,8 +85,7 @@ class Form:
         for name, fix in self.required.items():
             if value.is_mapping and name not in found:
                 value.key_problem(f"`{name}` is missing.", fix)
-        if self.exclusive or self.one_of:
-            self._check_choices(value, found)
+        self._check_choices(value, found)
         return found
 
     def _check_choices(self, value: Value, found: Mapping[str, Value]) -> None:

@@ -19,7 +19,7 @@ def json_schema() -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": _TITLE,
-        **_mapping_shape(TOP),
+        **_form_shape(TOP),
         "definitions": {name: _form_shape(form) for name, form in DEFINITIONS.items()},
     }
 
@@ -35,11 +35,6 @@ def is_json_schema(content: object) -> bool:
 
 
 def _form_shape(form: Form) -> dict[str, Any]:
-    """Return the shape of a form: a mapping, or only the value of its short key."""
-    return {"anyOf": [form.keys[form.short].kind.shape, _mapping_shape(form)]} if form.short else _mapping_shape(form)
-
-
-def _mapping_shape(form: Form) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": "object",
         "properties": {name: _key_shape(key) for name, key in form.keys.items()},
@@ -51,7 +46,7 @@ def _mapping_shape(form: Form) -> dict[str, Any]:
         found["oneOf"] = [{"required": [name]} for name in form.one_of]
     if form.exclusive:
         found["not"] = {"required": list(form.exclusive)}
-    return found
+    return {"anyOf": [form.keys[form.short].kind.shape, found]} if form.short else found
 
 
 def _key_shape(key: Key) -> dict[str, Any]:

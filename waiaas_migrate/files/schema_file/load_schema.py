@@ -6,22 +6,21 @@ docs/schema-file.md describes the format. The schema has the constraints that th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.errors import SchemaFileError
 from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, LoadedEnums
-from waiaas_migrate.files.enum_sources.load_enums import load_enums
+from waiaas_migrate.files.enum_sources.load_enums import EnumSource, load_enums
 from waiaas_migrate.files.problem_report import Report, shown, suggestion
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.enum_keys import read_sources, referenced_enums
 from waiaas_migrate.files.schema_file.objects import read_objects
 from waiaas_migrate.files.schema_file.schema_checks import check_schema
 from waiaas_migrate.files.schema_file.tables import ParsedTable, read_table
 from waiaas_migrate.files.schema_file.value_kinds import named_entries
 from waiaas_migrate.files.text_file import display_name
-from waiaas_migrate.files.yaml_text.yaml_reader import read_yaml
+from waiaas_migrate.files.yaml_text.yaml_reader import MappingNode, Node, ScalarNode, read_yaml
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema.model import Schema, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
@@ -31,18 +30,15 @@ from waiaas_migrate.sqlite.database.pragmas import PRAGMA_WORD, WORDS, pragma_pr
 VERSION = 1
 
 _PRAGMA_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
+_ENUMS_EXAMPLE = "a module or file, such as `app.enums` or `src/enums.ts`"
 _MISSING = "Create it with `waiaas-migrate init`, or correct --schema."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnumUse:
-    """An enum that columns refer to by name.
+    """An enum of the application that columns, as ``table.column``, refer to by name.
 
-    Args:
-        name: the name of the enum.
-        values: the values of the enum, or the names of its members if the columns store names.
-        columns: the columns that use the enum, as ``table.column``.
-        definition: the enum in the application's code.
+    ``values`` are the names of its members if the columns store names.
     """
 
     name: str
@@ -81,8 +77,7 @@ def _read_declared_schema(top: Value, report: Report, root: Path) -> DeclaredSch
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
-    # Only to report problems: `lint` reads its settings from the file.
-    k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
+    k.TOP.contents(fields, ())  # only to report problems: `lint` reads its settings from the file
     pragmas = _read_pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _load_enums(fields.get("enums"), fields.get("tables"), report, root)
     entries = named_entries(fields, "tables", "a table's name and `columns:`")
@@ -106,9 +101,9 @@ def _check_version(version: Value) -> None:
 
 def _load_enums(value: Value | None, tables: Value | None, report: Report, root: Path) -> LoadedEnums | None:
     """Return the enums that ``tables`` use; None after reporting a failure."""
-    sources = tuple(read_sources(value)) if value is not None else ()
+    sources = tuple(_read_sources(value)) if value is not None else ()
     try:
-        return load_enums(sources, root=root, used=referenced_enums(tables))
+        return load_enums(sources, root=root, used=_referenced_enums(tables))
     except SchemaFileError as error:
         report.extend(error.problems)
         return None
@@ -124,8 +119,7 @@ def _read_pragmas(value: Value) -> tuple[tuple[str, str | int], ...]:
         elif fold(name) in seen:
             item.key_problem(f"the PRAGMA `{name}` is set twice.", "Remove one of them.")
         elif setting is not None and (problem := pragma_problem(name, setting)):
-            known = WORDS.get(name.lower(), ())
-            item.problem(problem, suggestion(str(setting), known, "Change it, or remove it."))
+            item.problem(problem, suggestion(str(setting), WORDS.get(name.lower(), ()), "Change it, or remove it."))
         elif setting is not None:
             found.append((name, setting))
         seen.add(fold(name))
@@ -162,3 +156,50 @@ def _enum_uses(tables: Iterable[ParsedTable]) -> tuple[EnumUse, ...]:
                 use = uses.get(definition.name, first)
                 uses[use.name] = replace(use, columns=(*use.columns, f"{parsed.table.name}.{column.column.name}"))
     return tuple(uses.values())
+
+
+def declared_sources(path: Path, *, root: Path) -> tuple[EnumSource, ...]:
+    """Return the enum sources that schema.yaml names; none if it doesn't exist.
+
+    Raises:
+        SchemaFileError: the file can't be read.
+    """
+    if not path.exists():
+        return ()
+    file, report = display_name(path, root), Report()
+    node = read_yaml(path, name=file)
+    entries = Value(node, node, file, report).scalar_entries("")
+    sources = tuple(source for key, value in entries if key == "enums" for source in _read_sources(value))
+    if problems := report.problems():
+        raise SchemaFileError(problems)
+    return sources
+
+
+def _read_sources(value: Value) -> Iterator[EnumSource]:
+    """Yield the sources in ``enums``: a name, a mapping of enums, or a list of both."""
+    for item in value.items("a list of modules and files") if value.is_list else [value]:
+        if isinstance(item.node, MappingNode):
+            yield EnumSource(item.file, item.origin, item.node)
+        elif (not item.is_null or value.is_list) and (name := item.text(_ENUMS_EXAMPLE)) is not None:
+            yield EnumSource(name, item.origin)
+
+
+def _referenced_enums(tables: Value | None) -> frozenset[str]:
+    """Return the names of the enums that columns use; skip invalid parts."""
+    names = set[str]()
+    for table in _child_nodes(tables.node if tables is not None else None):
+        for column in _child_nodes(_child_node(table, "columns")):
+            enum = _child_node(column, "enum")
+            name = _child_node(enum, "name") if isinstance(enum, MappingNode) else enum
+            if isinstance(name, ScalarNode) and isinstance(name.value, str):
+                names.add(name.value)
+    return frozenset(names)
+
+
+def _child_nodes(node: Node | None) -> list[Node]:
+    return [entry.value for entry in node.entries] if isinstance(node, MappingNode) else []
+
+
+def _child_node(node: Node | None, key: str) -> Node | None:
+    entries = node.entries if isinstance(node, MappingNode) else ()
+    return next((entry.value for entry in entries if entry.key.value == key), None)

@@ -14,8 +14,6 @@ from waiaas_migrate.sqlite.reading.grammar import SqlError
 
 Item = View | Trigger | VirtualTable
 
-_KINDS = {"views": "view", "triggers": "trigger", "virtual_tables": "virtual table"}
-
 
 class ParsedObject(NamedTuple):
     """A view, trigger or virtual table, and its place; ``item`` is None if invalid."""
@@ -29,14 +27,14 @@ class ParsedObject(NamedTuple):
 def read_objects(fields: dict[str, Value], names: Iterable[str]) -> tuple[ParsedObject, ...]:
     """Return views, triggers and virtual tables; their SQL may double-quote ``names``."""
     known = frozenset(names)
-    readers: dict[str, Callable[[str, str], Item]] = {
-        "views": lambda name, sql: ddl.read_view(name, sql, known),
-        "triggers": lambda name, sql: ddl.read_trigger(name, sql, known),
-        "virtual_tables": ddl.read_virtual_table,
+    sections: dict[str, tuple[str, Callable[[str, str], Item]]] = {
+        "views": ("view", lambda name, sql: ddl.read_view(name, sql, known)),
+        "triggers": ("trigger", lambda name, sql: ddl.read_trigger(name, sql, known)),
+        "virtual_tables": ("virtual table", ddl.read_virtual_table),
     }
     return tuple(
-        ParsedObject(kind=_KINDS[section], name=name, at=value, item=_read(name, value, reader))
-        for section, reader in readers.items()
+        ParsedObject(kind=kind, name=name, at=value, item=_read(name, value, reader))
+        for section, (kind, reader) in sections.items()
         for name, value in named_entries(fields, section, "`name: CREATE …`")
     )
 

@@ -27,11 +27,7 @@ def quoted_word_problems(
 ) -> tuple[Problem, ...]:
     """Return a problem for each word in double quotes that SQLite reads as text.
 
-    Args:
-        path: schema.yaml.
-        root: the project's folder.
-        schema: the schema that the file declares.
-        strings: the words that SQLite reads as text, by the table, view or trigger that contains them.
+    ``strings`` has the words that SQLite reads as text, by the table, view or trigger that contains them.
     """
     report = Report()
     for keys, origin, text in text_values(path, root=root):

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from waiaas_migrate.files.problem_report import listed, shown, suggestion
-from waiaas_migrate.files.schema_file.column_types import STRICT_TYPES
 from waiaas_migrate.files.schema_file.columns import ParsedColumn
-from waiaas_migrate.files.schema_file.constraints import ParsedKey
-from waiaas_migrate.files.schema_file.foreign_key_checks import check_foreign_keys, report_unknown_columns
+from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey
 from waiaas_migrate.files.schema_file.objects import ParsedObject
 from waiaas_migrate.files.schema_file.tables import ParsedTable
+from waiaas_migrate.files.schema_file.value_kinds import STRICT_TYPES
 from waiaas_migrate.files.yaml_text.yaml_values import Value
-from waiaas_migrate.schema.model import PrimaryKey, Trigger
+from waiaas_migrate.schema.foreign_keys import is_enforceable
+from waiaas_migrate.schema.model import ForeignKey, PrimaryKey, Trigger
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
@@ -29,17 +29,18 @@ def check_schema(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, .
     for parsed in tables:
         keys: list[ParsedKey[Any]] = [*parsed.primary_keys, *parsed.uniques, *parsed.indexes]
         for key, at, _ in keys:
-            report_unknown_columns((part.column for part in key.parts if part.column is not None), at, parsed)
+            _report_unknown_columns((part.column for part in key.parts if part.column is not None), at, parsed)
         _check_primary_key(parsed)
         if parsed.table.strict:
             _check_strict_types(parsed)
         for column in parsed.columns:
             if not _CHECKED.isdisjoint(column.fields):
-                _check_generated(column)
+                if "generated" in column.fields:
+                    _check_generated(column)
                 _check_default(column)
                 _check_enum(column)
     _check_class_names(tables)
-    check_foreign_keys(tables, objects)
+    _check_foreign_keys(tables, objects)
 
 
 def _check_class_names(tables: tuple[ParsedTable, ...]) -> None:
@@ -66,8 +67,7 @@ def _check_primary_key(parsed: ParsedTable) -> None:
 
 def _check_autoincrement(key: PrimaryKey, at: Value, parsed: ParsedTable) -> None:
     first = key.parts[0]
-    column = parsed.column(first.column) if first.column is not None else None
-    if first.column is not None and column is None:
+    if first.column is not None and parsed.column(first.column) is None:
         return
     # Only an alias of the rowid can have AUTOINCREMENT (https://www.sqlite.org/autoinc.html).
     if rowid_column(replace(parsed.table, primary_key=key, without_rowid=False)) is None:
@@ -92,15 +92,11 @@ def _check_strict_types(parsed: ParsedTable) -> None:
 
 
 def _check_generated(column: ParsedColumn) -> None:
-    if "generated" not in column.fields:
-        return
-    for key in ("default", "default_sql"):
-        if key in column.fields:
-            fix = f"Remove `{key}` or `generated`."
-            column.fields[key].key_problem("a generated column can't have a default.", fix)
+    refused = dict.fromkeys(("default", "default_sql"), "have a default")
     if column.primary_key is not None:
-        fix = "Remove `primary_key` or `generated`."
-        column.primary_key.at.key_problem("a generated column can't be the primary key.", fix)
+        refused["primary_key"] = "be the primary key"
+    for key in refused.keys() & column.fields.keys():
+        column.fields[key].key_problem(f"a generated column can't {refused[key]}.", f"Remove `{key}` or `generated`.")
 
 
 def _check_default(column: ParsedColumn) -> None:
@@ -122,7 +118,6 @@ def _shown(value: object) -> str:
 
 
 def _value_fix(value: object, values: Iterable[str | int]) -> str:
-    """Return the fix for a value that isn't among ``values``, the values of an enum."""
     known = [str(allowed) for allowed in values]
     return suggestion(str(value), known, f"Its values are {listed(known)}.")
 
@@ -191,7 +186,6 @@ def _check_unique_names(named: Iterable[tuple[str, str, Value]]) -> None:
 
 
 def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) -> None:
-    """Report impossible renames of tables, or of one table's columns."""
     seen: dict[str, str] = {}
     for old, new, fields in renames:
         if old is None:
@@ -202,3 +196,68 @@ def _check_renames(renames: Iterable[tuple[str | None, str, dict[str, Value]]]) 
         if fold(old) in seen:
             value.problem(f"`{shown(old)}` is already renamed to `{shown(seen[fold(old)])}`.", "Keep one of the two.")
         seen.setdefault(fold(old), new)
+
+
+def _check_foreign_keys(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
+    parents = {fold(parsed.table.name): parsed for parsed in tables}
+    object_kinds = {fold(name): kind for kind, name, _, _ in objects if kind != "trigger"}
+    for parsed in tables:
+        for foreign_key in parsed.foreign_keys:
+            key = foreign_key.key
+            _report_unknown_columns(key.columns, foreign_key.at, parsed)
+            if key.targets and len(key.targets) != len(key.columns):
+                what = _count_mismatch(key, len(key.targets), "`references`")
+                foreign_key.at.problem(what, "List the same number of columns in `columns` and `references`.")
+            elif not foreign_key.external:
+                _check_parent(foreign_key, parents, object_kinds)
+
+
+def _check_parent(foreign_key: ParsedForeignKey, parents: dict[str, ParsedTable], object_kinds: dict[str, str]) -> None:
+    key, at = foreign_key.key, foreign_key.at
+    name, parent = shown(key.table), parents.get(fold(key.table))
+    if parent is not None:
+        _check_targets(foreign_key, parent)
+    elif fold(key.table) in object_kinds:
+        what = f"`{name}` is a {object_kinds[fold(key.table)]}; a foreign key can refer only to a table."
+        at.problem(what, "Name a table.")
+    else:
+        known = suggestion(key.table, [parsed.table.name for parsed in parents.values()])
+        external = f"If it is not part of this file, write {_external_reference(key)}."
+        at.problem(f"there is no table `{name}`.", f"{known} {external}".strip())
+
+
+def _report_unknown_columns(names: Iterable[str], at: Value, parsed: ParsedTable) -> bool:
+    """Report each of ``names`` that the table lacks; return whether it lacks any."""
+    unknown = [name for name in names if parsed.columns and parsed.column(name) is None]
+    known = [column.column.name for column in parsed.columns]
+    for name in unknown:
+        fix = suggestion(name, known, f"Known columns: {listed(known[:12])}.")
+        at.problem(f"the table `{shown(parsed.table.name)}` has no column `{shown(name)}`.", fix)
+    return bool(unknown)
+
+
+def _check_targets(foreign_key: ParsedForeignKey, parent: ParsedTable) -> None:
+    key, at, name = foreign_key.key, foreign_key.at, shown(parent.table.name)
+    if not parent.columns or _report_unknown_columns(key.targets, at, parent) or is_enforceable(parent.table, key):
+        return
+    primary = parent.table.primary_key
+    if key.targets:
+        at.problem(
+            f"`{name}` has no unique key on {listed(key.targets)}, so SQLite would refuse every change.",
+            f"Make it the primary key, `unique`, or a unique index of `{name}`, or write {_external_reference(key)}.",
+        )
+    elif primary is None:
+        at.problem(f"the table `{name}` has no primary key to refer to.", "Name a column: `table.column`.")
+    else:
+        what = _count_mismatch(key, len(primary.parts), f"the primary key of `{name}`")
+        at.problem(what, "Name the columns in `references`.")
+
+
+def _external_reference(key: ForeignKey) -> str:
+    """Return the YAML of ``references`` that skips the check of a key's parent."""
+    targets = f", columns: [{', '.join(key.targets)}]" if key.targets else ""
+    return f"`references: {{table: {shown(key.table)}{targets}, external: true}}`"
+
+
+def _count_mismatch(key: ForeignKey, number: int, where: str) -> str:
+    return f"the numbers of columns differ: {len(key.columns)} here, {number} in {where}."

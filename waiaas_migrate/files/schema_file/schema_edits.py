@@ -9,8 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal
 
-from waiaas_migrate.files.schema_file.key_places import KeyPlaces
-from waiaas_migrate.files.schema_file.locate import KeyPath
+from waiaas_migrate.files.schema_file.locate import KeyPath, KeyPlaces
 from waiaas_migrate.files.schema_file.schema_text import Links, schema_data
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Lines, yaml_text
@@ -46,12 +45,8 @@ class SchemaEdit:
 def schema_edits(path: Path, old: Schema, new: Schema, *, root: Path, enums: Links) -> tuple[SchemaEdit, ...]:
     """Return the edits that change the file at ``path`` from ``old`` to ``new``.
 
-    Args:
-        path: schema.yaml.
-        old: the schema that the file declares.
-        new: the schema that the file should declare. Unchanged items must be equal in both schemas.
-        root: the project's folder.
-        enums: the columns whose list of values is written as a reference to an enum.
+    Unchanged items must be equal in both schemas. ``enums`` are the columns whose list of values is written as a
+    reference to an enum.
     """
     before, after = (schema_data(schema, enums=enums) for schema in (old, new))
     return tuple(_edits(KeyPlaces(path, root=root), before, after, ()))
@@ -89,14 +84,10 @@ def _has_single_edits(places: KeyPlaces, keys: KeyPath) -> bool:
 
 def _edit(places: KeyPlaces, action: Action, keys: KeyPath, entries: Lines) -> SchemaEdit:
     at = places.at(keys)
-    indent = _indent(places, keys if action == "add" else keys[:-1])
+    parent = keys if action == "add" else keys[:-1]
+    above = places.at(parent)
+    default = above.column - 1 + _INDENT if above is not None and above.column is not None else 0
+    indent = next((key.column - 1 for key in places.below(parent) if key.column is not None), default)
     text = textwrap.indent(yaml_text(entries).strip("\n"), " " * indent) if entries else ""
     place = places.file if at is None else f"{at.file}:{at.line}"
     return SchemaEdit(place=place, path=reduce(append_key, keys, ""), action=action, text=text)
-
-
-def _indent(places: KeyPlaces, keys: KeyPath) -> int:
-    """Return the indentation of the keys below ``keys``, in spaces."""
-    above = places.at(keys)
-    default = above.column - 1 + _INDENT if above is not None and above.column is not None else 0
-    return next((at.column - 1 for at in places.below(keys) if at.column is not None), default)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
-from waiaas_migrate.files.schema_file.column_types import TYPE
 from waiaas_migrate.files.schema_file.forms import Columns, Form, Key, Kind
 from waiaas_migrate.files.schema_file.terms import COLUMN_NAME, COLUMN_NAMES, INDEX_TERM, INDEX_TERMS, TERM, TERMS
 from waiaas_migrate.files.yaml_text.yaml_values import Value
@@ -42,6 +41,18 @@ _LINT = Kind(s.any_of({"type": "null"}, s.ref("lint")), _read_lint)
 _ENUM_LIST = {**s.list_of(s.ENUM_VALUE, at_least=1), "uniqueItems": True}
 _MEMBERS = {"type": "object", "additionalProperties": s.ENUM_VALUE, "minProperties": 1}
 _SOURCE = s.any_of(s.TEXT, {"type": "object", "additionalProperties": s.any_of(_ENUM_LIST, _MEMBERS)})
+_PRAGMA_VALUE: s.Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
+#: Editors suggest some words. Some journal modes, and some PRAGMAs, must not be set.
+_PRAGMAS: s.Shape = {
+    "type": ["object", "null"],
+    "properties": {name: s.suggested(words, _PRAGMA_VALUE) for name, words in sorted(WORDS.items())},
+    "patternProperties": {
+        f"^{s.any_case('journal_mode')}$": s.word(sorted(SAFE_JOURNALS)),
+        **{f"^{s.any_case(name)}$": False for name in sorted(REFUSED)},
+    },
+    "additionalProperties": _PRAGMA_VALUE,
+    "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+}
 _STATEMENTS = Kind(s.by_name(s.STATEMENT, names=s.OBJECT_NAME))
 TOP = Form(
     keys={
@@ -50,10 +61,7 @@ TOP = Form(
             Kind(s.any_of(_SOURCE, s.list_of(_SOURCE))),
             "Where enums are defined: `app.enums`, `src/enums.ts`, or a list; see [sources](#sources-of-enums).",
         ),
-        "pragmas": Key(
-            Kind(s.pragmas(dict(sorted(WORDS.items())), {"journal_mode": sorted(SAFE_JOURNALS)}, sorted(REFUSED))),
-            "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`.",
-        ),
+        "pragmas": Key(Kind(_PRAGMAS), "PRAGMAs in the order they are set: `journal_mode: WAL`, `cache_size: -64000`."),
         "tables": Key(Kind(s.by_name(s.ref("table"), names=s.OBJECT_NAME)), "Tables by name."),
         "views": Key(_STATEMENTS, "Views by name: `CREATE VIEW` or only its `SELECT`."),
         "triggers": Key(_STATEMENTS, "Triggers by name: `CREATE TRIGGER`."),
@@ -64,7 +72,7 @@ TOP = Form(
     required={"version": "Begin the file with `version: 1`."},
 )
 
-_COLUMN = s.any_of(TYPE.shape, s.ref("column"))
+_COLUMN = s.any_of(v.TYPE.shape, s.ref("column"))
 TABLE = Form(
     keys={
         "comment": Key(v.COMMENT, "A description.", example="comment: Agent identity"),
@@ -206,14 +214,11 @@ COLUMN_CONFLICTS = Form(
         "unique": Key(v.CONFLICT, "What to do with a row that breaks UNIQUE."),
     }
 )
-#: The values of ``stores``. True means that the column stores the names of the enum's members.
-_STORES = {"values": False, "names": True}
-STORES = Kind(s.word(_STORES), lambda value, _columns: value.word(_STORES))
 ENUM = Form(
     keys={
         "name": Key(Kind(s.TEXT), "The enum's name in its source."),
         "values": Key(Kind(_ENUM_LIST), "The values, if the enum has no name."),
-        "stores": Key(STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
+        "stores": Key(v.STORES, "What the column holds of an `enum.Enum`: `values`, or the `names` of its members."),
         "constraint": Key(v.NAME, "The name of the CHECK."),
     },
     example="`{name: Status, constraint: status_known}`",
@@ -243,14 +248,12 @@ def _read_generated(value: Value, columns: Columns) -> Generated | None:
 
 def _write_generated(generated: Generated, columns: Columns, where: str) -> Data:
     sql = v.write_expression(generated.expression, columns, where)
-    if not (generated.stored or generated.virtual):
-        return sql
-    return {"expression": sql, "stored": generated.stored}
+    return {"expression": sql, "stored": generated.stored} if generated.stored or generated.virtual else sql
 
 
 COLUMN = Form(
     keys={
-        "type": Key(TYPE, "`text`, `integer`, `boolean` and others; see [types](#types)."),
+        "type": Key(v.TYPE, "`text`, `integer`, `boolean` and others; see [types](#types)."),
         "nullable": Key(v.FLAG, "`false` is NOT NULL. Default: `true`."),
         "not_null_name": Key(v.NAME, "The name of the NOT NULL constraint."),
         "default": Key(v.LITERAL, "A literal: text without carriage returns, number, boolean, null."),

@@ -24,7 +24,6 @@ def any_case(words: str) -> str:
     return "".join(letters).replace(" ", r"[\s_]+")
 
 
-ANY: Shape = {}
 FLAG: Shape = {"type": "boolean"}
 TEXT: Shape = {"type": "string", "pattern": r"^(?=[\s\S]*\S)[^\x00]*$"}
 OPTIONAL_TEXT: Shape = {**TEXT, "type": ["string", "null"]}
@@ -69,27 +68,9 @@ def list_of(item: Shape, *, at_least: int = 0) -> Shape:
     return {"type": ["array", "null"], "items": item}
 
 
-def pragmas(words: Mapping[str, Iterable[str]], required: Mapping[str, Iterable[str]], refused: Iterable[str]) -> Shape:
-    """Return the shape of a mapping of PRAGMAs to values.
-
-    Editors suggest ``words``, ``required`` has the only valid values of some PRAGMAs, and ``refused`` must not be set.
-    """
-    value: Shape = {"type": ["string", "integer"], "pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"}
-    return {
-        "type": ["object", "null"],
-        "properties": {name: suggested(known, value) for name, known in words.items()},
-        "patternProperties": {
-            **{f"^{any_case(name)}$": word(known) for name, known in required.items()},
-            **{f"^{any_case(name)}$": False for name in refused},
-        },
-        "additionalProperties": value,
-        "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
-    }
-
-
-def by_name(value: Shape, *, names: Shape = ANY, at_least: int = 0) -> Shape:
+def by_name(value: Shape, *, names: Shape, at_least: int = 0) -> Shape:
     """Return the shape of a mapping; null is an empty one unless entries are required."""
-    entries: Shape = {"additionalProperties": value, **({"propertyNames": names} if names else {})}
+    entries: Shape = {"additionalProperties": value, "propertyNames": names}
     if at_least:
         return {"type": "object", "minProperties": at_least, **entries}
     return {"type": ["object", "null"], **entries}

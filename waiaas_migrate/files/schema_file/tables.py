@@ -11,7 +11,7 @@ from waiaas_migrate.files.enum_sources.definitions import LoadedEnums
 from waiaas_migrate.files.problem_report import shown
 from waiaas_migrate.files.schema_file import constraints as c
 from waiaas_migrate.files.schema_file import schema_keys as k
-from waiaas_migrate.files.schema_file.columns import ParsedColumn, Scope, read_column
+from waiaas_migrate.files.schema_file.columns import ParsedColumn, read_column
 from waiaas_migrate.files.schema_file.value_kinds import items, name_problem, named_entries
 from waiaas_migrate.files.yaml_text.yaml_values import Value
 from waiaas_migrate.schema.model import Check, Index, PrimaryKey, Table, Unique
@@ -92,7 +92,7 @@ def _read_columns(fields: dict[str, Value], enums: LoadedEnums | None) -> tuple[
     value = fields.get("columns")
     if value is not None and not entries and (value.is_null or value.is_mapping):
         value.key_problem("a table requires at least one column.", "Add one, such as `id: {type: integer}`.")
-    scope = Scope(columns=tuple(name for name, _ in entries), enums=enums)
+    names = tuple(name for name, _ in entries)
     seen: dict[str, str] = {}
     columns = []
     for name, entry in entries:
@@ -101,5 +101,5 @@ def _read_columns(fields: dict[str, Value], enums: LoadedEnums | None) -> tuple[
             entry.key_problem(what, "Remove one of them.")
             continue
         seen[fold(name)] = name
-        columns.append(read_column(name, entry, scope))
+        columns.append(read_column(name, entry, names, enums))
     return tuple(columns)

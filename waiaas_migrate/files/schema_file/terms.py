@@ -5,8 +5,10 @@ A term is a column or an expression, with its order and collation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file import value_kinds as v
@@ -33,38 +35,35 @@ INDEX_TERM = Form(
 )
 
 
-def list_of_columns(value: Value) -> list[Value]:
-    """Return the items of a list of columns; report an empty list."""
-    values = value.items(_EXAMPLE)
-    if not values and (value.is_null or value.is_list):
-        value.problem("the list names no column.", f"Write {_EXAMPLE}.")
-    return values
+def _list_kind(
+    shape: s.Shape, read: Callable[[Value, Columns], Any], write: Callable[[Any, Columns, str], Data]
+) -> Kind:
+    """Return the kind of a list of columns, each with ``shape``, that isn't empty."""
 
+    def read_list(value: Value, columns: Columns) -> tuple[Any, ...] | None:
+        values = value.items(_EXAMPLE)
+        if not values and (value.is_null or value.is_list):
+            value.problem("the list names no column.", f"Write {_EXAMPLE}.")
+        found = [read(item, columns) for item in values]
+        return tuple(item for item in found if item is not None) or None
 
-def _read_columns(value: Value, _: Columns) -> tuple[str, ...] | None:
-    names = [v.NAME.read(item, ()) for item in list_of_columns(value)]
-    return tuple(name for name in names if name is not None) or None
-
-
-def _read_column(value: Value, _: Columns) -> tuple[str, ...] | None:
-    name = v.NAME.read(value, ())
-    return None if name is None else (name,)
-
-
-def _write_columns(names: tuple[str, ...], columns: Columns, where: str) -> list[str] | None:
-    return [v.write_name(name, columns, where) for name in names] if len(names) > 1 else None
-
-
-def _write_column(names: tuple[str, ...], columns: Columns, where: str) -> str | None:
-    return v.write_name(names[0], columns, where) if len(names) == 1 else None
+    return Kind(s.list_of(shape, at_least=1), read_list, write)
 
 
 #: The columns of a foreign key: a list for the key ``columns``, and a single name for the key ``column``.
-COLUMN_NAMES = Kind(s.list_of(s.NAME, at_least=1), _read_columns, _write_columns)
-COLUMN_NAME = Kind(s.NAME, _read_column, _write_column)
+COLUMN_NAMES = _list_kind(
+    s.NAME,
+    v.NAME.read,
+    lambda names, _, where: [v.write_name(name, (), where) for name in names] if len(names) > 1 else None,
+)
+COLUMN_NAME = Kind(
+    s.NAME,
+    lambda value, columns: None if (name := v.NAME.read(value, columns)) is None else (name,),
+    lambda names, _, where: v.write_name(names[0], (), where) if len(names) == 1 else None,
+)
 
 
-def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
+def _read_term(form: Form, value: Value, columns: Columns) -> IndexPart | None:
     if not value.is_mapping:
         name = v.NAME.read(value, columns)
         return None if name is None else IndexPart(column=name)
@@ -87,24 +86,17 @@ def _read_term(value: Value, columns: Columns, form: Form) -> IndexPart | None:
     return replace(part, column=parsed.column, collation=part.collation or parsed.collation)
 
 
-def _read_terms(value: Value, columns: Columns, form: Form) -> tuple[IndexPart, ...] | None:
-    parts = [_read_term(item, columns, form) for item in list_of_columns(value)]
-    return tuple(part for part in parts if part is not None) or None
-
-
 def _write_terms(parts: Sequence[IndexPart], columns: Columns, where: str) -> list[Data]:
     """Return the terms. Leave out ASC, the default, unless a term is an expression."""
     writes_asc = any(part.expression is not None for part in parts)
-    return [_write_term(part, columns, where, writes_asc=writes_asc) for part in parts]
+    terms: list[Data] = []
+    for part in parts:
+        fields = INDEX_TERM.write(part, columns, where)
+        if part.ascending and writes_asc:
+            fields["order"] = "asc"
+        terms.append(part.column if fields.keys() == {"column"} else fields)
+    return terms
 
 
-def _write_term(part: IndexPart, columns: Columns, where: str, *, writes_asc: bool) -> Data:
-    fields = INDEX_TERM.write(part, columns, where)
-    if part.ascending and writes_asc:
-        fields["order"] = "asc"
-    return part.column if fields.keys() == {"column"} else fields
-
-
-_TERMS, _INDEX_TERMS = (s.list_of(s.any_of(s.NAME, s.ref(name)), at_least=1) for name in ("term", "index_term"))
-TERMS = Kind(_TERMS, lambda value, columns: _read_terms(value, columns, TERM), _write_terms)
-INDEX_TERMS = Kind(_INDEX_TERMS, lambda value, columns: _read_terms(value, columns, INDEX_TERM), _write_terms)
+TERMS = _list_kind(s.any_of(s.NAME, s.ref("term")), partial(_read_term, TERM), _write_terms)
+INDEX_TERMS = _list_kind(s.any_of(s.NAME, s.ref("index_term")), partial(_read_term, INDEX_TERM), _write_terms)

@@ -1,10 +1,11 @@
-"""Kinds of simple values in schema.yaml: names, flags, keywords and SQL."""
+"""Kinds of simple values in schema.yaml: names, types, flags, keywords and SQL."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from waiaas_migrate.files.problem_report import shown
@@ -12,7 +13,7 @@ from waiaas_migrate.files.schema_file import shapes as s
 from waiaas_migrate.files.schema_file.forms import Columns, Kind, unsupported
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.files.yaml_text.yaml_writer import Data, Paragraph
-from waiaas_migrate.schema.model import Action, Conflict, Deferral, SqlText
+from waiaas_migrate.schema.model import Action, Conflict, Deferral, LogicalType, SqlText
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.unknown_names import default_error
 from waiaas_migrate.sqlite.quoting import quote_literal
@@ -29,6 +30,29 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CARRIAGE_RETURN = (
     "the text contains a carriage return, which yoyo reads from a migration as a line feed.",
     "Remove it, or write char(13) in an SQL expression: 'a' || char(13) || 'b'.",
+)
+
+#: The declared type in SQL of each logical type.
+LOGICAL_TYPES: dict[LogicalType, str] = {"boolean": "INTEGER", "timestamp": "INTEGER", "json": "TEXT", "uuid": "TEXT"}
+SQLITE_TYPES = frozenset({"text", "integer", "real", "blob", "numeric", "any"})
+#: The types that a STRICT table may have (https://www.sqlite.org/stricttables.html).
+STRICT_TYPES = frozenset({"INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"})
+
+_WORD = r"(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*"
+_QUOTED = r'"(?:[^"]|"")*"|\'(?:[^\']|\'\')*\'|`(?:[^`]|``)*`|\[[^\]]*\]'
+_NUMBER = r"[-+]?\s*(?:0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_TYPE = re.compile(
+    rf"(?P<words>(?:{_WORD}|{_QUOTED})(?:\s+{_WORD}|\s*(?:{_QUOTED})|(?<=[]\"'`]){_WORD})*)"
+    rf"\s*(?:\(\s*{_NUMBER}\s*(?:,\s*{_NUMBER}\s*)?\))?\Z"
+)
+#: Keywords that SQLite doesn't accept in a type. They begin a constraint or another clause.
+_NOT_IN_TYPES = frozenset(
+    """
+    ADD ALL ALTER ALWAYS AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE
+    DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GENERATED GROUP HAVING IN INDEX INSERT INTERSECT INTO
+    IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES RETURNING SELECT SET TABLE THEN TO
+    TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+    """.split()
 )
 
 
@@ -71,38 +95,21 @@ def _read_name(value: Value, _: Columns) -> str | None:
 
 
 def write_name(name: str, _: Columns, where: str) -> str:
-    """Return the name of a column, constraint or collation as it is, if valid.
-
-    Raises:
-        UnsupportedError: schema.yaml refuses the name.
-    """
+    """Return ``name``; raise UnsupportedError if no column or constraint can have it."""
     if problem := name_problem(name):
         raise unsupported(f"{where}: the name {name!r}", problem)
     return name
 
 
 def write_object_name(name: str, kind: str) -> str:
-    """Return the name of a table, index, view or trigger as it is, if valid.
-
-    Raises:
-        UnsupportedError: schema.yaml refuses the name.
-    """
+    """Return ``name``; raise UnsupportedError if no table, index or view can have it."""
     if problem := object_name_problem(name):
         raise unsupported(f"{kind} {name!r}", problem)
     return name
 
 
-def _read_expression(value: Value, columns: Columns) -> SqlText | None:
-    sql = value.sql()
-    return None if sql is None else parse_sql(value, sql, columns)
-
-
 def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
-    """Return the text of an expression, if schema.yaml accepts it.
-
-    Raises:
-        UnsupportedError: the grammar that reads schema.yaml can't parse the expression.
-    """
+    """Return an expression's text; raise UnsupportedError if it can't be read again."""
     try:
         ddl.read_expression(expression.sql, columns)
     except SqlError as error:
@@ -112,10 +119,8 @@ def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
 
 def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
     sql = value.sql()
-    if sql is None:
-        return None
     found = parse_sql(value, sql, default=True)
-    if found is None:
+    if sql is None or found is None:
         return None
     # A word in double quotes is text in a default. As the whole default, that is clear; in an expression, it looks
     # like a column.
@@ -129,7 +134,6 @@ def _read_default_sql(value: Value, _: Columns) -> SqlText | None:
 
 
 def _read_literal(value: Value, _: Columns) -> SqlText | None:
-    """Return the SQL literal of a YAML scalar."""
     if value.is_mapping or value.is_list:
         fix = "Put text in quotes; write an SQL expression with `default_sql`."
         value.problem(f"expected a single value, found {described(value.node)}.", fix)
@@ -140,19 +144,21 @@ def _read_literal(value: Value, _: Columns) -> SqlText | None:
     return parse_sql(value, quote_literal(value.scalar))
 
 
-def parse_sql(value: Value, sql: str, columns: Columns = (), *, default: bool = False) -> SqlText | None:
-    """Parse an expression or a DEFAULT; return None after reporting a problem."""
+def parse_sql(value: Value, sql: str | None, columns: Columns = (), *, default: bool = False) -> SqlText | None:
+    """Parse an expression or a DEFAULT; return None for None or after a problem."""
+    if sql is None:
+        return None
     if ddl.has_carriage_return(sql):
         value.problem(*CARRIAGE_RETURN)
     try:
         return ddl.read_default(sql) if default else ddl.read_expression(sql, columns)
     except SqlError as error:
-        fix = syntax_fix(sql, f"Correct `{shown(sql)}`.")
+        fix = _syntax_fix(sql, f"Correct `{shown(sql)}`.")
         value.problem(f"this is not an SQL expression: {str(error).rstrip('.')}.", fix)
         return None
 
 
-def syntax_fix(text: str, otherwise: str) -> str:
+def _syntax_fix(text: str, otherwise: str) -> str:
     """Return the fix for invalid SQL: add quotes, if a YAML comma cut it off."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
@@ -177,10 +183,6 @@ _WRITTEN_DEFERRALS: dict[Deferral, Data] = {deferral: word for word, deferral in
 _WRITTEN_DEFERRALS |= {deferral: flag for flag, deferral in _FLAG_DEFERRALS.items()}
 
 
-def _read_deferral(value: Value, _: Columns) -> Deferral | None:
-    return _FLAG_DEFERRALS[value.scalar] if isinstance(value.scalar, bool) else value.word(_DEFERRALS)
-
-
 def _read_class_name(value: Value, _: Columns) -> str | None:
     text = value.text("a class name")
     if text is not None and not re.fullmatch(s.CLASS_NAME["pattern"], text):
@@ -189,7 +191,56 @@ def _read_class_name(value: Value, _: Columns) -> str | None:
     return text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """A column's declared type, and its logical type if schema.yaml gives one."""
+
+    declared: str | None = None
+    logical: LogicalType | None = None
+
+
+_KNOWN_TYPES = {name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES}
+_KNOWN_TYPES |= {name: ColumnType(declared=declared, logical=name) for name, declared in LOGICAL_TYPES.items()}
+
+
+def _read_type(value: Value, _: Columns) -> ColumnType | None:
+    text = None if value.is_null else value.text("a type, such as `text`")
+    if text is None:
+        return None
+    if text in _KNOWN_TYPES:
+        return _KNOWN_TYPES[text]
+    if problem := _type_problem(text):
+        value.problem(*problem)
+        return None
+    return ColumnType(declared=text.strip())
+
+
+def _write_type(declared: str, _: Columns, where: str) -> str:
+    if fold(declared) in SQLITE_TYPES:
+        return fold(declared)
+    if declared in LOGICAL_TYPES:
+        return declared.upper()
+    if _type_problem(declared):
+        raise unsupported(f"{where}: the type {declared}", "it could not be read again.")
+    return declared
+
+
+def _type_problem(text: str) -> tuple[str, str] | None:
+    """Return the problem with a declared type, and its fix; None if the type is valid."""
+    match = _TYPE.match(text.strip())
+    if match is None:
+        fix = _syntax_fix(text, "Write words and at most two numbers, such as `VARCHAR(50)`.")
+        return f"`{shown(text)}` is not a type.", fix
+    words = re.sub(_QUOTED, " ", match["words"]).upper().split()
+    keyword = next((word for word in words if word in _NOT_IN_TYPES), None)
+    if keyword is None:
+        return None
+    fix = "Write a constraint as a separate key, such as `nullable: false`."
+    return f"`{keyword}` is an SQL keyword, not part of a type.", fix
+
+
 NAME = Kind(s.NAME, _read_name, write_name)
+TYPE = Kind(s.suggested(sorted(_KNOWN_TYPES), s.OPTIONAL_TEXT), _read_type, _write_type)
 CLASS_NAME = Kind(s.CLASS_NAME, _read_class_name, lambda name, _columns, _where: name)
 FLAG = Kind(s.FLAG, lambda value, _: value.flag(), lambda content, _columns, _where: content)
 COMMENT = Kind(
@@ -197,12 +248,16 @@ COMMENT = Kind(
     lambda value, _: None if value.is_null else value.text(),
     lambda comment, _columns, _where: Paragraph(comment) if comment.strip() else None,
 )
-EXPRESSION = Kind(s.SQL, _read_expression, write_expression)
+EXPRESSION = Kind(s.SQL, lambda value, columns: parse_sql(value, value.sql(), columns), write_expression)
 LITERAL = Kind(s.LITERAL, _read_literal)
 DEFAULT_SQL = Kind(s.SQL, _read_default_sql, write_expression)
+#: True means that the column stores the names of the enum's members.
+STORES = _keyword({"values": False, "names": True})
 ORDER = _keyword({"asc": False, "desc": True})
 CONFLICT = _keyword({"abort": None, **{conflict.lower(): conflict for conflict in Conflict}})
 ACTION = _keyword({"no action": None, **{action.lower(): action for action in Action}})
 DEFERRAL = Kind(
-    s.any_of(s.FLAG, s.word(_DEFERRALS)), _read_deferral, lambda content, _columns, _where: _WRITTEN_DEFERRALS[content]
+    s.any_of(s.FLAG, s.word(_DEFERRALS)),
+    lambda value, _: _FLAG_DEFERRALS[value.scalar] if isinstance(value.scalar, bool) else value.word(_DEFERRALS),
+    lambda content, _columns, _where: _WRITTEN_DEFERRALS[content],
 )

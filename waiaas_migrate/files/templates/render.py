@@ -6,7 +6,10 @@ with the package. A project can replace each with a file of the same name in its
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import itertools
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
-from waiaas_migrate.files.templates.template_cache import TemplateCache, user_cache_folder
 from waiaas_migrate.schema.model import Table
 from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
 from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
@@ -81,7 +84,7 @@ class Renderer:
             **_OPTIONS,
         )
         self._environment.filters.update(
-            above=_comment_above,
+            above=lambda comment: "".join(f"    -- {line}\n" for line in (comment or "").splitlines()),
             beside=_comment_beside,
             has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
             layout=layout,
@@ -121,8 +124,7 @@ class Renderer:
         guards = _named_guards(action for step in steps for action in step.actions)
         rendered = [self.step(step, guards) for step in steps]
         columns = {name: guard.message for guard, name in guards.items()}
-        text = self._render("migration.sql.j2", head=head, guards=columns, steps=rendered)
-        return text.strip() + "\n"
+        return self._render("migration.sql.j2", head=head, guards=columns, steps=rendered).strip() + "\n"
 
     def _render(self, template: str, **values: object) -> str:
         try:
@@ -178,6 +180,45 @@ def _comment_beside(comment: str | None) -> str:
     return " /* " + "\n   ".join(line.replace("*/", "* /") for line in lines) + " */"
 
 
-def _comment_above(comment: str | None) -> str:
-    """Return ``comment`` as indented lines of SQL comments; "" for None."""
-    return "".join(f"    -- {line}\n" for line in (comment or "").splitlines())
+class TemplateCache(jinja2.FileSystemBytecodeCache):
+    """Caches compiled templates in a folder, as Python caches compiled modules.
+
+    Jinja takes longer to compile the shipped templates than to render a hundred tables with them.
+    """
+
+    def __init__(self, folder: Path, options: Mapping[str, object]) -> None:
+        super().__init__(str(folder), "%s")
+        self._compiler = repr((jinja2.__version__, sorted(options.items())))
+
+    def get_source_checksum(self, source: str) -> str:
+        """Return a hash of everything that affects the compiled template."""
+        # Filters don't affect it: Jinja runs them at compile time only on constants, which no shipped template does.
+        return hashlib.sha256(f"{self._compiler}\n{source}".encode()).hexdigest()
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Write a compiled template to its file, if possible: the cache is optional."""
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
+def user_cache_folder() -> Path | None:
+    """Return the folder for compiled templates; None if it can't be created.
+
+    Compiled templates are Python code, so the result is also None if another user can write to the folder.
+    """
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = base / "waiaas-migrate" / "templates"
+        # Under sudo, HOME may belong to another user, who couldn't delete files of root.
+        if not base.is_absolute() or not _is_owned(base if base.exists() else base.parent):
+            return None
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_open_to_others = hasattr(os, "geteuid") and folder.stat().st_mode & 0o022
+        return folder if _is_owned(folder) and not is_open_to_others else None
+    except (OSError, RuntimeError):  # RuntimeError if there is no home folder
+        return None
+
+
+def _is_owned(folder: Path) -> bool:
+    """Return whether the folder belongs to the current user; always true on Windows."""
+    return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()

@@ -45,16 +45,8 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
     """
     if tag and tag not in ("!", TEXT_TAG):
         raise tag_error(tag)
-    return _resolve_plain(text) if plain and not tag else text
-
-
-def tag_error(tag: str) -> ScalarError:
-    """Return the error for a tag, such as ``!!python/object``; none is accepted."""
-    short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
-    return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
-
-
-def _resolve_plain(text: str) -> Scalar:
+    if tag or not plain:
+        return text
     if text[:1] not in _NUMBER_STARTS:
         return _WORDS.get(text, text)
     if _INTEGER.match(text):
@@ -62,6 +54,12 @@ def _resolve_plain(text: str) -> Scalar:
     if _FLOAT.match(text):
         return float(text)
     return float(text.replace(".", "")) if _SPECIAL_FLOAT.match(text) else text
+
+
+def tag_error(tag: str) -> ScalarError:
+    """Return the error for a tag, such as ``!!python/object``; none is accepted."""
+    short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+    return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
 
 
 def _integer(text: str) -> int:

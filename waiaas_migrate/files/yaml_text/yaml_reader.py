@@ -17,7 +17,6 @@ from waiaas_migrate.files.problem_report import Origin, Report, shown
 from waiaas_migrate.files.text_file import read_text
 from waiaas_migrate.files.yaml_text import scalars
 from waiaas_migrate.files.yaml_text.scalars import Scalar
-from waiaas_migrate.files.yaml_text.syntax_errors import explain, is_too_deep
 from waiaas_migrate.files.yaml_text.yaml_writer import Data
 
 #: PyYAML's binding to libyaml, which is many times faster than its Python parser. Some builds lack it.
@@ -29,6 +28,45 @@ DEEPEST = 64
 MOST_VALUES = 1_000_000
 #: NUL, at which SQLite stops reading, and halves of surrogate pairs, which UTF-8 can't encode.
 _NOT_IN_SQL = re.compile("[\\0\ud800-\udfff]")
+
+_TAB = "a tab is used to indent.", "Replace it: YAML indents with spaces only."
+_ADD_QUOTES = "or quote the value if it contains a comma or bracket."
+
+#: Patterns for messages of libyaml and of PyYAML's Python parser, each with the problem and its fix.
+_EXPLANATIONS: dict[str, tuple[str, str]] = {
+    r"tab character that violates indentation": _TAB,
+    r"mapping values are not allowed": (
+        "unexpected colon.",
+        "Quote a value that contains `: `, or correct the indentation of this line.",
+    ),
+    r"found unexpected end of stream": (
+        "the quote that opens here is never closed.",
+        "Close it. For a quote inside the text, write `''` in single quotes or `\"` in double quotes.",
+    ),
+    r"',' or '\]'": ("the list that opens here is not closed.", f"Add the missing `,` or `]`, {_ADD_QUOTES}"),
+    r"',' or '\}'": ("the mapping that opens here is not closed.", f"Add the missing `,` or `}}`, {_ADD_QUOTES}"),
+    r"(did not find expected key|expected <block end>|expected '-' indicator)": (
+        "this does not fit the lines above.",
+        "Correct the indentation, or put the whole value in quotes.",
+    ),
+    r"could not find expected ':'": ("the key has no colon.", "Write `key: value`, or correct the indentation."),
+    r"unknown escape character|escape sequence|escape code": (
+        "unknown escape in double quotes.",
+        "Write a backslash twice, or use single quotes.",
+    ),
+    r"expected (the )?node content": (
+        "a value is missing before this character.",
+        "Write the value, or remove the character.",
+    ),
+    r"<document start>": (
+        "this does not belong to the lines above.",
+        "Begin every top-level key in the first column.",
+    ),
+    r"incompatible YAML document": ("unknown YAML version.", "Remove the %YAML line."),
+    r"undefined tag handle": ("unknown tag.", "Quote a value that begins with `!`."),
+}
+#: The marker that git writes at the start of a merge conflict.
+_CONFLICT_MARKER = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
 
 #: A position from PyYAML. Its Python parser and its binding to libyaml have unrelated classes for positions.
 Mark = Any
@@ -93,12 +131,9 @@ def as_data(node: Node) -> Data:
 
 
 def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
-    """Return the tree of a YAML file.
+    """Return the tree of a YAML file, which messages call ``name``.
 
-    Args:
-        path: the file.
-        name: what messages call the file.
-        missing: the fix that the error suggests if the file doesn't exist.
+    If the file doesn't exist, ``missing`` is the fix that the error suggests.
 
     Raises:
         SchemaFileError: the file can't be read, or isn't valid YAML; the error lists every problem.
@@ -119,10 +154,10 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
         if root is None:
             reader.report.add(Origin(file=name), "the file is empty.", "Begin it with `version: 1`.")
     except yaml.YAMLError as error:
-        if loader is not yaml.SafeLoader and is_too_deep(error):
+        if loader is not yaml.SafeLoader and "maximum nesting depth" in _message(error):
             # Some builds of libyaml read ahead and give up before `_Reader` gets to the place that is too deep.
             return parse_yaml(text, name=name, loader=yaml.SafeLoader)
-        reader.report.add(*explain(error, text, name))
+        reader.report.add(*_explain(error, text, name))
     except _Stop:
         pass
     finally:
@@ -130,6 +165,41 @@ def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
     if (problems := reader.report.problems()) or root is None:
         raise SchemaFileError(problems)
     return root
+
+
+def _message(error: yaml.YAMLError) -> str:
+    return str(getattr(error, "problem", None) or error)
+
+
+def _explain(error: yaml.YAMLError, text: str, name: str) -> tuple[Origin, str, str]:
+    """Return the place of a syntax error, the problem, and its fix."""
+    if conflict := _CONFLICT_MARKER.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        fix = "Keep what both branches need, and remove git's marks."
+        return Origin(file=name, line=line, column=1), "a merge conflict begins here.", fix
+    mark = getattr(error, "problem_mark", None)
+    what, fix = _explanation(_message(error), _character_at(text, mark))
+    if "closed" in what:
+        # Report the opening quote or bracket, not the place where the parser noticed that the other is missing.
+        mark = getattr(error, "context_mark", None) or mark
+    if mark is None:
+        return Origin(file=name), what, fix
+    return Origin(file=name, line=mark.line + 1, column=mark.column + 1), what, fix
+
+
+def _character_at(text: str, mark: yaml.Mark | None) -> str:
+    """Return the character at ``mark``; "" without a mark or at the end of the text."""
+    lines = text.splitlines()
+    return lines[mark.line][mark.column : mark.column + 1] if mark is not None and mark.line < len(lines) else ""
+
+
+def _explanation(problem: str, character: str) -> tuple[str, str]:
+    if "cannot start any token" in problem:
+        return _TAB if character == "\t" else (f"a value can't begin with `{character}`.", "Put the value in quotes.")
+    for pattern, explanation in _EXPLANATIONS.items():
+        if re.search(pattern, problem):
+            return explanation
+    return f"this is not YAML: {problem}.", "Correct it, or put the value in quotes."
 
 
 class _Stop(Exception):
@@ -161,7 +231,6 @@ class _Reader:
         return root
 
     def _node(self, event: yaml.NodeEvent) -> Node:
-        """Read the node that begins with ``event``."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._value_count
@@ -176,8 +245,7 @@ class _Reader:
     def _count_values(self, number: int, mark: Mark) -> None:
         self._value_count += number
         if self._value_count > MOST_VALUES:
-            what = f"the file holds more than {MOST_VALUES:,} values."
-            self._stop(mark, what, "Check that it is the file you mean.")
+            self._stop(mark, f"the file holds more than {MOST_VALUES:,} values.", "Check that it is the file you mean.")
 
     def _scalar(self, event: yaml.ScalarEvent) -> ScalarNode:
         value: Scalar
@@ -252,8 +320,7 @@ class _Reader:
         path = ""
         for step in self._steps:
             path = append_key(path, step) if isinstance(step, str) else f"{path}[{step}]"
-        origin = Origin(file=self._name, line=mark.line + 1, column=mark.column + 1, path=path)
-        self.report.add(origin, what, fix)
+        self.report.add(Origin(file=self._name, line=mark.line + 1, column=mark.column + 1, path=path), what, fix)
 
     def _stop(self, mark: Mark, what: str, fix: str) -> NoReturn:
         self._add(mark, what, fix)

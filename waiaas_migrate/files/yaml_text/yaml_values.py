@@ -21,13 +21,8 @@ class Value(NamedTuple):
     Methods such as :meth:`text` return the value as a type. If it has another type, they report that as a problem and
     return None, or an empty list.
 
-    Args:
-        node: the node of the value.
-        key: the node of the key that holds the value; in a list, the node of the value.
-        file: the name of the file in messages.
-        report: the report to which problems are added.
-        within: the mapping or list that contains the value.
-        step: the key or index of the value in ``within``.
+    ``key`` is the node of the key that holds the value; in a list, the node of the value. ``within`` is the mapping or
+    list that contains the value at ``step``, a key or an index.
     """
 
     node: Node
@@ -154,10 +149,7 @@ class Value(NamedTuple):
     def fields(self, known: Collection[str], example: str, instead: Mapping[str, str]) -> dict[str, Value]:
         """Return the values of a mapping by key; report unknown keys.
 
-        Args:
-            known: the known keys.
-            example: a valid mapping, for messages.
-            instead: keys that other tools use, each with the fix to suggest.
+        ``instead`` has keys that other tools use, each with the fix to suggest.
         """
         pairs = self.scalar_entries(example)
         found = {key: value for key, value in pairs if isinstance(key, str) and key in known}

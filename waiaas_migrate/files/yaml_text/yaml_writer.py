@@ -41,8 +41,7 @@ class Paragraph(str):
 
 def yaml_text(data: Mapping[str, Data]) -> str:
     """Return ``data`` as YAML. Mappings and lists that fit are written on one line."""
-    node = _node(data, 0)
-    text: str = yaml.serialize(node, Dumper=_Dumper, width=_NO_LIMIT, indent=_INDENT, allow_unicode=True)
+    text: str = yaml.serialize(_node(data, 0), Dumper=_Dumper, width=_NO_LIMIT, indent=_INDENT, allow_unicode=True)
     return text
 
 

@@ -116,8 +116,8 @@ def each(
 ) -> Iterator[Outcome[ResultT]]:
     """Run ``work`` on each database; yield outcomes in order, each as soon as possible.
 
-    Work starts when the first outcome is requested. After Ctrl-C, running work ends and no more databases are
-    started. KeyboardInterrupt is raised after all outcomes have been yielded.
+    Work starts when the first outcome is requested. After Ctrl-C, no more databases are started, and running
+    work ends or is interrupted. KeyboardInterrupt is raised after all outcomes have been yielded.
 
     Args:
         work: called with one database; must be picklable if the executor needs that.
@@ -226,7 +226,7 @@ def _failure(error: BaseException) -> Failure:
         return failure_of(error)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, BrokenExecutor):
-        message = "a worker process was killed, which ended the pool. The database is as before, or done: run again."
+        message = "a worker process was killed, which ended the pool. The database is unchanged or finished. Run again."
     return Failure(kind=type(error).__name__, message=message, exit_code=MigrateError.exit_code)
 
 

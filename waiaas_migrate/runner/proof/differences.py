@@ -92,7 +92,7 @@ def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
 
 def _compare(connection: sqlite3.Connection, wanted: sqlite3.Connection, others: OtherTools) -> list[Difference]:
     wanted_rows = read_catalog(wanted)
-    others = others.except_for(row.name for row in wanted_rows)
+    others = others.with_declared(row.name for row in wanted_rows)
     by_text = _compare_texts(others.exclude_from(read_catalog(connection)), wanted_rows)
     by_meaning = _compare_meaning(connection, wanted, others) if by_text else None
     return by_text if by_meaning is None else by_meaning

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from waiaas_migrate.errors import DatabaseRefused, MigrateError
-from waiaas_migrate.files.migration_dir.facts import mark
+from waiaas_migrate.files.migration_dir.facts import short_fingerprint
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.folder import MigrationFolder
 from waiaas_migrate.runner.proof.differences import Difference, differences, listed
@@ -131,7 +131,7 @@ def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts
         return fingerprint_of(()) in found
     if len(applied) == len(folder.migrations) and folder.manifest is not None:
         return folder.manifest.fingerprint in found
-    return folder.facts(applied[-1]).catalog in {mark(one) for one in found}
+    return folder.facts(applied[-1]).catalog in {short_fingerprint(one) for one in found}
 
 
 def _are_first(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:

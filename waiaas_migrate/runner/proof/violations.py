@@ -1,7 +1,7 @@
 """Find the foreign key violations of a database, one foreign key at a time.
 
 ``PRAGMA foreign_key_check`` is not enough. If SQLite cannot enforce one key of a table, the PRAGMA checks none of the
-table's keys. It also doesn't report the values that identify a row
+table's keys. It also doesn't report the values of the key's columns
 (https://www.sqlite.org/pragma.html#pragma_foreign_key_check).
 """
 
@@ -44,7 +44,7 @@ class Key:
 
 
 class Violation(NamedTuple):
-    """A row whose parent by ``key`` is missing; with an ``error``, a key or a whole table that SQLite can't check.
+    """A row that violates ``key``. If ``error`` is set, a key or a whole table that SQLite can't check.
 
     ``values`` are the values of the key's columns, as text, since a column may change its type. ``rowid`` is None if
     the table has no rowid, or if columns hide all names of the rowid.

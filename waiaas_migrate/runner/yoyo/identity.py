@@ -1,8 +1,8 @@
 """Record the text of each applied migration, to recognize a later change of the text.
 
 yoyo identifies a migration only by its name, so the runner's table stores a hash of the text that ran. A row is valid
-only as long as yoyo's record of the same time exists, because plain yoyo may roll the migration back and apply another
-text.
+only while yoyo's table has a record of the migration with the same ``applied_at_utc``, because plain yoyo may roll the
+migration back and apply another text.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _KEPT_ROLLBACKS = 10
 _CREATE = f"""CREATE TABLE main.{TEXT_TABLE} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
-  content_hash TEXT NOT NULL,
+  text_hash TEXT NOT NULL,
   manifest_hash TEXT,
   was_adopted INTEGER NOT NULL,
   rollback TEXT
 )"""
 _WRITE = f"""INSERT OR REPLACE INTO main.{TEXT_TABLE}
-SELECT migration_hash, applied_at_utc, :content_hash, :manifest_hash, :was_adopted, :rollback
+SELECT migration_hash, applied_at_utc, :text_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
-_UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
+_UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND text_hash = ?"
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_READ = f"SELECT i.migration_hash, i.content_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
+_READ = f"SELECT i.migration_hash, i.text_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +42,14 @@ class Identity:
 
     Args:
         hash: yoyo's hash of the migration's name.
-        content_hash: a hash of the migration's text, without its rollback.
+        text_hash: a hash of the migration's text, without its rollback.
         manifest_hash: the manifest's hash of this migration and all before it; None without a manifest.
         was_adopted: whether ``adopt`` or plain yoyo marked the migration as applied without running it.
-        rollback: the text of the rollback file; None if the migration has none, or isn't one of the last.
+        rollback: the text of the rollback file; None if the migration has none, or isn't one of the last ten.
     """
 
     hash: str
-    content_hash: str
+    text_hash: str
     manifest_hash: str | None = None
     was_adopted: bool = False
     rollback: str | None = None
@@ -78,7 +78,7 @@ def write_identity(
     keeps_rollback = migration.id in folder.ids[-_KEPT_ROLLBACKS:]
     row = {
         "hash": cached_hash(migration.id),
-        "content_hash": migration.text_hash,
+        "text_hash": migration.text_hash,
         "manifest_hash": folder.manifest_hash(migration),
         "was_adopted": was_adopted,
         "rollback": migration.rollback if keeps_rollback else None,
@@ -118,6 +118,6 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
         DatabaseRefused: another object has the name of the runner's table.
     """
     return {
-        key: Identity(hash=key, content_hash=text, manifest_hash=manifest, was_adopted=bool(adopted), rollback=rollback)
+        key: Identity(hash=key, text_hash=text, manifest_hash=manifest, was_adopted=bool(adopted), rollback=rollback)
         for key, text, manifest, adopted, rollback in rows_of_texts(connection, _READ)
     }

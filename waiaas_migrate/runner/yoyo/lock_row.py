@@ -98,7 +98,11 @@ def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | Non
         return None
     if row is None:
         return None
-    return row[0] if isinstance(row[0], int) else 0, _seconds(row[1])
+    try:
+        since = datetime.fromisoformat(str(row[1])).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        since = None
+    return row[0] if isinstance(row[0], int) else 0, since
 
 
 def _may_be_running_yoyo(pid: int, since: float | None) -> bool:
@@ -108,11 +112,3 @@ def _may_be_running_yoyo(pid: int, since: float | None) -> bool:
     process started after the row was written: then it is another process with the same ID.
     """
     return pid != os.getpid() and may_be_running(pid, since)
-
-
-def _seconds(written: object) -> float | None:
-    """Return the Unix time of a timestamp that yoyo wrote; None if it is unreadable."""
-    try:
-        return datetime.fromisoformat(str(written)).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None

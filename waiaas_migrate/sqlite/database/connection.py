@@ -30,8 +30,8 @@ from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, databa
 OLDEST = (3, 37, 0)
 #: The seconds to wait for locks of other connections if nothing else is declared, as by default in sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
-#: How often Python may handle a signal such as Ctrl-C: after this many instructions of SQLite, a few milliseconds.
-INSTRUCTIONS = 50_000
+#: The number of SQLite's instructions (a few milliseconds) after which Python can handle a signal such as Ctrl-C.
+PROGRESS_INTERVAL = 50_000
 _CANNOT_BE_WRITTEN = (
     "cannot be written. Give the file and its folder write permission, or run as its owner; if a newer SQLite made it, "
     "use that."
@@ -151,8 +151,8 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     """Open an existing database for reading.
 
-    Committed data never changes. If the database is in WAL mode and SQLite can't create the WAL, open the file as
-    immutable (https://www.sqlite.org/wal.html#readonly).
+    Opening never changes committed data, but it may roll back what a killed process left unfinished. If the database is
+    in WAL mode and SQLite can't create the WAL, open the file as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
@@ -185,7 +185,7 @@ def _open_uri(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True)
     set_up(connection)
     # Without a callback, Python handles Ctrl-C only after the query, which may never end.
-    connection.set_progress_handler(lambda: 0, INSTRUCTIONS)
+    connection.set_progress_handler(lambda: 0, PROGRESS_INTERVAL)
     connection.execute("PRAGMA query_only = ON")
     _probe(connection)
     return connection
@@ -202,11 +202,7 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """Return SQLite's primary result code; 0 if Python raised the error itself."""
-    return _extended_code(error) & 0xFF
-
-
-def _extended_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0))
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def plain_error(
@@ -217,18 +213,18 @@ def plain_error(
     Other causes are files, the disk, locks and authorizers. ``where`` is the database's name for messages, or a
     connection to it. ``doing`` says what failed, as in "opening it".
     """
+    code, extended = result_code(error), getattr(error, "sqlite_errorcode", 0)
     if isinstance(where, sqlite3.Connection):
-        if _extended_code(error) == sqlite3.SQLITE_READONLY:
+        if extended == sqlite3.SQLITE_READONLY:
             return _not_writable(where)
         where = database_name(where)
-    code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=where, doing=doing)
-    if _extended_code(error) in _DISK_FULL:
+    if extended in _DISK_FULL:
         return DatabaseRefused(
             f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
-    if _extended_code(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+    if extended == sqlite3.SQLITE_READONLY_DBMOVED:
         return DatabaseRefused(
             f"{where}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
         )
@@ -238,7 +234,7 @@ def plain_error(
         )
     if str(error).startswith(_SIGNS_OF_DAMAGE):
         code = sqlite3.SQLITE_CORRUPT
-    fault = _FAULTS.get(_extended_code(error)) or _FAULTS.get(code)
+    fault = _FAULTS.get(extended) or _FAULTS.get(code)
     return None if fault is None else DatabaseFileError(f"{where}: {fault.format(error=error)}")
 
 
@@ -255,8 +251,8 @@ def _not_writable(connection: sqlite3.Connection) -> MigrateError:
     file = main_file(connection)
     if file and all(os.access(path, os.W_OK) for path in (file, os.path.dirname(file))):  # noqa: PTH120
         return UsageError(
-            f"{file}: is open for reading only, as with mode=ro or immutable=1, or if a newer SQLite made it. Nothing "
-            f"was changed. Open it for writing, then try again."
+            f"{file}: is open read-only: the URI has mode=ro or immutable=1, or a newer SQLite made the file. Nothing "
+            f"was changed. Open it for writing, or use the newer SQLite."
         )
     return DatabaseFileError(f"{database_name(connection)}: {_CANNOT_BE_WRITTEN}")
 

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
-from waiaas_migrate.sqlite.database.connection import INSTRUCTIONS, require_sqlite, undone_on_error
+from waiaas_migrate.sqlite.database.connection import PROGRESS_INTERVAL, require_sqlite, undone_on_error
 from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
@@ -37,10 +37,7 @@ _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELE
 #: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-_OF_THE_PROCESS = re.compile(
-    _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
-    re.DOTALL | re.IGNORECASE,
-)
+_OF_THE_PROCESS = re.compile(_COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(OF_THE_PROCESS)})\b", re.DOTALL | re.IGNORECASE)
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
 #: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
@@ -113,7 +110,6 @@ class _Memory(sqlite3.Connection):
 
 
 def _verb(statement: str) -> str:
-    """Return the first word of ``statement`` in upper case."""
     found = _VERB.match(statement)
     return found[1].upper() if found else ""
 
@@ -131,7 +127,7 @@ def open_memory() -> sqlite3.Connection:
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     # SQLite's own function takes a pointer to code as its second argument (https://www.sqlite.org/fts3.html#f3token).
     connection.create_function("fts3_tokenizer", 2, lambda *_: None)
-    connection.set_progress_handler(IS_STOPPED.get(), INSTRUCTIONS)
+    connection.set_progress_handler(IS_STOPPED.get(), PROGRESS_INTERVAL)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 

@@ -63,7 +63,8 @@ def literal_uses(tree: Tree, tables: Mapping[str, Table], owner: str) -> Iterato
         tables: the tables of the schema, by folded name.
         owner: the table of the expression or trigger; empty for a view.
     """
-    yield from _LiteralFinder(tables, owner, _cte_names(tree)).find(tree)
+    ctes = frozenset(fold(node["cte_name"]) for node in _all_nodes(tree) if node.get("type") == "CteDefinition")
+    yield from _LiteralFinder(tables, owner, ctes).find(tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,6 @@ def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
 
 
 def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
-    """Yield the columns that a SET clause writes, each with its new value."""
     for clause in _children(setlist):
         match clause:
             case {"column": str(column), "value": value} if column:
@@ -296,10 +296,6 @@ def _all_nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
-
-
-def _cte_names(tree: Tree) -> frozenset[str]:
-    return frozenset(fold(node["cte_name"]) for node in _all_nodes(tree) if node.get("type") == "CteDefinition")
 
 
 def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:

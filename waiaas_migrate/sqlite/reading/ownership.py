@@ -74,7 +74,7 @@ class OtherTools:
     patterns: tuple[str, ...] = ()
     declared: frozenset[str] = frozenset()
 
-    def except_for(self, names: Iterable[str]) -> OtherTools:
+    def with_declared(self, names: Iterable[str]) -> OtherTools:
         """Return a copy that also has ``names`` as tables and views of the project."""
         return replace(self, declared=self.declared | {fold(name) for name in names})
 

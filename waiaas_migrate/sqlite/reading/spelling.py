@@ -109,7 +109,6 @@ def with_closing_comment(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_closed(text: str) -> bool:
-    """Return whether sqlparse finds the closing quote in ``text``."""
     from sqlparse.lexer import tokenize
 
     tokens = [value for _, value in tokenize(text + "".join(_PROBE))]

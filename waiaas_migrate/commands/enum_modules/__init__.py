@@ -1,1 +1,0 @@
-"""Generate a Python or TypeScript module with the enums of an application."""
