@@ -187,7 +187,6 @@ def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], whe
 
 
 def _last_applied(connection: sqlite3.Connection) -> str:
-    """Return the id of the last applied migration; empty if there is none."""
     applied = read_applied(connection) or ()
     return applied[-1].id if applied else ""
 
