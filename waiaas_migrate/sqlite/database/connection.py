@@ -1,8 +1,4 @@
-"""Open databases, and convert SQLite's errors to this package's errors.
-
-:func:`connect_file` opens a database for writing, and :func:`open_read_only` for reading. :class:`plain_errors`
-converts the errors in a ``with`` block.
-"""
+"""Open databases, and convert SQLite's errors to this package's errors."""
 
 from __future__ import annotations
 

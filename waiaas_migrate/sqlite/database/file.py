@@ -52,10 +52,9 @@ def require_file(name: str, path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
-    if stat.S_ISDIR(mode):
-        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     if not stat.S_ISREG(mode):
-        raise DatabaseFileError(f"{name}: is not a regular file. Give the path of a database file.")
+        what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise DatabaseFileError(f"{name}: is {what}. Give the path of a database file.")
     if not os.access(path, os.R_OK):
         raise DatabaseFileError(
             f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, Self, cast
 
@@ -45,16 +45,14 @@ IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=la
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that skips statements about files, and lets Ctrl-C interrupt the others."""
+    """A cursor that skips statements about a file or the process, and lets Ctrl-C interrupt the others."""
 
     connection: _Memory
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 — as the base class
-        """Run one statement; skip it if it concerns a file or the whole process."""
         return self._run(super().execute, sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
-        """Run one statement repeatedly, as :meth:`execute` does."""
         return self._run(super().executemany, sql, parameters)
 
     def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
@@ -83,11 +81,9 @@ class _Memory(sqlite3.Connection):
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement repeatedly, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
     def must_skip(self, statement: str, error: str) -> bool:
@@ -115,10 +111,7 @@ def _verb(statement: str) -> str:
 
 
 def open_memory() -> sqlite3.Connection:
-    """Open a new database in memory, in autocommit mode and with foreign keys off.
-
-    Statements touch no file, and Ctrl-C interrupts them.
-    """
+    """Open a new database in memory, in autocommit mode and with foreign keys off."""
     require_sqlite()
     # Cache no statements: EXPLAIN of a cached statement would ignore later changes of the schema.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)
@@ -204,11 +197,13 @@ def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) ->
     Raises:
         sqlite3.Error: SQLite refuses a statement, and ``skip_refused`` is False.
     """
-    other = open_memory()
     order = ("table", "index", "view", "trigger")
-    for row in sorted(catalog, key=lambda row: order.index(row.kind)):
-        with suppress(sqlite3.Error) if skip_refused else nullcontext():
-            execute(other, row.sql)
+    with ExitStack() as on_error:
+        other = on_error.enter_context(closing(open_memory()))
+        for row in sorted(catalog, key=lambda row: order.index(row.kind)):
+            with suppress(sqlite3.Error) if skip_refused else nullcontext():
+                execute(other, row.sql)
+        on_error.pop_all()
     return other
 
 

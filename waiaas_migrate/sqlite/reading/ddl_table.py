@@ -16,8 +16,7 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
-    {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
-    | {"DEFERRABLE"}
+    "CONSTRAINT DEFAULT NULL NOT PRIMARY UNIQUE CHECK REFERENCES COLLATE GENERATED AS DEFERRABLE".split()
 )
 #: Comments that this package writes for yoyo's statement splitter (:mod:`waiaas_migrate.sqlite.reading.spelling`).
 _CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")

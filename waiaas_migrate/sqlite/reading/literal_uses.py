@@ -76,7 +76,6 @@ class _LiteralFinder:
     ctes: Collection[str]
 
     def find(self, tree: Tree) -> Iterator[LiteralUse]:
-        """Yield the uses of literals in all nodes of ``tree``."""
         is_statement = isinstance(tree, dict) and str(tree.get("type")).startswith("Create")
         scopes: tuple[Scope, ...] = () if is_statement else ({fold(self.owner): fold(self.owner)},)
         waiting: list[tuple[Tree, tuple[Scope, ...]]] = [(tree, scopes)]
@@ -233,7 +232,6 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
 
 
 def _listed_values(source: Tree) -> Sequence[Tree]:
-    """Return the expressions on the right of IN."""
     match source:
         case {"type": "ExprList"}:
             return _children(source)
