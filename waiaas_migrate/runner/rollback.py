@@ -91,15 +91,8 @@ def roll_back_in(
     def run() -> RollbackResult:
         find = partial(_find_migrations, folder=folder, extent=extent)
         confirmed = confirm_rollback(target, folder, find, confirm, allowed)
-        if not confirmed.todo:
-            return RollbackResult()
         try:
-            with (
-                report_interruption(target, was_rolling_back=True) as interruption,
-                closing(connect_file(target, timeout=wait_timeout(folder.pragmas))) as connection,
-                plain_errors(target.name, doing="rolling migrations back"),
-            ):
-                return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
+            return _roll_back_file(target, folder, extent, options, confirmed) if confirmed.todo else RollbackResult()
         except UnconfirmedLossError:
             return run()  # ask again
 
@@ -170,6 +163,17 @@ def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile
             f"{database_name(connection)}: adopted {', '.join(adopted)} and never ran it, so rolling back would drop "
             f"tables that existed before. Nothing was changed. To drop them anyway, pass --allow DROP_TABLE."
         )
+
+
+def _roll_back_file(
+    database: Database, folder: MigrationFolder, extent: Extent, options: RunOptions, confirmed: ConfirmedRollback
+) -> RollbackResult:
+    with (
+        report_interruption(database, was_rolling_back=True) as interruption,
+        closing(connect_file(database, timeout=wait_timeout(folder.pragmas))) as connection,
+        plain_errors(database.name, doing="rolling migrations back"),
+    ):
+        return roll_back(connection, folder, extent, options, interruption, confirmed=confirmed)
 
 
 def roll_back(
