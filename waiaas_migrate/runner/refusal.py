@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waiaas_migrate.runner.duplicates import terms_of_columns, terms_of_index
-from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
+from waiaas_migrate.sqlite.planning.actions import DEFINITION_DIFFERS
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name, unquote
 
 #: How many rows a message names.

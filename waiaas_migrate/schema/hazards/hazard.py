@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+
+from waiaas_migrate.errors import UsageError
 
 
 class Code(StrEnum):
@@ -88,3 +92,19 @@ class Hazard:
 def how_to_allow(code: Code) -> str:
     """Return a sentence that names the option that allows a hazard."""
     return f"To do it anyway, run with --allow {code}."
+
+
+def allowed_codes(allow: Collection[str]) -> frozenset[Code]:
+    """Return the hazard codes in ``allow`` (in any case); for ``all``, all codes.
+
+    Raises:
+        UsageError: ``allow`` contains an unknown code.
+    """
+    if any(name.upper() == "ALL" for name in allow):
+        return frozenset(Code)
+    for name in allow:
+        if name.upper() not in Code.__members__:
+            close = difflib.get_close_matches(name.upper(), Code.__members__, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Use one of {', '.join(Code)}, or all."
+            raise UsageError(f"--allow {name}: unknown hazard. {hint}")
+    return frozenset(Code[name.upper()] for name in allow)

@@ -10,7 +10,6 @@ from waiaas_migrate.schema.model import ForeignKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
 from waiaas_migrate.sqlite.planning.actions import GuardParents, GuardViolations, NoteViolations, Orphans, Step
-from waiaas_migrate.sqlite.planning.backfill_order import changing_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import orphan_condition
@@ -34,7 +33,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
     """Return the steps before and after the migration that compare violations."""
     parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
-    columns = frozenset(changing_columns(transition))
+    columns = frozenset(transition.changing_columns())
     pairs = tuple(_orphan_pairs(transition, parents, columns)) if parents or columns else ()
     if not pairs:
         return (), ()

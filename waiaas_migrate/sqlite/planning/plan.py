@@ -7,7 +7,7 @@ alter tables. Then come steps that create indexes, virtual tables, views and tri
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
@@ -15,7 +15,6 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
-from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
@@ -190,6 +189,30 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more
     return found
+
+
+def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return ``tables`` (folded), each before the tables that its backfills read.
+
+    The second list contains the tables that have no such order, because their backfills read each other.
+    """
+    dropped = [change for change in transition.changes if isinstance(change, c.DropColumn)]
+    changing = {*transition.changing_columns(), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
+    reads = {name: found.columns for name, found in transition.reads.items()}
+    sources = {
+        name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}
+        for name in tables
+    }
+    waiting, ordered = list(tables), list[str]()
+    while waiting:
+        read = frozenset[str]().union(*(sources[name] for name in waiting))
+        free = next((name for name in waiting if name not in read), None)
+        if free is None:
+            # A table that reads no other waiting table is not part of the cycle.
+            return ordered + waiting, [name for name in waiting if sources[name] & set(waiting)]
+        waiting.remove(free)
+        ordered.append(free)
+    return ordered, []
 
 
 def _children_first(tables: Sequence[Table]) -> Iterator[Table]:

@@ -18,19 +18,20 @@ from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.expressions import expressions
+from waiaas_migrate.schema.model import Column, Schema, Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning import table_text
-from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, view_and_trigger_sql
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import row_guards, updates, waits_for_backfill
 from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
-from waiaas_migrate.sqlite.planning.transition import TableChanges
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import is_safe_in_add_column, names_in
+from waiaas_migrate.sqlite.reading.quoted_strings import is_string_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
         case c.AddColumn(new=column):
             return not _can_add_column(table, column)
         case c.DropColumn(old=column):
-            return not can_drop_column(table, column)
+            return not _can_drop_column(table, column)
         case c.ModifyColumn(old=old, new=new):
             return _changes_storage(table, old, new) or not edits
         case (
@@ -122,6 +123,58 @@ def _can_add_column(table: TableChanges, column: Column) -> bool:
         return False
     needs_edit = waits_for_backfill(column) or _adds_checks_later(table.new, column)
     return table.transition.options.catalog_edits or not needs_edit
+
+
+def _can_drop_column(table: TableChanges, column: Column) -> bool:
+    """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
+    name = fold(column.name)
+    own_checks = [check for check in table.old.checks if written_on(check) == name]
+    uses = [text.sql for owner, _, text in expressions(table.old) if owner not in own_checks]
+    uses += _view_and_trigger_sql(table.transition.old)
+    return (
+        column.generated is None
+        and name not in _key_columns(table.old)
+        and not any(name in names_in(text) for text in uses)
+        and _keeps_comments(table, name)
+        and _schema_allows(table.transition)
+    )
+
+
+def _view_and_trigger_sql(schema: Schema) -> list[str]:
+    """Return the SQL of all views and triggers."""
+    return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
+
+
+def _key_columns(table: Table) -> set[str]:
+    """Return the folded names of the columns in keys, indexes and foreign keys."""
+    keys = [table.primary_key, *table.uniques, *table.indexes]
+    names = [part.column or "" for key in keys if key is not None for part in key.parts]
+    names += [column for key in table.foreign_keys for column in key.columns]
+    names += [target for key in table.foreign_keys if fold(key.table) == fold(table.name) for target in key.targets]
+    return set(map(fold, names))
+
+
+def _keeps_comments(table: TableChanges, name: str) -> bool:
+    """Return whether all other columns keep their comments."""
+    columns = [fold(column.name) for column in table.old.columns]
+    dropped = {fold(change.old.name) for change in table.changes if isinstance(change, c.DropColumn)}
+    at = columns.index(name)
+    return table_text.drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
+
+
+def _schema_allows(transition: Transition) -> bool:
+    """Return whether DROP COLUMN works and leaves all other objects as they are.
+
+    It fails if an index is on a string in double quotes, or if a view or trigger uses a table that the migration drops.
+    It writes ``""`` as ``''`` in all views and triggers.
+    """
+    parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
+    dropped = {fold(table.name) for table in transition.dropped(Table)}
+    return not (
+        any(part.expression is not None and is_string_term(part.expression.sql) for part in parts)
+        or any(dropped & names_in(text) for text in _view_and_trigger_sql(transition.new))
+        or any('""' in text for text in _view_and_trigger_sql(transition.old))
+    )
 
 
 def _adds_checks_later(table: Table, column: Column) -> bool:
@@ -301,7 +354,7 @@ def _alterations(
 
 
 def _column_drops(table: TableChanges) -> Iterator[a.Step]:
-    is_legacy = bool(view_and_trigger_sql(table.transition.old))
+    is_legacy = bool(_view_and_trigger_sql(table.transition.old))
     for change in table.changes:
         if isinstance(change, c.DropColumn):
             action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)

@@ -12,6 +12,7 @@ from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, Vir
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
+from waiaas_migrate.sqlite.planning.row_values import keeps_values
 from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
@@ -62,6 +63,15 @@ class Transition:
         """Yield each table that is in both schemas, as a pair from ``old`` and ``new``."""
         before = self.old.by_name()
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
+
+    def changing_columns(self) -> Iterator[tuple[str, str]]:
+        """Yield the table and column (folded) of existing values that may change."""
+        changed = {fold(c.table_of(change) or "") for change in self.changes}
+        for old, table in self.kept_tables():
+            for column in table.columns if fold(table.name) in changed else ():
+                before = old.column(column.name)
+                if before is not None and not keeps_values(old, table, before, column):
+                    yield fold(table.name), fold(column.name)
 
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the dropped or replaced objects, except indexes of dropped tables."""
