@@ -73,10 +73,7 @@ def altered(table: m.Table, change: c.Alteration | c.IndexChange) -> m.Table:  #
 
 
 def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
-    """Return ``owner`` with ``new`` instead of ``old``, or at the end without ``old``.
-
-    If ``new`` is None, return ``owner`` without ``old``.
-    """
+    """Return ``owner`` with ``new`` instead of ``old``; None adds or removes an item."""
     field = _FIELDS[type(old or new)]
     items: tuple[object, ...] = getattr(owner, field)
     index: int = items.index(old) if old in items else len(items)

@@ -205,13 +205,7 @@ Modification = (
 
 def table_of(change: Change) -> str | None:
     """Return the name of the table that ``change`` alters, if it alters one."""
-    match change:
-        case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
-            return None
-        case ModifyTableOptions() | InTable():
-            return spelled_name(change)
-        case _:
-            assert_never(change)
+    return spelled_name(change) if isinstance(change, ModifyTableOptions | InTable) else None
 
 
 def object_of(change: Change) -> tuple[str, str]:
@@ -221,10 +215,8 @@ def object_of(change: Change) -> tuple[str, str]:
             return "index", fold(index.name)
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], fold(item.name)
-        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
-            return "table", fold(spelled_name(change))
         case _:
-            assert_never(change)
+            return "table", fold(spelled_name(change))
 
 
 def spelled_name(change: Change) -> str:
@@ -248,10 +240,8 @@ def owner_of(change: Change) -> str | None:
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return None if isinstance(item, m.View) else fold(item.table if isinstance(item, m.Trigger) else item.name)
-        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
-            return fold(spelled_name(change))
         case _:
-            assert_never(change)
+            return fold(spelled_name(change))
 
 
 def is_addition(change: Change) -> bool:

@@ -48,7 +48,6 @@ def describe_made(change: c.Change) -> str:
 def _words(  # noqa: C901, PLR0911 — an arm for each kind
     item: _Described, table: str | None, *, brief: bool = False, details: bool = False
 ) -> str:
-    """Return an object, or a part of ``table``, in words."""
     match item:
         case m.Table(name=name):
             columns = len(item.columns)

@@ -64,8 +64,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
     tables = schema.by_name()
     for table in schema.tables:
         for key in table.foreign_keys:
-            found = fault(schema, tables, key)
-            if found is not None:
+            if (found := fault(schema, tables, key)) is not None:
                 yield table.name, key, found
 
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import lists_of, literal
-from waiaas_migrate.schema.hazards.context import HazardContext
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, HazardContext, how_to_allow
 from waiaas_migrate.schema.model import NO_HINTS, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
@@ -136,10 +135,8 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
 def swapped_names(renames: Renames) -> Iterator[Hazard]:
     """Yield a hazard for each cycle of renames, which a schema does not show."""
     for table, names in renames.cycles():
-        if table:
-            what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
-        else:
-            what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
+        kind, content = ("columns", "values") if table else ("tables", "rows")
+        what = f"exchanges the names of {kind} {', '.join(names)}, and so the {content} under each name."
         what += " If an earlier migration has exchanged them, this migration exchanges them again."
         fix = "In that case, which a merge or a lost manifest.json may cause, remove these renamed_from hints."
         yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix, name="renamed_from")

@@ -35,8 +35,6 @@ def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
 
 
 class _Planner:
-    """Plans one transition."""
-
     def __init__(self, transition: Transition) -> None:
         self._transition = transition
         self._old, self._new = transition.old.by_name(), transition.new.by_name()
@@ -58,11 +56,13 @@ class _Planner:
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
         tables = [self._tables[name] for name in backfill_order(self._transition, self._tables)[0]]
+        renames = self._transition.renames
         note_violations, compare_violations = violation_guards(self._transition)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._triggers_to_drop())
         yield from (_drop("view", view.name) for view in views_to_drop(self._transition))
-        yield from self._renames()
+        yield from (_step(describe(rename), rename) for rename in renames.tables)
+        yield from (_step(describe(rename), rename) for rename in renames.columns)
         yield from note_violations
         yield from self._drop_indexes()
         yield from self._drop_tables(read_by_backfills=False)
@@ -87,11 +87,6 @@ class _Planner:
         if self._rebuilt and secure_delete is not None:
             words = "overwrite deleted pages" if secure_delete else "leave deleted pages as they are"
             yield _step(words, a.SecureDelete(on=secure_delete))
-
-    def _renames(self) -> Iterator[a.Step]:
-        renames = self._transition.renames
-        yield from (_step(describe(rename), rename) for rename in renames.tables)
-        yield from (_step(describe(rename), rename) for rename in renames.columns)
 
     # Drop
 
@@ -131,7 +126,6 @@ class _Planner:
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
-        """Create new tables, each with the indexes whose names are not in use."""
         for table in self._transition.created(Table):
             yield _step(describe(c.AddTable(new=table)), a.CreateTable(table=table))
             yield from self._create_indexes_of(table, in_use=False)
@@ -243,7 +237,6 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits."""
     if edits:  # one step, because each makes all connections read the catalog again
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT

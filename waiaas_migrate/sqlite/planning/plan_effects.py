@@ -23,8 +23,6 @@ def effects_of(plan: Iterable[a.Step], hazards: Iterable[Hazard], old: Schema) -
 
 
 class _PlanTally(Tally):
-    """Adds up the effects of actions."""
-
     def __init__(self, old: Schema) -> None:
         super().__init__()
         self._owners = {fold(index.name): table.name for table in old.tables for index in table.indexes}

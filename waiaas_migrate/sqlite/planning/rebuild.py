@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
@@ -58,8 +57,7 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
 
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
     """Yield guards for added columns without a backfill, except the rowid."""
-    additions = [change for change in table.changes if isinstance(change, AddColumn)]
-    for change in additions:
+    for change in table.additions:
         if change.new.hints.backfill is None and fold(change.new.name) != rowid_alias(new):
             yield from row_guards(new, change)
 

@@ -91,8 +91,16 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     columns = {fold(column.name) for column, _ in changing}
     are_independent = all(len(names_in(check.expression.sql) & columns) < 2 for check in new.checks)
     if are_independent and all(_only_replaces_values(old, column) for column, _ in changing):
-        replaced = [(column, *pair) for column, _ in changing for pair in replaced_values(old, column).items()]
-        return tuple(_replace_value(new, *values) for values in replaced)
+        return tuple(
+            UpdateRows(
+                table=new.name,
+                assignments=(Assignment(column=column.name, source=sql_value(after)),),
+                where=f"{sql_name(column.name)} = {sql_value(before)}",
+                or_abort=has_conflict_clause(new),
+            )
+            for column, _ in changing
+            for before, after in replaced_values(old, column).items()
+        )
     return (_update_at_once(old, new, changing),)
 
 
@@ -106,16 +114,6 @@ def _only_replaces_values(old: Table, column: Column) -> bool:
     """Return whether ``column`` only gets replaced enum values, without a swap."""
     values = replaced_values(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
-
-
-def _replace_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
-    name = sql_name(column.name)
-    return UpdateRows(
-        table=new.name,
-        assignments=(Assignment(column=column.name, source=sql_value(after)),),
-        where=f"{name} = {sql_value(before)}",
-        or_abort=has_conflict_clause(new),
-    )
 
 
 def _update_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:

@@ -18,7 +18,6 @@ from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.model import Column, Schema, Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
@@ -59,9 +58,8 @@ def plan_table(table: TableChanges) -> TablePlan:
     """Return the steps that change ``table``, without its indexes and triggers."""
     row_updates = updates(table.old, table.new)
     added = _ordered_additions(table)
-    drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
     # A backfill may read a column that this migration drops, and the drop rewrites all rows anyway.
-    must_copy = (bool(row_updates) and drops_columns) or _reads_updated_rows(table, row_updates)
+    must_copy = bool(row_updates and table.drops) or _reads_updated_rows(table, row_updates)
     # Another order of columns does not justify a rewrite of the table, unless something depends on the order.
     stored = _in_file_order(table)
     if table.transition.in_order and _names(stored) != _names(table.new):
@@ -113,7 +111,6 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
 
 
 def _can_add_column(table: TableChanges, column: Column) -> bool:
-    """Return whether ADD COLUMN can add ``column`` to a table with rows."""
     if fold(column.name) in table.strings:
         return False
     if column.generated is not None:
@@ -129,7 +126,7 @@ def _can_drop_column(table: TableChanges, column: Column) -> bool:
     """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
     name = fold(column.name)
     own_checks = [check for check in table.old.checks if written_on(check) == name]
-    uses = [text.sql for owner, _, text in expressions(table.old) if owner not in own_checks]
+    uses = [text.sql for owner, _, text in table.old.expressions() if owner not in own_checks]
     uses += _view_and_trigger_sql(table.transition.old)
     return (
         column.generated is None
@@ -146,7 +143,6 @@ def _view_and_trigger_sql(schema: Schema) -> list[str]:
 
 
 def _key_columns(table: Table) -> set[str]:
-    """Return the folded names of the columns in keys, indexes and foreign keys."""
     keys = [table.primary_key, *table.uniques, *table.indexes]
     names = [part.column or "" for key in keys if key is not None for part in key.parts]
     names += [column for key in table.foreign_keys for column in key.columns]
@@ -157,7 +153,7 @@ def _key_columns(table: Table) -> set[str]:
 def _keeps_comments(table: TableChanges, name: str) -> bool:
     """Return whether all other columns keep their comments."""
     columns = [fold(column.name) for column in table.old.columns]
-    dropped = {fold(change.old.name) for change in table.changes if isinstance(change, c.DropColumn)}
+    dropped = {fold(drop.old.name) for drop in table.drops}
     at = columns.index(name)
     return table_text.drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
 
@@ -182,13 +178,9 @@ def _adds_checks_later(table: Table, column: Column) -> bool:
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
 
-def _additions(table: TableChanges) -> list[c.AddColumn]:
-    return [change for change in table.changes if isinstance(change, c.AddColumn)]
-
-
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
     """Return the added columns, each after those that it uses, if possible."""
-    waiting = {fold(change.new.name): change for change in _additions(table)}
+    waiting = {fold(change.new.name): change for change in table.additions}
     used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []
     while waiting:
@@ -208,13 +200,13 @@ def _used_names(table: Table, column: Column) -> frozenset[str]:
 
 def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
     """Return whether ``change`` needs a catalog edit besides ADD and DROP COLUMN."""
-    added = {fold(addition.new.name): addition.new for addition in _additions(table)}
+    added = {fold(addition.new.name): addition.new for addition in table.additions}
     match change:
         case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
         case c.DropCheck(old=check):
-            dropped = {fold(drop.old.name) for drop in table.changes if isinstance(drop, c.DropColumn)}
+            dropped = {fold(drop.old.name) for drop in table.drops}
             return fold(check.column or "") not in dropped
         case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)
@@ -355,17 +347,16 @@ def _alterations(
 
 def _column_drops(table: TableChanges) -> Iterator[a.Step]:
     is_legacy = bool(_view_and_trigger_sql(table.transition.old))
-    for change in table.changes:
-        if isinstance(change, c.DropColumn):
-            action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
-            yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
+    for change in table.drops:
+        action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
+        yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
 def _in_file_order(table: TableChanges) -> Table:
     """Return ``table.new`` with old columns first, as ALTER TABLE orders them."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
-    return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))
+    return replace(table.new, columns=(*kept, *(change.new for change in table.additions)))
 
 
 def _names(table: Table) -> list[str]:

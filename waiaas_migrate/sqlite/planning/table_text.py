@@ -166,7 +166,6 @@ def smallest_piece(before: str, after: str) -> Piece:
 
 
 def _common_length(first: str, second: str) -> int:
-    """Return the length of the common beginning of two texts."""
     return next(
         (at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
     )

@@ -59,8 +59,9 @@ def _edits(text: TableText, before: Table, after: Table, write: Write) -> Iterat
             yield _Edit(text.parts[at].start, text.parts[at].end, write(item))
     for number, item in enumerate(new):
         if not any(item is other for other in kept):
-            last = _last_position(kept, new[:number] if isinstance(item, ColumnLayout) else kept)
-            yield from _insertion(text, last, write(item))
+            above = new[:number] if isinstance(item, ColumnLayout) else kept
+            found = [at for at, one in enumerate(kept) if one is not None and any(one is other for other in above)]
+            yield from _insertion(text, max(found, default=-1), write(item))
     if (before.strict, before.without_rowid) != (after.strict, after.without_rowid):
         words = ["STRICT"] * after.strict + ["WITHOUT ROWID"] * after.without_rowid
         yield _Edit(text.closing + 1, len(text.sql), " " + ", ".join(words) if words else "")
@@ -103,12 +104,6 @@ def _counterparts(old: Sequence[Item], new: Sequence[Item]) -> list[Item | None]
 
 def _names(items: Sequence[Item | None]) -> list[str]:
     return [fold(item.column.name) for item in items if isinstance(item, ColumnLayout)]
-
-
-def _last_position(items: Sequence[Item | None], wanted: Sequence[Item | None]) -> int:
-    """Return the position of the last of ``items`` that is in ``wanted``, or -1."""
-    found = [at for at, item in enumerate(items) if any(item is other for other in wanted if other is not None)]
-    return max(found, default=-1)
 
 
 def _removal(text: TableText, at: int, *, is_last: bool) -> _Edit:

@@ -107,6 +107,16 @@ class TableChanges:
         return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
 
     @property
+    def additions(self) -> list[c.AddColumn]:
+        """The added columns."""
+        return [change for change in self.changes if isinstance(change, c.AddColumn)]
+
+    @property
+    def drops(self) -> list[c.DropColumn]:
+        """The dropped columns."""
+        return [change for change in self.changes if isinstance(change, c.DropColumn)]
+
+    @property
     def triggers(self) -> tuple[str, ...]:
         """The folded names of the triggers on the table."""
         triggers = self.transition.old.triggers
