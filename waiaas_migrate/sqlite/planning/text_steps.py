@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.applied import altered
@@ -190,5 +190,3 @@ def _changed_column(change: c.Alteration) -> str | None:
             | c.DropUnique()
         ):  # fmt: skip
             return None
-        case _:
-            assert_never(change)
