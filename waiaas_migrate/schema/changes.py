@@ -26,24 +26,18 @@ class InTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Added(InTable, Generic[PartT]):
-    """Something that a table gains."""
-
     old: ClassVar[None] = None
     new: PartT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dropped(InTable, Generic[PartT]):
-    """Something that a table loses."""
-
     old: PartT
     new: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Modified(InTable, Generic[PartT]):
-    """Something in a table that is replaced."""
-
     old: PartT
     new: PartT
 

@@ -118,7 +118,7 @@ def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
 
 
 def _check_place(table: str | None, check: m.Check) -> str:
-    return (f"{table}.{check.column}" if check.column else str(table)) + (f" ({check.name})" if check.name else "")
+    return check.place(str(table)) + (f" ({check.name})" if check.name else "")
 
 
 def index_words(index: m.Index) -> str:

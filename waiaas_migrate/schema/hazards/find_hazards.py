@@ -19,7 +19,7 @@ def find_hazards(
     """
     context = HazardContext(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
     found = tuple(hazard for change in changes for hazard in _hazards_of(change, context))
-    return (*found, *rejected_rows.newly_enforceable(old, new), *rejected_rows.mismatches(old, new))
+    return (*found, *rejected_rows.other_enforcement(old, new))
 
 
 def _hazards_of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:  # noqa: C901 — one arm for each kind

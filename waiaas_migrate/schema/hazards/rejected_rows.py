@@ -123,13 +123,9 @@ def _possible_violation(table: str, key: ForeignKey) -> Hazard:
     return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
 
 
-def newly_enforceable(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each foreign key that the migration makes enforceable."""
-    return (_possible_violation(table, key) for table, key in f.newly_enforceable_keys(old, new))
-
-
-def mismatches(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each unenforceable foreign key that only ``new`` has."""
+def other_enforcement(old: Schema, new: Schema) -> Iterator[Hazard]:
+    """Yield a hazard for each foreign key that becomes enforceable or unenforceable."""
+    yield from (_possible_violation(table, key) for table, key in f.newly_enforceable_keys(old, new))
     known = {(f.identity(table, key), found) for table, key, found in f.faulty_keys(old)}
     for table, key, found in f.faulty_keys(new):
         if (f.identity(table, key), found) not in known:

@@ -263,8 +263,6 @@ def _allows_update(updated: frozenset[str], change: c.Alteration) -> bool:
 
 
 class _DefinitionEditor:
-    """Edits the definition of a table piece by piece."""
-
     def __init__(self, changes: TableChanges) -> None:
         self._changes, self._write = changes, changes.transition.write
         self._text, self._table = changes.text, changes.old
