@@ -12,8 +12,7 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import has_conflict_clause, keeps_values, row_guards, value_of
-from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, written_name
-from waiaas_migrate.sqlite.planning.text_steps import text_steps
+from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, text_steps, written_name
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import LITERAL_WORDS, names_in, without_table_prefix
 from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments

@@ -26,7 +26,6 @@ from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import row_guards, updates, waits_for_backfill
-from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
 from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import is_safe_in_add_column, names_in
 from waiaas_migrate.sqlite.reading.quoted_strings import is_string_term
@@ -273,10 +272,10 @@ class _DefinitionEditor:
         If the text can't be changed piece by piece, one edit replaces the whole text.
         """
         new = reduce(altered, changes, self._table)
-        steps = text_steps(self._text, self._table, changes, self._write, new)
+        steps = table_text.text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
             text = table_text.renamed(self._write(new), table_text.written_name(self._text))
-            steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
+            steps = (table_text.TextStep(changes=tuple(changes), before=self._text, after=text),)
         if steps:
             self._text = steps[-1].after
         self._table = new
