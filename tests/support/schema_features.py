@@ -20,7 +20,7 @@ from waiaas_migrate.schema.model import (
     Unique,
 )
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.quoting import is_reserved
+from waiaas_migrate.sqlite.quoting import RESERVED
 from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
 
 _CONFLICT_OWNERS = ("NOT NULL", "PRIMARY KEY", "UNIQUE")
@@ -89,7 +89,7 @@ def _of_name(name: str) -> Iterator[str]:
     yield from ("name with a quote",) * any(quote in name for quote in "'\"`[]")
     yield from ("name with #",) * ("#" in name)
     yield from ("name that is not ASCII",) * (not name.isascii())
-    yield from ("name that is a keyword",) * is_reserved(name)
+    yield from ("name that is a keyword",) * (name.upper() in RESERVED)
 
 
 def _of_table(table: Table) -> Iterator[str]:

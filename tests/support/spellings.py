@@ -23,7 +23,7 @@ from waiaas_migrate.schema.model import (
     Unique,
 )
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.quoting import is_reserved, quote_name
+from waiaas_migrate.sqlite.quoting import RESERVED, quote_name
 from waiaas_migrate.sqlite.reading import ddl
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without_comments
 
@@ -54,7 +54,8 @@ def _space(previous: Token, token: Token, rng: random.Random) -> str:
 
 def _token(token: Token, names: frozenset[str], rng: random.Random) -> str:
     name = token.name
-    is_name = token.kind is Kind.NAME or (token.kind is Kind.WORD and fold(name) in names and not is_reserved(name))
+    is_reserved = name.upper() in RESERVED
+    is_name = token.kind is Kind.NAME or (token.kind is Kind.WORD and fold(name) in names and not is_reserved)
     if is_name and fold(name) not in _OTHER_WORDS:
         return _quoted(rng.choice([name, name.upper(), name.lower()]) if name.isascii() else name, rng)
     if token.kind in (Kind.WORD, Kind.VALUE):

@@ -14,7 +14,7 @@ from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import quote_name
 from waiaas_migrate.sqlite.reading.broken import broken_objects
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, query_dependencies
-from waiaas_migrate.sqlite.reading.external_content import ExternalContent, external_content
+from waiaas_migrate.sqlite.reading.virtual_tables import ExternalContent, external_content
 
 
 def newly_broken_objects(

@@ -38,11 +38,9 @@ from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 from waiaas_migrate.sqlite.reading.broken import BrokenObject, broken_objects
 
-_MISSING_MIGRATION = "missing migration: {}."
 _GENERATE = "Run `waiaas-migrate generate`, review what it writes, and commit it."
 _MISSING_VALUE = "value {!r} is in {}, but the migrations do not allow it in {}."
 _REMOVED_VALUE = "value {!r} is not in {}, but the migrations still allow it in {}."
-_CORRECT_ROLLBACK = "Correct it, then run `waiaas-migrate record`."
 _WRITE_ROLLBACK = (
     "Write it, then run `waiaas-migrate record`. If there can't be one, write `-- lint ignore {}: REASON` instead."
 )
@@ -85,7 +83,7 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
         *diff(transition.old, transition.new, column_order=column_order),
     )
     enums, others = _enum_findings(changes, declared.source.enums)
-    code, sentence = FindingCode.MISSING_MIGRATION, _MISSING_MIGRATION
+    code, sentence = FindingCode.MISSING_MIGRATION, "missing migration: {}."
     yield from (*enums, *schema_findings(others, code=code, sentence=sentence, fix=_GENERATE, places=places), *broken)
     yield from stale_models(project, declared.source)
     if manifest is not None:
@@ -120,13 +118,12 @@ def _file_finding(
 
 
 def _broken_findings(
-    broken: Iterable[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
+    broken: Sequence[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
     """Yield a finding for each broken view and trigger whose hazard no migration announces in a comment."""
-    objects = tuple(broken)
-    hazards = (hazard for file in migrations if objects for hazard in derive_facts(file).forward.hazards)
+    hazards = (hazard for file in migrations if broken for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
-    for found in objects:
+    for found in broken:
         name = " ".join(found.name.split())
         if name not in announced:
             what = f"the {found.kind} does not work: {found.error}."
@@ -213,7 +210,7 @@ def _rollback_findings(
             subject=Subject.MIGRATION,
             where=display_name(path, project.root),
             what="the migration has no rollback." if is_missing else what.removeprefix(f"{path.name} "),
-            fix=_WRITE_ROLLBACK.format(code) if is_missing else _CORRECT_ROLLBACK,
+            fix=_WRITE_ROLLBACK.format(code) if is_missing else "Correct it, then run `waiaas-migrate record`.",
             file=str(path),
         )
 

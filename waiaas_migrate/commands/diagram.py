@@ -85,12 +85,10 @@ def format_of(path: Path) -> Format:
     Raises:
         UsageError: no format has this ending.
     """
-    form = _ENDINGS.get(path.suffix.lower())
-    if form is None:
-        raise UsageError(
-            f"--output {path}: no format has this ending. Add `--format`, or use one of {', '.join(_ENDINGS)}."
-        )
-    return form
+    if form := _ENDINGS.get(path.suffix.lower()):
+        return form
+    endings = ", ".join(_ENDINGS)
+    raise UsageError(f"--output {path}: no format has this ending. Add `--format`, or use one of {endings}.")
 
 
 def _migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
@@ -117,7 +115,6 @@ class _StepRecorder:
         self._before = open_memory()
 
     def close(self) -> None:
-        """Close the copy of the replayed database."""
         self._before.close()
 
     def add(self, migration: MigrationFile, connection: sqlite3.Connection) -> None:

@@ -34,8 +34,6 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.url import StrPath, database_text
 from waiaas_migrate.sqlite.reading.introspect import Known, introspect
 
-_YAML = frozenset({".yaml", ".yml"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -87,7 +85,7 @@ def compare(
 
 
 def _is_yaml(side: str) -> bool:
-    return Path(side).suffix.lower() in _YAML
+    return Path(side).suffix.lower() in (".yaml", ".yml")
 
 
 def _open_first(

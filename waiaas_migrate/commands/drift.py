@@ -138,15 +138,11 @@ def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualChanges:
-    """A database that has manual changes, and the schema with and without them.
+    """A database that has manual changes, in a read transaction, and the schema without and with them.
 
-    Args:
-        connection: the database, in a read transaction.
-        name: the name of the database.
-        folder: the migrations.
-        expected: the schema that the applied migrations and the post-apply hooks make.
-        pending: the ids of migrations that the database has not applied.
-        changed: the schema that the applied migrations make, plus the manual changes; without objects of hooks.
+    ``expected`` is the schema that the applied migrations and the post-apply hooks make. ``changed`` is the schema that
+    the applied migrations make, plus the manual changes; without objects of hooks. ``pending`` are the ids of
+    migrations that the database has not applied.
     """
 
     connection: sqlite3.Connection

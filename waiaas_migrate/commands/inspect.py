@@ -48,8 +48,7 @@ def inspect(
         SchemaFileError: a module or file with enums cannot be read.
         UnsupportedError: the database has something that cannot be read exactly, or that schema.yaml can't express.
     """
-    origin = Origin(file="enums")
-    sources = [EnumSource(source, origin) if isinstance(source, str) else source for source in enums]
+    sources = [EnumSource(source, Origin(file="enums")) if isinstance(source, str) else source for source in enums]
     loaded = load_enums(sources, root=Path(root or Path.cwd()))
     with live_connection(database) as (connection, _):
         schema = introspect(connection, other_tools=others)

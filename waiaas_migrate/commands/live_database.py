@@ -1,7 +1,4 @@
-"""Open a live database read-only, and compare its record of applied migrations with the migrations folder.
-
-``status``, ``drift``, ``diff``, ``inspect`` and other commands that only read a database use these functions.
-"""
+"""Open a live database read-only, and compare its record of applied migrations with the migrations folder."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.schema.model import Column, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames, resolve
-from waiaas_migrate.sqlite.reading.rename import rename_in
+from waiaas_migrate.sqlite.reading.ddl import rename_in
 
 
 def follow_renames(project: Project, before: sqlite3.Connection, old: Schema, new: Schema) -> tuple[Renames, Schema]:

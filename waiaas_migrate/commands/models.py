@@ -36,11 +36,10 @@ def stale_models(project: Project, declared: DeclaredSchema) -> Iterator[Finding
     if project.models is None:
         return
     text = module_text(_source(project, declared), style=project.models_style)
-    if not (what := staleness(project.models, text, is_same=is_same_code)):
-        return
-    where = display_name(project.models, project.root)
-    fix = "Run `waiaas-migrate models`."
-    yield Finding(code=FindingCode.STALE_MODELS, subject=Subject.MODELS, where=where, what=what, fix=fix, file=where)
+    if what := staleness(project.models, text, is_same=is_same_code):
+        code, subject, where = FindingCode.STALE_MODELS, Subject.MODELS, display_name(project.models, project.root)
+        fix = "Run `waiaas-migrate models`."
+        yield Finding(code=code, subject=subject, where=where, what=what, fix=fix, file=where)
 
 
 def _source(project: Project, declared: DeclaredSchema) -> Source:
@@ -51,17 +50,14 @@ def _source(project: Project, declared: DeclaredSchema) -> Source:
     """
     definitions = load_enums(declared_sources(project.schema, root=project.root), root=project.root).definitions
     if project.enums_python is not None:
-        text = enums(project, language="python")
-        definitions += enums_in(text, project.enums_python, root=project.root)
+        definitions += enums_in(enums(project, language="python"), project.enums_python, root=project.root)
     usable = (one for one in reversed(definitions) if one.module and not one.problem and one.name not in USED_NAMES)
     return Source(declared=declared, enums={one.name: one for one in usable})
 
 
 def is_same_code(first: str, second: str) -> bool:
     """Return whether two Python modules have the same code, whatever their layout and comments."""
-    if first == second:
-        return True
     try:
-        return ast.dump(ast.parse(first)) == ast.dump(ast.parse(second))
+        return first == second or ast.dump(ast.parse(first)) == ast.dump(ast.parse(second))
     except (SyntaxError, ValueError):
         return False

@@ -114,5 +114,5 @@ def _edits(project: Project, declared: Declared, changed: Schema) -> tuple[Schem
     """Return the edits that make schema.yaml declare ``changed``, with lists of values as references to enums."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     wanted = schema_after(declared.schema, diff(declared.schema, changed))
-    links = link_enums(wanted, loaded).links
-    return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=links)
+    enums = link_enums(wanted, loaded).links
+    return schema_edits(project.schema, declared.schema, wanted, root=project.root, enums=enums)

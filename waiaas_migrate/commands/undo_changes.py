@@ -32,8 +32,6 @@ from waiaas_migrate.sqlite.planning.plan import plan
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
-_HOW_TO_RUN = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undoing:
@@ -75,7 +73,8 @@ def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
     """Return the SQL that makes ``transition``, after it has proved on a copy of ``before`` that it does."""
-    head = Head(title=title, remarks=(*map(hazard_remark, hazards), _HOW_TO_RUN))
+    how_to_run = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
+    head = Head(title=title, remarks=(*map(hazard_remark, hazards), how_to_run))
 
     def render() -> str:
         return renderer.migration(head, [_warn_of_loss(step, hazards) for step in plan(transition)])

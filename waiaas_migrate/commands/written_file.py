@@ -51,7 +51,6 @@ def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
 
 
 def _text_at(path: Path) -> str | None:
-    """Return the text of the file ``path``; None if it is missing."""
     if not path.is_file():
         return None
     text = read_text(path, str(path), missing="")

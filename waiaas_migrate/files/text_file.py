@@ -81,18 +81,14 @@ def write_text(path: Path, text: str) -> None:
     try:
         write_durably(temporary, data)
         if target.exists():
-            _copy_permissions(target, temporary)
+            wanted, current = target.stat(), temporary.stat()
+            if os.name == "posix" and (wanted.st_uid, wanted.st_gid) != (current.st_uid, current.st_gid):
+                os.chown(temporary, wanted.st_uid, wanted.st_gid)
+            temporary.chmod(stat.S_IMODE(wanted.st_mode))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _copy_permissions(old: Path, new: Path) -> None:
-    wanted, current = old.stat(), new.stat()
-    if os.name == "posix" and (wanted.st_uid, wanted.st_gid) != (current.st_uid, current.st_gid):
-        os.chown(new, wanted.st_uid, wanted.st_gid)
-    new.chmod(stat.S_IMODE(wanted.st_mode))
 
 
 def decode(data: bytes, name: str) -> str | Problem:

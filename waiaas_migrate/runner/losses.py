@@ -17,8 +17,7 @@ from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
 from waiaas_migrate.sqlite.database.memory import schema_copy
 from waiaas_migrate.sqlite.quoting import quote_name
-from waiaas_migrate.sqlite.reading.external_content import holds_rows
-from waiaas_migrate.sqlite.reading.virtual_tables import known_shadow_names
+from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows, known_shadow_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,6 @@ class MigrateBackend(SQLiteBackend):
 
     @property
     def _in_transaction(self) -> bool:
-        """Return whether a transaction is open, so that yoyo must use savepoints."""
         return bool(self.connection.in_transaction)
 
     @_in_transaction.setter
@@ -219,10 +218,6 @@ class MigrateBackend(SQLiteBackend):
         """Run the steps of ``migration``.
 
         If they must run outside transactions, first commit the open transaction.
-
-        Raises:
-            DatabaseRefused: manual changes to the schema would be lost.
-            KeyboardInterrupt: Ctrl-C interrupted a statement, which sqlite3 reports as a database error.
         """
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
@@ -245,7 +240,7 @@ class MigrateBackend(SQLiteBackend):
             try:
                 migration.process_steps(self, direction, force=force)
             except sqlite3.OperationalError as error:
-                if was_interrupted(error):
+                if was_interrupted(error):  # sqlite3 reports Ctrl-C as a database error
                     raise KeyboardInterrupt(f"Interrupted in {migration.id}.") from error
                 raise
         if not migration.use_transactions:
@@ -266,7 +261,6 @@ class MigrateBackend(SQLiteBackend):
         return folder if folder is not None and migration.id in folder.ids else None
 
     def _applied(self, folder: MigrationFolder) -> list[MigrationFile]:
-        """Return the applied migrations of ``folder``."""
         hashes = set(self.get_applied_migration_hashes())
         return [file for file in folder.migrations if migration_hash(file.id) in hashes]
 
@@ -305,9 +299,6 @@ def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
     """Return the PRAGMAs that the manifest in the folder ``migrations`` declares.
 
     Without ``migrations``, use the folder of the current project, because yoyo doesn't pass the folder to a backend.
-
-    Raises:
-        MigrationsError: the folder doesn't exist, or its manifest can't be used.
     """
     if migrations is not None and not Path(migrations).is_dir():
         what = "no such folder."

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-#: SQLite's keywords (https://www.sqlite.org/lang_keywords.html), and words that SQLite accepts as names without quotes,
-#: but that yoyo's statement splitter misreads: DECLARE, LOOP, WHILE, GO …
-_RESERVED = frozenset(
+#: Words that need quotes as names: SQLite's keywords (https://www.sqlite.org/lang_keywords.html), and words that yoyo's
+#: statement splitter misreads without quotes: DECLARE, LOOP, WHILE, GO …
+RESERVED = frozenset(
     """
     ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN BETWEEN BY CASCADE
     CASE CAST CHECK COLLATE COLUMN COMMIT CONFLICT CONSTRAINT CREATE CROSS CURRENT CURRENT_DATE CURRENT_TIME
@@ -26,14 +26,9 @@ _RESERVED = frozenset(
 )
 
 
-def is_reserved(word: str) -> bool:
-    """Return whether SQLite or yoyo reads ``word`` as a name only in quotes."""
-    return word.upper() in _RESERVED
-
-
 def quote_name(name: str) -> str:
     """Return ``name`` as an SQL identifier, in double quotes if it needs them."""
-    if _PLAIN.match(name) and not is_reserved(name):
+    if _PLAIN.match(name) and name.upper() not in RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from waiaas_migrate.authoring.generate import generate
 from waiaas_migrate.commands.adopt import adopt
-from waiaas_migrate.commands.enum_modules import EnumGroup, python_module
+from waiaas_migrate.commands.enums import EnumGroup, python_module
 from waiaas_migrate.commands.init.start_files import EDITOR_COMMENT, Start
 from waiaas_migrate.commands.init.surroundings import Surroundings
 from waiaas_migrate.commands.inspect import inspect
@@ -23,10 +23,6 @@ from waiaas_migrate.files.schema_file.enum_links import ValueList, value_lists
 from waiaas_migrate.sqlite.database.url import StrPath, database_path
 from waiaas_migrate.sqlite.reading.introspect import introspect
 from waiaas_migrate.sqlite.reading.ownership import OtherTools
-
-#: Names that the module of enums imports, so no enum can have them.
-_IMPORTED = frozenset({"IntEnum", "Literal", "StrEnum"})
-_BOOLEAN = frozenset({0, 1})
 
 
 def from_database(surroundings: Surroundings, database: StrPath) -> Start:
@@ -72,16 +68,13 @@ def from_database(surroundings: Surroundings, database: StrPath) -> Start:
 
 
 def _new_enums(database: StrPath, name: str) -> str:
-    """Return the text of a module with an enum for each list of values in ``database``; empty if it has no lists.
-
-    ``name`` is the name of the database for a comment in the module.
-    """
+    """Return a module with an enum for each list of values in ``database``, called ``name``; empty without lists."""
     with live_connection(database) as (connection, _):
         schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}
-    taken = set(_IMPORTED)
+    taken = {"IntEnum", "Literal", "StrEnum"}  # the names that the module may import
     for listed in value_lists(schema):
-        if listed.values not in groups and listed.values != _BOOLEAN and listed.check.allowed is not None:
+        if listed.values not in groups and listed.values != {0, 1} and listed.check.allowed is not None:
             enum = _enum_name(listed, taken)
             groups[listed.values] = EnumGroup(values=listed.check.allowed.values, type_name=enum)
             taken.add(enum)

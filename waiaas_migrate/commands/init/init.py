@@ -80,7 +80,6 @@ def _start(surroundings: Surroundings, database: StrPath | None, models: str | N
 
 
 def _from_sample(surroundings: Surroundings) -> Start:
-    """Return the start of a project with a sample table and, unless the module exists, a sample enum."""
     schema, module, module_path = surroundings.folder / "schema.yaml", surroundings.module, surroundings.module_path
     if module_path.exists():
         name = module_path.relative_to(surroundings.folder)

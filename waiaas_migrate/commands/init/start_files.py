@@ -80,13 +80,10 @@ _HOOK = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The files that a new project starts with.
+    """The texts of the files that a new project starts with, by path, and the database for pyproject.toml.
 
-    Args:
-        files: texts by path; without pyproject.toml, the CI workflow and the pre-commit hook.
-        database: the path of the database, for pyproject.toml.
-        notices: sentences for the user.
-        has_migration: whether ``files`` has the first migration, and the database has the schema that it makes.
+    pyproject.toml itself, the CI workflow and the pre-commit hook are missing. ``notices`` are sentences for the user.
+    ``has_migration``: ``files`` has the first migration, and the database has the schema that it makes.
     """
 
     files: Mapping[Path, str]

@@ -17,12 +17,9 @@ from waiaas_migrate.files.text_file import display_name, read_text
 class Surroundings:
     """The existing files in and above the folder of a new project.
 
-    Args:
-        folder: the folder of the new project.
-        repository: the top folder of the git repository; ``folder`` if it is not in a repository.
-        module: the name of the module for enums, such as ``app.enums``.
-        module_path: the file of this module; it may not exist yet.
-        pyproject: the text of pyproject.toml; None if the file is missing.
+    ``repository`` is the top folder of the git repository; ``folder`` if it is not in a repository. ``module`` is the
+    name of the module for enums, such as ``app.enums``; its file, ``module_path``, may not exist yet. ``pyproject`` is
+    the text of pyproject.toml; None if the file is missing.
     """
 
     folder: Path
@@ -65,7 +62,6 @@ def look_around(folder: Path) -> Surroundings:
         ProjectError: pyproject.toml can't be read.
         UsageError: ``folder`` is already a project.
     """
-    pyproject = _read_pyproject(folder / "pyproject.toml")
     module_path = _module_path(folder)
     source = folder / "src"
     parts = module_path.with_suffix("").relative_to(source if module_path.is_relative_to(source) else folder).parts
@@ -75,7 +71,7 @@ def look_around(folder: Path) -> Surroundings:
         repository=repository if repository is not None and folder.is_relative_to(repository) else folder,
         module=".".join(parts),
         module_path=module_path,
-        pyproject=pyproject,
+        pyproject=_read_pyproject(folder / "pyproject.toml"),
     )
 
 

@@ -130,7 +130,6 @@ def _hand_written_findings(
 
 
 def _statements(migration: MigrationFile) -> Iterator[_Statement]:
-    """Yield the statements of ``migration`` that the tokenizer can read."""
     for statement in migration.statements:
         with suppress(SqlError):
             if tokens := without_comments(tokenize(statement)):

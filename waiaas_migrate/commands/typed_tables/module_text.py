@@ -18,8 +18,6 @@ from waiaas_migrate.schema.model import Schema
 
 Style = Literal["declarative", "core"]
 
-_FIRST_LINE = f"# {origin_sentence('models')} Change schema.yaml instead."
-
 _BASE = '''\
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, eq=False, repr=False):
     """The base of all classes; ``Base.metadata`` has all tables."""'''
@@ -38,7 +36,8 @@ def module_text(source: Source, *, style: Style) -> str:
     code = [_class(model, tables, links) if model.is_class else _variable(model, tables, metadata) for model in models]
     body = "\n".join([*_aliases(models), *(f"{between}{block}" for block in (first, *code)), ""])
     head = _head(source.declared.schema, tables.left_out)
-    return "\n".join([_FIRST_LINE, *head, "", *_imports(body, source), body])
+    first_line = f"# {origin_sentence('models')} Change schema.yaml instead."
+    return "\n".join([first_line, *head, "", *_imports(body, source), body])
 
 
 def _head(schema: Schema, left_out: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ A call that fits in 88 columns is one line. Otherwise each argument has its own 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -132,17 +132,16 @@ def imports(names: Iterable[tuple[str, str]]) -> list[str]:
     by_module: dict[str, set[str]] = {}
     for module, name in names:
         by_module.setdefault(module, set()).add(name)
-    return [line for module in sorted(by_module) for line in _import(module, sorted(by_module[module], key=_isort_key))]
+    statements = []
+    for module in sorted(by_module):
+        sorted_names = sorted(by_module[module], key=_isort_key)
+        line = f"from {module} import {', '.join(sorted_names)}"
+        split = [f"from {module} import (", *(f"    {name}," for name in sorted_names), ")"]
+        statements += [line] if len(line) <= _COLUMNS else split
+    return statements
 
 
 def _isort_key(name: str) -> tuple[int, str]:
     """Return the sort key of isort: constants come first, then classes, then functions."""
     kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
     return kind, name
-
-
-def _import(module: str, names: Sequence[str]) -> list[str]:
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= _COLUMNS:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in names), ")"]

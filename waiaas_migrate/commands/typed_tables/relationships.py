@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from waiaas_migrate.commands.typed_tables.models import USED_NAMES, Attribute, Model
 from waiaas_migrate.commands.typed_tables.names import attribute_name, snake_case
@@ -72,8 +71,7 @@ def relationships(models: Iterable[Model]) -> tuple[Relationship, ...]:
     """Return the two relationships of every foreign key between classes."""
     links = _with_names(tuple(_links(tuple(model for model in models if model.is_class))))
     pairs = Counter(link.classes for link in links)
-    sides = (_both_sides(link, links, is_ambiguous=pairs[link.classes] > 1) for link in links)
-    return tuple(chain.from_iterable(sides))
+    return tuple(side for link in links for side in _both_sides(link, links, is_ambiguous=pairs[link.classes] > 1))
 
 
 def _links(models: tuple[Model, ...]) -> Iterator[_Link]:

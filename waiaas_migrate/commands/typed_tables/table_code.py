@@ -46,7 +46,7 @@ class TableCode:
             sqlite_on_conflict_not_null=_text(not_null.on_conflict if not_null is not None else None),
             sqlite_on_conflict_primary_key=_text(key_conflict),
             **initial,
-            server_default=server_default(column.default.sql) if column.default is not None else None,
+            server_default=_server_default(column.default.sql) if column.default is not None else None,
             comment=Text(column.comment) if column.comment else None,
         )
 
@@ -180,8 +180,7 @@ def sql_text(sql: str) -> Text:
     return Text(sql.replace(":", "\\:"))
 
 
-def server_default(sql: str) -> Code:
-    """Return the code of a DEFAULT."""
+def _server_default(sql: str) -> Code:
     if sql[0] in "[`":  # a quoted name, which SQLite reads as text unless it is in parentheses
         sql = '"' + unquote(sql).replace('"', '""') + '"'
     return call("sa.text", sql_text(sql if may_omit_parentheses(sql) else f"({sql})"))
@@ -235,8 +234,8 @@ def _list(items: Iterable[str]) -> Call:
 
 def _key_constraint(name: str, key: PrimaryKey | Unique, table: Table, *, with_conflict: bool) -> Call:
     columns = [quoted(_spelled(table, column)) for column in key.columns]
-    conflict = _text(key.on_conflict) if with_conflict else None
-    return call(name, *columns, name=_text(key.name), sqlite_on_conflict=conflict)
+    conflict = key.on_conflict if with_conflict else None
+    return call(name, *columns, name=_text(key.name), sqlite_on_conflict=_text(conflict))
 
 
 def _index(index: Index, table: Table) -> Call:

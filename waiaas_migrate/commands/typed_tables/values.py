@@ -28,16 +28,14 @@ _LOGICAL: dict[LogicalType, tuple[str, str]] = {
 _DECLARED = {
     "TEXT": ("sa.Text", "str"),
     "INTEGER": ("sa.Integer", "int"),
-    "REAL": ("sa.REAL", "float"),
     "BLOB": ("sa.LargeBinary", "bytes"),
     "NUMERIC": ("sa.Numeric", "float"),
     **{name: (f"sa.{name}", "str") for name in ("VARCHAR", "CHAR", "NVARCHAR", "NCHAR", "CLOB")},
     **{name: (f"sa.{name}", "int") for name in ("BIGINT", "SMALLINT")},
-    **{name: (f"sa.{name}", "float") for name in ("FLOAT", "DOUBLE", "DECIMAL")},
+    **{name: (f"sa.{name}", "float") for name in ("REAL", "FLOAT", "DOUBLE", "DECIMAL")},
     "BOOLEAN": ("sa.BOOLEAN", "bool"),
     "DATE": ("sa.DATE", "date"),
-    "DATETIME": ("sa.DATETIME", "datetime"),
-    "TIMESTAMP": ("sa.TIMESTAMP", "datetime"),
+    **{name: (f"sa.{name}", "datetime") for name in ("DATETIME", "TIMESTAMP")},
     "TIME": ("sa.TIME", "time"),
     "JSON": ("sa.JSON", _JSON),
 }
@@ -56,14 +54,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The types of a column's values.
+    """The Python type of a column's values, without None, and the SQLAlchemy type.
 
-    Args:
-        annotation: the Python type, without None.
-        type: the SQLAlchemy type.
-        alias: the definition of ``annotation`` if the module must define this name, else None.
-        is_literal: whether ``annotation`` is a Literal.
-        constants: the Python code of values that a default may have, such as ``State.OPEN``.
+    ``alias`` is the definition of ``annotation`` if the module must define this name. ``is_literal``: ``annotation`` is
+    a Literal. ``constants`` are the Python code of values that a default may have, such as ``State.OPEN``.
     """
 
     annotation: str
@@ -122,9 +116,9 @@ def _by_enum(table: Table, column: Column, source: Source, plain: Values) -> Val
 
 
 def _enum_type(enum_class: EnumDefinition, declared: str, *, by_names: bool) -> Call | None:
-    """Return the SQLAlchemy type that stores ``enum_class`` in a column of the type ``declared``.
+    """Return the SQLAlchemy type for ``enum_class`` in a column of the type ``declared``; None if no type can store it.
 
-    Returns None if no type does. ``by_names`` stores the names of the members instead of their values.
+    ``by_names`` stores the names of the members instead of their values.
     """
     kinds = {type(value) for value in enum_class.values}
     match = re.fullmatch(r"VARCHAR ?\( ?(\d+) ?\)", declared.upper())
@@ -156,8 +150,8 @@ def _literal(table: Table, column: Column, plain: Values, alias: str) -> Values 
     allowed = next((values for values in lists if fold(values.column) == fold(column.name)), None)
     if allowed is None or {type(value).__name__ for value in allowed.values} != {plain.annotation}:
         return None
-    values = dict.fromkeys(allowed.values)
-    items = tuple(("", Text(value) if isinstance(value, str) else str(value)) for value in values)
+    values = (Text(value) if isinstance(value, str) else str(value) for value in dict.fromkeys(allowed.values))
+    items = tuple(("", value) for value in values)
     return replace(plain, annotation=alias, alias=Call(opening="Literal[", items=items, closing="]"), is_literal=True)
 
 

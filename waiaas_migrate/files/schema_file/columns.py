@@ -10,7 +10,7 @@ from waiaas_migrate.files.enum_sources.definitions import EnumDefinition, Loaded
 from waiaas_migrate.files.schema_file import schema_keys as k
 from waiaas_migrate.files.schema_file.constraints import ParsedForeignKey, ParsedKey, read_check, read_references
 from waiaas_migrate.files.schema_file.forms import Columns, Form
-from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, NO_TYPE, parse_sql
+from waiaas_migrate.files.schema_file.value_kinds import CARRIAGE_RETURN, CONFLICT, ColumnType, parse_sql
 from waiaas_migrate.files.yaml_text.yaml_values import Value, described
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.sqlite.quoting import membership
@@ -57,7 +57,7 @@ def read_column(name: str, value: Value, columns: Columns, enums: LoadedEnums | 
     """
     fields = _column_fields(value)
     found = k.COLUMN.contents(fields, columns)
-    column_type = found.get("type", NO_TYPE)
+    column_type = found.get("type", ColumnType())
     is_boolean = column_type.logical == "boolean"
     if fields.keys() <= {"type"} and not is_boolean:
         column = m.Column(name=name, type=column_type.declared, logical_type=column_type.logical)

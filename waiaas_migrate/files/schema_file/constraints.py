@@ -60,20 +60,19 @@ def read_foreign_key(value: Value) -> ParsedForeignKey | None:
         return None
     fields = k.FOREIGN_KEY.fields(value)
     parent = _read_parent(fields["references"], k.PARENT) if "references" in fields else None
-    child = k.FOREIGN_KEY.contents(fields, ())
-    if parent is None or "columns" not in child:
-        return None
-    external = parent.pop("external", False)
-    return ParsedKey(key=ForeignKey(**child, **parent), at=value, external=external)
+    return _parsed_foreign_key(value, parent, k.FOREIGN_KEY.contents(fields, ()))
 
 
 def read_references(value: Value, column: str) -> ParsedForeignKey | None:
     """Return the foreign key that the ``references`` of ``column`` declares."""
-    parent = _read_parent(value, k.REFERENCES)
-    if parent is None:
+    return _parsed_foreign_key(value, _read_parent(value, k.REFERENCES), {"columns": (column,), "inline": True})
+
+
+def _parsed_foreign_key(at: Value, parent: dict[str, Any] | None, child: Mapping[str, Any]) -> ParsedForeignKey | None:
+    if parent is None or "columns" not in child:
         return None
     external = parent.pop("external", False)
-    return ParsedKey(key=ForeignKey(columns=(column,), inline=True, **parent), at=value, external=external)
+    return ParsedKey(key=ForeignKey(**child, **parent), at=at, external=external)
 
 
 def _read_parent(value: Value, form: Form) -> dict[str, Any] | None:

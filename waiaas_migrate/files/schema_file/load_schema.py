@@ -77,8 +77,7 @@ def _read_declared_schema(top: Value, report: Report, root: Path) -> DeclaredSch
     fields = k.TOP.fields(top)
     if "version" in fields:
         _check_version(fields["version"])
-    # Only to report problems: `lint` reads its settings from the file.
-    k.TOP.contents({key: value for key, value in fields.items() if key == "lint"}, ())
+    k.TOP.contents(fields, ())  # only to report problems: `lint` reads its settings from the file
     pragmas = _read_pragmas(fields["pragmas"]) if "pragmas" in fields else ()
     enums = _load_enums(fields.get("enums"), fields.get("tables"), report, root)
     entries = named_entries(fields, "tables", "a table's name and `columns:`")

@@ -62,11 +62,10 @@ def _read_places_below(node: Node, at: Origin, keys: KeyPath) -> Iterator[tuple[
             return
 
 
-def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tuple[Hazard, ...]:
+def locate_hazards(hazards: tuple[Hazard, ...], path: Path, *, root: Path) -> tuple[Hazard, ...]:
     """Add places to ``hazards`` about a hint, a literal, a function or a collation."""
-    all_hazards = tuple(hazards)
-    if not any(hazard.name for hazard in all_hazards):
-        return all_hazards
+    if not any(hazard.name for hazard in hazards):
+        return hazards
     lines = path.read_text(encoding="utf-8").splitlines()
     values = tuple(text_values(path, root=root))
 
@@ -79,7 +78,7 @@ def locate_hazards(hazards: Iterable[Hazard], path: Path, *, root: Path) -> tupl
         found = next(iter(within or ((at, text) for _, at, text in naming if not is_literal)), None)
         return "" if found is None else _shown_place(*found, lines, hazard.name if is_literal else "")
 
-    return tuple(replace(hazard, place=place(hazard)) for hazard in all_hazards)
+    return tuple(replace(hazard, place=place(hazard)) for hazard in hazards)
 
 
 def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> str:
@@ -103,12 +102,11 @@ def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
 
 def declared_names(path: Path) -> frozenset[str]:
     """Return the names of tables and views in the file; none if it is invalid."""
-    sections = ("tables", "views", "virtual_tables")
     try:
         found = [keys for keys, _, text in read_places(path, path.parent) if text is None]
     except SchemaFileError:
         return frozenset()
-    return frozenset(keys[1] for keys in found if len(keys) == 2 and keys[0] in sections)
+    return frozenset(keys[1] for keys in found if len(keys) == 2 and keys[0] in ("tables", "views", "virtual_tables"))
 
 
 def locate_problems(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
@@ -132,15 +130,15 @@ class KeyPlaces:
 
     @cached_property
     def _places(self) -> dict[KeyPath, Origin]:
-        return {_folded(keys): at for keys, at, text in read_places(self._path, self._root) if text is None}
+        return {tuple(map(fold, keys)): at for keys, at, text in read_places(self._path, self._root) if text is None}
 
     def at(self, keys: KeyPath) -> Origin | None:
         """Return the place of the key with this path; None if the file lacks it."""
-        return self._places.get(_folded(keys))
+        return self._places.get(tuple(map(fold, keys)))
 
     def below(self, keys: KeyPath) -> Iterator[Origin]:
         """Yield the places of the keys directly below the key with this path."""
-        folded = _folded(keys)
+        folded = tuple(map(fold, keys))
         return (at for key, at in self._places.items() if key[:-1] == folded)
 
     def find(self, keys: KeyPath) -> Origin:
@@ -148,10 +146,6 @@ class KeyPlaces:
         # Try paths of even length, which end in the name of an item: for a missing column, the table, not `columns`.
         candidates = (keys[:length] for length in (len(keys), *range(len(keys) // 2 * 2, 0, -2)))
         return next((at for path in candidates if (at := self.at(path)) is not None), Origin(file=self.file))
-
-
-def _folded(keys: KeyPath) -> KeyPath:
-    return tuple(map(fold, keys))
 
 
 def key_path(change: c.Change) -> KeyPath:

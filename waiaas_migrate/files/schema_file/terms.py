@@ -50,11 +50,6 @@ def _list_kind(
     return Kind(s.list_of(shape, at_least=1), read_list, write)
 
 
-def _read_column(value: Value, columns: Columns) -> tuple[str, ...] | None:
-    name = v.NAME.read(value, columns)
-    return None if name is None else (name,)
-
-
 #: The columns of a foreign key: a list for the key ``columns``, and a single name for the key ``column``.
 COLUMN_NAMES = _list_kind(
     s.NAME,
@@ -62,7 +57,9 @@ COLUMN_NAMES = _list_kind(
     lambda names, _, where: [v.write_name(name, (), where) for name in names] if len(names) > 1 else None,
 )
 COLUMN_NAME = Kind(
-    s.NAME, _read_column, lambda names, _, where: v.write_name(names[0], (), where) if len(names) == 1 else None
+    s.NAME,
+    lambda value, columns: None if (name := v.NAME.read(value, columns)) is None else (name,),
+    lambda names, _, where: v.write_name(names[0], (), where) if len(names) == 1 else None,
 )
 
 

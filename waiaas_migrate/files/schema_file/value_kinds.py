@@ -199,7 +199,6 @@ class ColumnType:
     logical: LogicalType | None = None
 
 
-NO_TYPE = ColumnType()
 _KNOWN_TYPES = {name: ColumnType(declared=name.upper()) for name in SQLITE_TYPES}
 _KNOWN_TYPES |= {name: ColumnType(declared=declared, logical=name) for name, declared in LOGICAL_TYPES.items()}
 

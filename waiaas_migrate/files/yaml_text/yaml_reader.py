@@ -231,7 +231,6 @@ class _Reader:
         return root
 
     def _node(self, event: yaml.NodeEvent) -> Node:
-        """Read the node that begins with ``event``."""
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         before = self._value_count

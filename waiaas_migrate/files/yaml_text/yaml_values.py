@@ -21,13 +21,8 @@ class Value(NamedTuple):
     Methods such as :meth:`text` return the value as a type. If it has another type, they report that as a problem and
     return None, or an empty list.
 
-    Args:
-        node: the node of the value.
-        key: the node of the key that holds the value; in a list, the node of the value.
-        file: the name of the file in messages.
-        report: the report to which problems are added.
-        within: the mapping or list that contains the value.
-        step: the key or index of the value in ``within``.
+    ``key`` is the node of the key that holds the value; in a list, the node of the value. ``within`` is the mapping or
+    list that contains the value at ``step``, a key or an index.
     """
 
     node: Node

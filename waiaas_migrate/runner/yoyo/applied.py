@@ -88,7 +88,10 @@ def read_applied(connection: sqlite3.Connection) -> tuple[AppliedMigration, ...]
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
         else:
-            return tuple(_applied(*map(_text, (row[0], row[-1] or row[0])), has_hash=len(row) > 1) for row in rows)
+            texts = ((_text(row[0]), _text(row[-1] or row[0])) for row in rows)
+            if query is _OLD_ROWS:
+                texts = ((migration_hash(name), name) for _, name in texts)
+            return tuple(AppliedMigration(hash=key, id=name) for key, name in texts)
     raise _impostor_error(connection, "_yoyo_migration")
 
 
@@ -132,10 +135,6 @@ def _text(value: object) -> str:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _applied(key: str, name: str, *, has_hash: bool) -> AppliedMigration:
-    return AppliedMigration(hash=key if has_hash else migration_hash(name), id=name)
-
-
 def read_records(connection: sqlite3.Connection) -> Records:
     """Return the records of applied migrations; read them with one statement if possible.
 
@@ -147,7 +146,8 @@ def read_records(connection: sqlite3.Connection) -> Records:
     """
     version, texts, hashes = (_read_rows(connection, _RECORDS) or [(None, None, None)])[0]
     if isinstance(hashes, str) and isinstance(texts, str | None):
-        return _records(version if isinstance(version, int) else 0, texts or "", hashes)
+        version = version if isinstance(version, int) else 0
+        return Records(applied=_hashes(hashes), version=version, texts=_texts(texts or ""))
     applied = frozenset(row.hash for row in read_applied(connection) or ())
     texts = next((text for (text,) in rows_of_texts(connection, _ALL_TEXTS)), None)
     return Records(applied=applied, version=0, texts=_texts(str(texts or "")))
@@ -196,17 +196,12 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
 
 
 @functools.lru_cache(maxsize=16)
-def _records(version: int, texts: str, hashes: str) -> Records:
-    return Records(applied=_hashes(hashes), version=version, texts=_texts(texts))
-
-
-@functools.lru_cache(maxsize=16)
 def _hashes(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
 
+@functools.lru_cache(maxsize=16)
 def _texts(text: str) -> Mapping[str, str]:
-    """Parse pairs of a migration's hash and its text's hash."""
     pairs = (pair.partition(" ") for pair in text.split(",") if pair)
     return MappingProxyType({key: content for key, _, content in pairs})
 

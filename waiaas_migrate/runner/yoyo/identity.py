@@ -33,7 +33,7 @@ FROM main._yoyo_migration WHERE migration_hash = :hash"""
 _UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND text_hash = ?"
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_READ = f"SELECT i.migration_hash, i.text_hash, i.manifest_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
+_READ = f"SELECT i.migration_hash, i.text_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +43,12 @@ class Identity:
     Args:
         hash: yoyo's hash of the migration's name.
         text_hash: a hash of the migration's text, without its rollback.
-        manifest_hash: the manifest's hash of this migration and all before it; None without a manifest.
         was_adopted: whether ``adopt`` or plain yoyo marked the migration as applied without running it.
         rollback: the text of the rollback file; None if the migration has none, or isn't one of the last ten.
     """
 
     hash: str
     text_hash: str
-    manifest_hash: str | None = None
     was_adopted: bool = False
     rollback: str | None = None
 
@@ -118,6 +116,6 @@ def read_identities(connection: sqlite3.Connection) -> dict[str, Identity]:
         DatabaseRefused: another object has the name of the runner's table.
     """
     return {
-        key: Identity(hash=key, text_hash=text, manifest_hash=manifest, was_adopted=bool(adopted), rollback=rollback)
-        for key, text, manifest, adopted, rollback in rows_of_texts(connection, _READ)
+        key: Identity(hash=key, text_hash=text, was_adopted=bool(adopted), rollback=rollback)
+        for key, text, adopted, rollback in rows_of_texts(connection, _READ)
     }

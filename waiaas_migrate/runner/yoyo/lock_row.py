@@ -12,12 +12,9 @@ from waiaas_migrate.errors import DatabaseBusy
 from waiaas_migrate.runner.liveness import may_be_running
 from waiaas_migrate.runner.transaction import write_transaction
 from waiaas_migrate.runner.yoyo.applied import refuse_impostors
-from waiaas_migrate.runner.yoyo.records import look_up_names
+from waiaas_migrate.runner.yoyo.records import hostname, username
 from waiaas_migrate.sqlite.database.catalog import CatalogFacts, read_facts
 from waiaas_migrate.sqlite.database.connection import busy_timeout, database_name, result_code
-
-#: The seconds between two looks at the lock row.
-_PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +45,9 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
         self._notices = notices
 
     def __enter__(self) -> LockState:
-        look_up_names()
+        # Look up and cache the names for yoyo's log before taking the write lock.
+        username()
+        hostname()
         deadline: float | None = None
         while (state := self._begin()) is None:
             if deadline is None:
@@ -82,7 +81,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
             if time.monotonic() > deadline:
                 doing = f"waiting for plain yoyo in process {lock[0]} (if there is no such yoyo, run `yoyo break-lock`)"
                 raise DatabaseBusy(database=database_name(self._connection), doing=doing)
-            time.sleep(_PAUSE)
+            time.sleep(0.05)
 
 
 def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | None:
@@ -98,21 +97,13 @@ def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | Non
         return None
     if row is None:
         return None
-    return row[0] if isinstance(row[0], int) else 0, _seconds(row[1])
+    try:
+        since = datetime.fromisoformat(str(row[1])).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        since = None
+    return row[0] if isinstance(row[0], int) else 0, since
 
 
 def _may_be_running_yoyo(pid: int, since: float | None) -> bool:
-    """Return whether the process that wrote the lock row may still be running yoyo.
-
-    Return False for this process, which isn't running yoyo now, and if the process is gone. Also return False if the
-    process started after the row was written: then it is another process with the same ID.
-    """
+    """Return whether the process that wrote the lock row may still be running yoyo; this process isn't."""
     return pid != os.getpid() and may_be_running(pid, since)
-
-
-def _seconds(written: object) -> float | None:
-    """Return the Unix time of a timestamp that yoyo wrote; None if it is unreadable."""
-    try:
-        return datetime.fromisoformat(str(written)).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None

@@ -86,12 +86,6 @@ def hostname() -> str:
         return _storable(socket.gethostname())
 
 
-def look_up_names() -> None:
-    """Cache user and host, so that no run looks them up while it has the write lock."""
-    username()
-    hostname()
-
-
 def _storable(name: str) -> str:
     """Return ``name`` as text that SQLite can store; the variable USER may be any bytes."""
     return name.encode(errors="backslashreplace").decode()

@@ -78,8 +78,7 @@ def is_internal(name: str) -> bool:
 def read_catalog(connection: sqlite3.Connection) -> tuple[CatalogRow, ...]:
     """Return every object that a user created, in the catalog's order.
 
-    Objects of SQLite, yoyo and the runner are left out. So are the indexes of constraints, which have no CREATE
-    statement.
+    Objects of SQLite, yoyo and the runner are left out, as are indexes of constraints, which have no CREATE statement.
 
     Raises:
         DatabaseFileError: the catalog is damaged.
@@ -93,15 +92,10 @@ def read_facts(connection: sqlite3.Connection) -> CatalogFacts:
     Raises:
         DatabaseFileError: the catalog is damaged.
     """
-    return _facts(_read_text(connection))
-
-
-def _read_text(connection: sqlite3.Connection) -> str:
-    """Return the objects in the catalog that have a CREATE statement, as JSON."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
-        text: str = cursor.execute(_AS_TEXT).fetchone()[0]
+        text = cursor.execute(_AS_TEXT).fetchone()[0]
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_ERROR:
             raise
@@ -110,8 +104,8 @@ def _read_text(connection: sqlite3.Connection) -> str:
         if any(isinstance(value, bytes) for row in rows for value in row):
             what = "is damaged: its sqlite_master holds a BLOB where SQLite writes text. Restore a backup."
             raise DatabaseFileError(f"{database_name(connection)}: {what}") from None
-        return json.dumps(rows)
-    return text
+        text = json.dumps(rows)
+    return _facts(text)
 
 
 @functools.lru_cache(maxsize=16)

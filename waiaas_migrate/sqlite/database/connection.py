@@ -1,8 +1,4 @@
-"""Open databases, and convert SQLite's errors to this package's errors.
-
-:func:`connect_file` opens a database for writing, and :func:`open_read_only` for reading. :class:`plain_errors`
-converts the errors in a ``with`` block.
-"""
+"""Open databases, and convert SQLite's errors to this package's errors."""
 
 from __future__ import annotations
 
@@ -202,11 +198,7 @@ def _probe(connection: sqlite3.Connection) -> None:
 
 def result_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """Return SQLite's primary result code; 0 if Python raised the error itself."""
-    return _extended_code(error) & 0xFF
-
-
-def _extended_code(error: sqlite3.Error | UnicodeDecodeError) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0))
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def plain_error(
@@ -217,18 +209,18 @@ def plain_error(
     Other causes are files, the disk, locks and authorizers. ``where`` is the database's name for messages, or a
     connection to it. ``doing`` says what failed, as in "opening it".
     """
+    code, extended = result_code(error), getattr(error, "sqlite_errorcode", 0)
     if isinstance(where, sqlite3.Connection):
-        if _extended_code(error) == sqlite3.SQLITE_READONLY:
+        if extended == sqlite3.SQLITE_READONLY:
             return _not_writable(where)
         where = database_name(where)
-    code = result_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return DatabaseBusy(database=where, doing=doing)
-    if _extended_code(error) in _DISK_FULL:
+    if extended in _DISK_FULL:
         return DatabaseRefused(
             f"{where}: {error} while {doing}: the disk is full, or failing. Nothing was changed. Make room; try again."
         )
-    if _extended_code(error) == sqlite3.SQLITE_READONLY_DBMOVED:
+    if extended == sqlite3.SQLITE_READONLY_DBMOVED:
         return DatabaseRefused(
             f"{where}: another file replaced it while {doing}, as `restore` does. Nothing was changed; try again."
         )
@@ -238,7 +230,7 @@ def plain_error(
         )
     if str(error).startswith(_SIGNS_OF_DAMAGE):
         code = sqlite3.SQLITE_CORRUPT
-    fault = _FAULTS.get(_extended_code(error)) or _FAULTS.get(code)
+    fault = _FAULTS.get(extended) or _FAULTS.get(code)
     return None if fault is None else DatabaseFileError(f"{where}: {fault.format(error=error)}")
 
 

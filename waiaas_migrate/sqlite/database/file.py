@@ -16,9 +16,6 @@ from pathlib import Path
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.url import Database
 
-#: The size in bytes of a database's header (https://www.sqlite.org/fileformat.html#the_database_header).
-_HEADER_SIZE = 100
-
 
 @contextmanager
 def file_of_mode_0600(database: Database, file: str) -> Iterator[str]:
@@ -55,10 +52,9 @@ def require_file(name: str, path: Path) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         raise DatabaseFileError(f"{name}: cannot be opened: {_os_reason(path, error)}") from error
-    if stat.S_ISDIR(mode):
-        raise DatabaseFileError(f"{name}: is a folder. Give the path of a database file.")
     if not stat.S_ISREG(mode):
-        raise DatabaseFileError(f"{name}: is not a regular file. Give the path of a database file.")
+        what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        raise DatabaseFileError(f"{name}: is {what}. Give the path of a database file.")
     if not os.access(path, os.R_OK):
         raise DatabaseFileError(
             f"{name}: cannot be read by this user. Give it read permission, or open it as its owner."
@@ -100,21 +96,21 @@ def reading_mode(file: Path) -> str:
 
 
 def is_wal(file: Path) -> bool:
-    """Return whether the header of a database says that it is in WAL mode."""
-    # https://www.sqlite.org/fileformat.html#file_format_version_numbers
-    return _header(file)[18:20] == b"\2\2"
+    """Return whether the header of a database says that it is in WAL mode.
 
-
-def _header(file: Path) -> bytes:
-    """Read the header of a database, through an open descriptor if this process has one."""
+    Read the header through an open descriptor if this process has one.
+    """
     status = file.stat()
+    # https://www.sqlite.org/fileformat.html#file_format_version_numbers
+    start, versions = 18, b"\2\2"
     with suppress(OSError):  # the system may not list descriptors
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 — numbers
             with suppress(OSError):  # the descriptor may be closed by now, or not open for reading
                 if os.path.samestat(os.fstat(int(name)), status):
-                    return os.pread(int(name), _HEADER_SIZE, 0)
+                    return os.pread(int(name), 2, start) == versions
     with file.open("rb") as content:
-        return content.read(_HEADER_SIZE)
+        content.seek(start)
+        return content.read(2) == versions
 
 
 def is_whole(path: Path) -> bool:

@@ -37,10 +37,7 @@ _ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELE
 #: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-_OF_THE_PROCESS = re.compile(
-    _COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(sorted(OF_THE_PROCESS))})\b",
-    re.DOTALL | re.IGNORECASE,
-)
+_OF_THE_PROCESS = re.compile(_COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(OF_THE_PROCESS)})\b", re.DOTALL | re.IGNORECASE)
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
 #: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
@@ -48,16 +45,14 @@ IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=la
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that skips statements about files, and lets Ctrl-C interrupt the others."""
+    """A cursor that skips statements about a file or the process, and lets Ctrl-C interrupt the others."""
 
     connection: _Memory
 
     def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 — as the base class
-        """Run one statement; skip it if it concerns a file or the whole process."""
         return self._run(super().execute, sql, parameters)
 
     def executemany(self, sql: str, parameters: Any, /) -> Self:  # noqa: ANN401
-        """Run one statement repeatedly, as :meth:`execute` does."""
         return self._run(super().executemany, sql, parameters)
 
     def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
@@ -86,11 +81,9 @@ class _Memory(sqlite3.Connection):
         return super().cursor(factory)
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401
-        """Run one statement repeatedly, as :meth:`_Cursor.execute` does."""
         return cast(sqlite3.Cursor, self.cursor().executemany(sql, parameters))
 
     def must_skip(self, statement: str, error: str) -> bool:
@@ -113,16 +106,12 @@ class _Memory(sqlite3.Connection):
 
 
 def _verb(statement: str) -> str:
-    """Return the first word of ``statement`` in upper case."""
     found = _VERB.match(statement)
     return found[1].upper() if found else ""
 
 
 def open_memory() -> sqlite3.Connection:
-    """Open a new database in memory, in autocommit mode and with foreign keys off.
-
-    Statements touch no file, and Ctrl-C interrupts them.
-    """
+    """Open a new database in memory, in autocommit mode and with foreign keys off."""
     require_sqlite()
     # Cache no statements: EXPLAIN of a cached statement would ignore later changes of the schema.
     connection = sqlite3.connect(MEMORY, isolation_level=None, factory=_Memory, cached_statements=0)

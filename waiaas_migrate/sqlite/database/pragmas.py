@@ -90,21 +90,16 @@ def unsafe_journal(statement: str) -> str | None:
 
 
 def _check_syntax(pragma: Pragma) -> None:
-    """Check that the name is a word, and the value a word or a whole number."""
     value = str(pragma.value)
     if not _NAME.match(pragma.name) or not (PRAGMA_WORD.match(value) or _NUMBER.match(value)):
         what = "a PRAGMA takes a plain name, and a word or a whole number. Correct `pragmas` in schema.yaml."
         raise UsageError(f"PRAGMA {pragma.name} = {value}: {what}")
 
 
-def read_pragma(cursor: sqlite3.Cursor, name: str) -> str | int | None:
-    """Return the current value of a PRAGMA; None if SQLite reports none."""
-    return _first_value(cursor.execute(f"PRAGMA {name}").fetchall())
-
-
-def _first_value(rows: list[tuple[str | int | bytes | None]]) -> str | int | None:
-    """Return the value in the result of a PRAGMA; None if the result is empty."""
-    value = rows[0][0] if rows else None
+def read_pragma(cursor: sqlite3.Cursor, text: str) -> str | int | None:
+    """Run ``PRAGMA name`` or ``PRAGMA name = value``; return the value that SQLite reports, None without one."""
+    rows = cursor.execute(f"PRAGMA {text}").fetchall()
+    value: str | int | bytes | None = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
 
 
@@ -184,7 +179,7 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
     pause = 0.001
     while True:
         try:
-            rows = cursor.execute(f"PRAGMA {pragma.name} = '{pragma.value}'").fetchall()
+            return read_pragma(cursor, f"{pragma.name} = '{pragma.value}'")
         except sqlite3.OperationalError as error:
             plain = plain_error(error, cursor.connection, doing=f"setting PRAGMA {pragma.name}")
             if plain is None:
@@ -194,5 +189,3 @@ def _set(cursor: sqlite3.Cursor, pragma: Pragma, database: str | None, deadline:
                 raise plain from error
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
-        else:
-            return _first_value(rows)

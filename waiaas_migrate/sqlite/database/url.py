@@ -1,7 +1,6 @@
 """Parse the name of a database: a path, ``:memory:``, a ``file:`` URI or a URL.
 
-:func:`database_path` returns a :class:`Database`, which the rest of the package uses. A :class:`~pathlib.Path` always
-names a file, even if it looks like a URL.
+A :class:`~pathlib.Path` always names a file, even if it looks like a URL.
 """
 
 from __future__ import annotations

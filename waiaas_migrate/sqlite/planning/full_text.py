@@ -13,7 +13,7 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
-from waiaas_migrate.sqlite.reading.external_content import external_content
+from waiaas_migrate.sqlite.reading.virtual_tables import external_content
 
 
 def fill_steps(transition: Transition) -> Iterator[Step]:

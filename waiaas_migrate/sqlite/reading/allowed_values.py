@@ -19,14 +19,12 @@ def allowed_values(expression: SqlText) -> AllowedValues | None:
     """
     if '"InExpr"' not in expression.key and '"op":"OR"' not in expression.key:
         return None
-    terms = list(_or_terms(tree_of(expression)))
-    nullable_columns = [column for term in terms if (column := _column_tested_for_null(term)) is not None]
-    lists = [listed for term in terms if (listed := _listed_values(term)) is not None]
-    columns = {*nullable_columns, *(listed.column for listed in lists)}
-    if not lists or len(lists) + len(nullable_columns) < len(terms) or len(columns) > 1:
+    found = [_allowed_by(term) for term in _or_terms(tree_of(expression))]
+    terms = [term for term in found if term is not None]
+    values = tuple(value for term in terms for value in term.values)
+    if not values or len(terms) < len(found) or len({term.column for term in terms}) > 1:
         return None
-    values = tuple(value for listed in lists for value in listed.values)
-    return AllowedValues(column=lists[0].column, values=values, nullable=bool(nullable_columns))
+    return AllowedValues(column=terms[0].column, values=values, nullable=any(term.nullable for term in terms))
 
 
 def tree_of(text: SqlText) -> Tree:
@@ -48,8 +46,9 @@ def _or_terms(tree: Tree) -> Iterator[Tree]:
                 yield term
 
 
-def _listed_values(tree: Tree) -> AllowedValues | None:
-    """Return the column and values of an IN or an equality; None for other expressions."""
+def _allowed_by(tree: Tree) -> AllowedValues | None:
+    """Return the column and values of an IN, an equality or an IS NULL; None for other expressions."""
+    nullable = False
     match tree:
         case {
             "type": "InExpr",
@@ -57,31 +56,19 @@ def _listed_values(tree: Tree) -> AllowedValues | None:
             "operand": operand,
             "source": {"type": "ExprList", "children": items},
         }:
-            tested, values = operand, [literal_value(item) for item in items]
-        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": left, "right": right}:
-            tested, values = left, [literal_value(right)]
+            values = [literal_value(item) for item in items]
+        case {"type": "BinaryExpr", "op": "EQ" | "EQ_DOUBLE", "left": operand, "right": right}:
+            values = [literal_value(right)]
+        case {"op": "IS_NULL", "left": operand} | {"op": "IS", "left": operand, "right": {"literal_type": "NULL"}}:
+            values, nullable = [], True
         case _:
             return None
-    column, literals = _column_name(tested), tuple(value for value in values if value is not None)
-    if column is None or not values or len(literals) < len(values):
+    literals = tuple(value for value in values if value is not None)
+    if len(literals) < len(values) or not (literals or nullable):
         return None
-    return AllowedValues(column=column, values=literals)
-
-
-def _column_name(tree: Tree) -> str | None:
-    """Return the name of a column without a table before it; None for any other expression."""
-    match tree:
+    match operand:
         case {"type": "ColumnRef", "column": str(column), "table": None, "schema": None}:
-            return column
-        case _:
-            return None
-
-
-def _column_tested_for_null(tree: Tree) -> str | None:
-    """Return the column in ``column IS NULL``; None for any other expression."""
-    match tree:
-        case {"op": "IS_NULL", "left": left} | {"op": "IS", "left": left, "right": {"literal_type": "NULL"}}:
-            return _column_name(left)
+            return AllowedValues(column=column, values=literals, nullable=nullable)
         case _:
             return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from waiaas_migrate.schema.model import Schema, Trigger
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
+from waiaas_migrate.sqlite.database.catalog import CatalogRow
 from waiaas_migrate.sqlite.database.memory import copy_database, drop_triggers, execute
 from waiaas_migrate.sqlite.quoting import quote_name
 
@@ -129,27 +130,18 @@ def _firing_statement(trigger: Trigger, settable: Collection[str]) -> str | None
             return None if column is None else f"UPDATE {table} SET {quote_name(column)} = NULL"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Culprit:
-    """An object that makes ALTER TABLE fail, its CREATE statement, and SQLite's error."""
-
-    kind: str
-    name: str
-    sql: str
-    error: str
-
-
-def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> Culprit | None:
+def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> CatalogRow | None:
     """Return the object that made ALTER TABLE fail with ``error``; None if another cause did."""
-    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql NOT NULL"):
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql NOT NULL"
+    for kind, name, table, sql in connection.execute(query):
         # Compare whole names, because a name may contain text that looks like the next part of the message.
         if str(error).startswith((f"error in {kind} {name}: ", f"error in {kind} {name} after rename: ")):
-            return Culprit(kind=kind, name=name, sql=sql, error=str(error))
+            return CatalogRow(kind=kind, name=name, table=table, sql=sql)
     return None
 
 
-def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Culprit]:
-    """Run ``rename`` until it succeeds; drop and yield each object that makes it fail.
+def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[tuple[CatalogRow, str]]:
+    """Run ``rename`` until it succeeds; drop and yield each object that makes it fail, with SQLite's error.
 
     Raises:
         sqlite3.OperationalError: the statement failed for another reason.
@@ -163,7 +155,7 @@ def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[Cu
             if culprit is None:
                 raise
             execute(connection, f"DROP {culprit.kind.upper()} {quote_name(culprit.name)}")
-            yield culprit
+            yield culprit, str(error)
         else:
             return
 
@@ -172,7 +164,7 @@ def names_that_block_renames(connection: sqlite3.Connection) -> frozenset[str]:
     """Return the folded names of the objects that make every ALTER TABLE … RENAME fail."""
     connection.execute("SAVEPOINT probe")
     try:
-        return frozenset(fold(culprit.name) for culprit in dropped_culprits(connection, RENAME_TABLE))
+        return frozenset(fold(culprit.name) for culprit, _ in dropped_culprits(connection, RENAME_TABLE))
     finally:
         connection.execute("ROLLBACK TO probe")
         connection.execute("RELEASE probe")

@@ -1,4 +1,4 @@
-"""Read expressions and CREATE statements, except CREATE TABLE, into the model.
+"""Read expressions and CREATE statements, except CREATE TABLE, into the model; and ALTER TABLE … RENAME.
 
 The statements come from schema.yaml or from a database's ``sqlite_master``. Only the text there shows CHECKs,
 collations, conflict clauses, generated expressions, constraint names and deferrability, which no PRAGMA reports
@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from waiaas_migrate.schema.affinity import Affinity
 from waiaas_migrate.schema.model import Index, IndexPart, SqlText, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
-from waiaas_migrate.sqlite.reading.external_content import holds_rows
 from waiaas_migrate.sqlite.reading.grammar import Kind, SqlError, Token, meaning, tokenize, without_comments
 from waiaas_migrate.sqlite.reading.spelling import spell, spell_statement
 from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
+from waiaas_migrate.sqlite.reading.virtual_tables import holds_rows
 
 #: Words that SQLite's grammar reads as literals, not as names.
 LITERAL_WORDS = frozenset({"NULL", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
@@ -70,8 +71,7 @@ def read_stored_expression(tokens: Sequence[Token], names: frozenset[str], owner
 
 
 def _sql_text(tokens: Sequence[Token], names: frozenset[str], owner: str) -> SqlText:
-    key = meaning(_without_owner(tokens, owner), statement=False, names=names)
-    return SqlText(sql=spell(tokens), key=key)
+    return SqlText(sql=spell(tokens), key=meaning(_without_owner(tokens, owner), statement=False, names=names))
 
 
 def _without_owner(tokens: Sequence[Token], owner: str) -> Sequence[Token]:
@@ -243,6 +243,32 @@ def _statement(tokens: Sequence[Token], names: Iterable[str]) -> SqlText:
         tokens = tokens[:-1]
     key = meaning(tokens, statement=True, names=names_in_scope(names) if names else frozenset())
     return SqlText(sql=spell_statement(tokens), key=key)
+
+
+class Rename(NamedTuple):
+    """A rename of a column, or of a table if ``column`` is empty; names are folded."""
+
+    table: str
+    column: str
+    new: str
+
+
+def rename_in(statement: str) -> Rename | None:
+    """Return the rename in ``statement``; None if the statement renames nothing."""
+    try:
+        reader = TokenReader(without_comments(tokenize(statement)))
+        if not reader.accept("ALTER", "TABLE"):
+            return None
+        table = _object_name(reader)
+        reader.expect("RENAME")
+        column = ""
+        if not reader.accept("TO"):
+            reader.accept("COLUMN")
+            column = reader.read_name()
+            reader.expect("TO")
+        return Rename(fold(table), fold(column), fold(reader.read_name()))
+    except SqlError:
+        return None
 
 
 def read_default(sql: str) -> SqlText:

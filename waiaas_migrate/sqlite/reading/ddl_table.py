@@ -16,8 +16,7 @@ from waiaas_migrate.sqlite.reading.token_reader import TokenReader, split_commas
 
 _TABLE_CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 _COLUMN_CONSTRAINTS = frozenset(
-    {"CONSTRAINT", "DEFAULT", "NULL", "NOT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "COLLATE", "GENERATED", "AS"}
-    | {"DEFERRABLE"}
+    "CONSTRAINT DEFAULT NULL NOT PRIMARY UNIQUE CHECK REFERENCES COLLATE GENERATED AS DEFERRABLE".split()
 )
 #: Comments that this package writes for yoyo's statement splitter (:mod:`waiaas_migrate.sqlite.reading.spelling`).
 _CLOSING_COMMENT = re.compile(r"/\*['\"]+\*/")
@@ -71,8 +70,6 @@ def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.Prima
 
 
 class _TableBody:
-    """The columns and constraints of a CREATE TABLE, read one after another."""
-
     def __init__(self, table_name: str, parts: Sequence[Sequence[Token]]) -> None:
         self._table_name = table_name
         columns = (part[0].name for part in parts if part[0].word not in _TABLE_CONSTRAINTS)
@@ -271,7 +268,6 @@ def _find_comments(tokens: Sequence[Token]) -> tuple[str | None, dict[int, str]]
 
 
 def _comment_text(comment: str) -> str:
-    """Return the text of a comment without its marks."""
     if comment.startswith("--"):
         return comment.lstrip("-").strip()
     lines = comment.removeprefix("/*").removesuffix("*/").strip().splitlines()

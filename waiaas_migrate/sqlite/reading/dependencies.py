@@ -25,7 +25,6 @@ class Dependencies:
     reads_other_rows: bool = False
 
     def __or__(self, other: Dependencies) -> Dependencies:
-        """Combine two sets of dependencies."""
         return Dependencies(
             columns=self.columns | other.columns,
             views=self.views | other.views,

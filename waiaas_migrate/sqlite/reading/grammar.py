@@ -235,9 +235,8 @@ def _only_expression(tree: dict[str, Any]) -> object:
 
 #: The keys of tree nodes whose values are names.
 _NAMES = frozenset(
-    {"column", "table", "schema", "func_name", "collation", "collation_name", "table_name", "index_name", "name"}
-    | {"view_name", "trigger_name", "module_name", "ref_table", "window_name", "base_window_name", "cte_name"}
-    | {"ref_window_name", "over_name", "target_name", "match_name"}
+    "base_window_name collation collation_name column cte_name func_name index_name match_name module_name name "
+    "over_name ref_table ref_window_name schema table table_name target_name trigger_name view_name window_name".split()
 )
 #: The keys of tree nodes that record only how the author wrote something.
 _SPELLING = frozenset({"bare_source", "default_has_parens", "if_not_exists"})

@@ -155,11 +155,7 @@ _MAX_VERIFIED = 16384
 
 
 def _verify_columns(connection: sqlite3.Connection, tables: Sequence[Table], rows: Iterable[CatalogRow]) -> None:
-    """Compare the columns of ``tables``, read from ``rows``, with those that SQLite reports.
-
-    Raises:
-        UnsupportedError: the columns of a table differ; the message names the table.
-    """
+    """Refuse ``tables``, read from ``rows``, if SQLite reports other columns."""
     texts = {table.name: row.sql for table, row in zip(tables, rows, strict=True)}
     unverified = [table for table in tables if _VERIFIED.get(texts[table.name]) != table.columns]
     reported: dict[str, list[tuple[object, ...]]] = defaultdict(list)

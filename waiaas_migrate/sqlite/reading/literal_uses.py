@@ -63,7 +63,8 @@ def literal_uses(tree: Tree, tables: Mapping[str, Table], owner: str) -> Iterato
         tables: the tables of the schema, by folded name.
         owner: the table of the expression or trigger; empty for a view.
     """
-    yield from _LiteralFinder(tables, owner, _cte_names(tree)).find(tree)
+    ctes = frozenset(fold(node["cte_name"]) for node in _all_nodes(tree) if node.get("type") == "CteDefinition")
+    yield from _LiteralFinder(tables, owner, ctes).find(tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,6 @@ class _LiteralFinder:
     ctes: Collection[str]
 
     def find(self, tree: Tree) -> Iterator[LiteralUse]:
-        """Yield the uses of literals in all nodes of ``tree``."""
         is_statement = isinstance(tree, dict) and str(tree.get("type")).startswith("Create")
         scopes: tuple[Scope, ...] = () if is_statement else ({fold(self.owner): fold(self.owner)},)
         waiting: list[tuple[Tree, tuple[Scope, ...]]] = [(tree, scopes)]
@@ -232,7 +232,6 @@ def _operands(node: Tree) -> Iterator[Sequence[Tree]]:
 
 
 def _listed_values(source: Tree) -> Sequence[Tree]:
-    """Return the expressions on the right of IN."""
     match source:
         case {"type": "ExprList"}:
             return _children(source)
@@ -251,7 +250,6 @@ def _by_position(operands: Sequence[Tree]) -> Iterator[Sequence[Tree]]:
 
 
 def _set_values(setlist: Tree) -> Iterator[tuple[str, Tree]]:
-    """Yield the columns that a SET clause writes, each with its new value."""
     for clause in _children(setlist):
         match clause:
             case {"column": str(column), "value": value} if column:
@@ -296,10 +294,6 @@ def _all_nodes(tree: Tree) -> Iterator[dict[str, Tree]]:
             waiting += node.values()
         elif isinstance(node, list):
             waiting += node
-
-
-def _cte_names(tree: Tree) -> frozenset[str]:
-    return frozenset(fold(node["cte_name"]) for node in _all_nodes(tree) if node.get("type") == "CteDefinition")
 
 
 def column_aliases(trees: Collection[Tree], columns: Collection[str]) -> frozenset[str]:

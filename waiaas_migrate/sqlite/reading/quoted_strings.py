@@ -97,7 +97,6 @@ def _with_neighbors(sql: str) -> Iterator[tuple[Token, Token, Token]]:
 
 
 def _words(sql: str) -> Iterator[str]:
-    """Yield every word in double quotes, without quotes."""
     return (token.name for token in tokenize(sql) if _is_double_quoted(token))
 
 
@@ -146,8 +145,8 @@ def _requoted(suspects: tuple[CatalogRow, ...], needed: tuple[CatalogRow, ...]) 
     """Run a rename in a database with ``needed``; return ``suspects`` as SQLite rewrites them."""
     with closing(schema_copy(needed, skip_refused=True)) as scratch:
         with suppress(sqlite3.OperationalError):
-            for culprit in dropped_culprits(scratch, RENAME_COLUMN):
-                missing = _MISSING.search(culprit.error)
+            for culprit, error in dropped_culprits(scratch, RENAME_COLUMN):
+                missing = _MISSING.search(error)
                 if culprit.kind == "index" and missing is not None:
                     respelled = _string_as_expression(culprit.sql, missing["name"])
                     if is_string_term(respelled):

@@ -20,8 +20,6 @@ from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
 #: Words before an operand. After these words, END is a name, because it can't close a CASE.
 _BEFORE_OPERANDS = frozenset("AND BETWEEN CASE ELSE IN IS LIKE GLOB NOT OR THEN WHEN".split())
-#: The spaces between two tab stops.
-_TAB_SIZE = 4
 
 
 def spell(tokens: Sequence[Token]) -> str:
@@ -80,7 +78,7 @@ def tidy_whitespace(sql: str) -> str:
 
 def _tidy_lines(text: str) -> str:
     """Replace the tabs in ``text``, and remove spaces at the ends of all lines but the last."""
-    lines = text.replace("\f", " ").expandtabs(_TAB_SIZE).split("\n")
+    lines = text.replace("\f", " ").expandtabs(4).split("\n")
     return "\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]])
 
 
@@ -109,7 +107,6 @@ def with_closing_comment(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_closed(text: str) -> bool:
-    """Return whether sqlparse finds the closing quote in ``text``."""
     from sqlparse.lexer import tokenize
 
     tokens = [value for _, value in tokenize(text + "".join(_PROBE))]

@@ -1,8 +1,9 @@
-"""Recognize shadow tables: the ordinary tables in which virtual tables keep their data.
+"""Recognize shadow tables, in which virtual tables keep their data, and the external content of full-text tables.
 
-SQLite decides by name only (https://www.sqlite.org/vtab.html#xshadowname). It calls ``notes_content`` a shadow table of
-the FTS5 table ``notes`` even if ``notes`` has external content and a user made ``notes_content``. So for names that a
-user may choose, this module also compares the CREATE TABLE with those that the full-text modules write.
+SQLite recognizes shadow tables by name only (https://www.sqlite.org/vtab.html#xshadowname). It calls ``notes_content``
+a shadow table of the FTS5 table ``notes`` even if ``notes`` has external content and a user made ``notes_content``. So
+for names that a user may choose, this module also compares the CREATE TABLE with those that the full-text modules
+write.
 
 The runner uses this module and works without syntaqlite, so this module reads statements with regular expressions.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from waiaas_migrate.schema.names import fold
@@ -45,7 +47,7 @@ _CREATE_PATTERNS: Mapping[str, str] = {
 }
 
 #: Modules of SQLite whose virtual tables keep no data.
-MODULES_WITHOUT_DATA = frozenset(
+_MODULES_WITHOUT_DATA = frozenset(
     "approximate_match closure csv dbstat fts3tokenize fts4aux fts5vocab fuzzer swarmvtab transitive_closure unionvtab "
     "zipfile".split()
 )
@@ -113,5 +115,55 @@ def possible_shadow_tables(connection: sqlite3.Connection, rows: Sequence[Catalo
 
 
 def _of_unknown_modules(rows: Sequence[CatalogRow]) -> list[CatalogRow]:
-    known = _SUFFIX_PATTERNS.keys() | MODULES_WITHOUT_DATA
+    known = _SUFFIX_PATTERNS.keys() | _MODULES_WITHOUT_DATA
     return [row for row in rows if row.is_virtual and module_of(row.sql) not in known]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalContent:
+    """The external content of a full-text table: the table or view that it indexes; all names are folded.
+
+    See https://www.sqlite.org/fts5.html#external_content_tables and
+    https://www.sqlite.org/fts3.html#fts4_external_content_tables.
+
+    Args:
+        table: the table or view with the content.
+        rowid: the column of ``table`` that identifies a row.
+        columns: the indexed columns; none if an FTS4 table doesn't name them, and so indexes all.
+    """
+
+    table: str
+    rowid: str
+    columns: frozenset[str]
+
+
+def external_content(sql: str) -> ExternalContent | None:
+    """Return the external content in a CREATE VIRTUAL TABLE; None if it declares none."""
+    if module_of(sql) not in ("fts4", "fts5"):
+        return None
+    arguments = _arguments(sql)
+    options = {argument[0]: argument[2] for argument in arguments if argument[1:2] == ["="] and len(argument) > 2}
+    columns = {argument[0] for argument in arguments if argument[0] not in options}
+    if not options.get("content"):
+        return None
+    columns |= {options["languageid"]} if "languageid" in options else set()
+    rowid = options.get("content_rowid", "rowid")
+    return ExternalContent(table=options["content"], rowid=rowid, columns=frozenset(columns))
+
+
+def _arguments(sql: str) -> Sequence[Sequence[str]]:
+    """Return the arguments of a virtual table's module, each as folded words and symbols."""
+    found: list[list[str]] = [[]]
+    depth = 0
+    for word in significant_tokens(sql):
+        depth += (word == "(") - (word == ")")
+        if depth == 1 and word in ("(", ","):
+            found.append([])
+        elif depth:
+            found[-1].append(fold(unquote(word)))
+    return [argument for argument in found if argument]
+
+
+def holds_rows(sql: str) -> bool:
+    """Return whether a virtual table stores its own rows."""
+    return module_of(sql) not in _MODULES_WITHOUT_DATA and external_content(sql) is None

@@ -91,9 +91,8 @@ def enum_without_list(linted: Linted) -> Iterator[Found]:
     """
     roles_have_table = any(_snake_case(table.name).endswith("roles") for table in linted.schema.tables)
     for table, column in linted.columns():
-        if not _is_enum(table, column) or _is_checked(table, column):
-            continue
-        if not (roles_have_table and _snake_case(column.name).endswith("role")):
+        is_reference = roles_have_table and _snake_case(column.name).endswith("role")
+        if _is_enum(table, column) and not _is_checked(table, column) and not is_reference:
             what = "the column takes its values from a list, but accepts any text."
             yield Found(path_to(table.name, column.name), what, "Declare the list with `enum`.")
 
