@@ -1,10 +1,13 @@
-"""The changes that turn one schema into another, as a closed union of types."""
+"""The changes that turn one schema into another, as a closed union of types.
+
+:func:`schema_after` makes them to a schema as a value, without SQLite.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.foreign_keys import identity
@@ -15,6 +18,7 @@ StatementObject = m.View | m.Trigger | m.VirtualTable
 
 #: A column, a constraint or an index, or the name of one.
 PartT = TypeVar("PartT")
+OwnerT = TypeVar("OwnerT", m.Schema, m.Table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,3 +264,70 @@ def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.Fo
             is_new = change.old is None or identity("", change.old) != identity("", change.new)
             if is_new and not any((fold(change.table), fold(column)) in empty for column in change.new.columns):
                 yield change.table, change.new
+
+
+#: The field of a schema or a table that contains the objects of each kind.
+_FIELDS = {
+    m.Table: "tables",
+    m.View: "views",
+    m.Trigger: "triggers",
+    m.VirtualTable: "virtual_tables",
+    m.Column: "columns",
+    m.Unique: "uniques",
+    m.Check: "checks",
+    m.ForeignKey: "foreign_keys",
+    m.Index: "indexes",
+}
+
+
+def schema_after(schema: m.Schema, changes: Iterable[Change]) -> m.Schema:
+    """Return ``schema`` after ``changes``. Other objects keep their text and order.
+
+    Raises:
+        ValueError: a change is a rename.
+    """
+    for change in changes:
+        match change:
+            case AddTable() | DropTable() | AddObject() | DropObject() | ModifyObject():
+                schema = _replaced(schema, change.old, change.new)
+            case RenameTable() | RenameColumn():
+                raise ValueError("renames can't be applied here")
+            case _:
+                owner = fold(spelled_name(change))
+                tables = (altered(table, change) if fold(table.name) == owner else table for table in schema.tables)
+                schema = replace(schema, tables=tuple(tables))
+    return schema
+
+
+def altered(table: m.Table, change: Alteration | IndexChange) -> m.Table:  # noqa: PLR0911 — an arm for each kind
+    """Return ``table`` after ``change``. A modified constraint keeps its place."""
+    match change:
+        case DropColumn(old=column):
+            name = fold(column.name)
+            checks = tuple(check for check in table.checks if m.written_on(check) != name)
+            foreign_keys = tuple(key for key in table.foreign_keys if m.written_on(key) != name)
+            return _replaced(replace(table, checks=checks, foreign_keys=foreign_keys), column, None)
+        case ModifyCheck(old=check):
+            return _replaced(table, check, replace(change.new, column=check.column))
+        case ModifyForeignKey(old=key):
+            return _replaced(table, key, replace(change.new, inline=key.inline))
+        case ModifyPrimaryKey(new=primary_key):
+            return replace(table, primary_key=primary_key)
+        case ModifyTableOptions(new=options):
+            return replace(table, strict=options.strict, without_rowid=options.without_rowid)
+        case (
+            AddColumn() | ModifyColumn() | AddUnique() | DropUnique() | AddCheck() | DropCheck()
+            | AddForeignKey() | DropForeignKey() | AddIndex() | DropIndex() | ModifyIndex()
+        ):  # fmt: skip
+            return _replaced(table, change.old, change.new)
+        case ReorderColumns():
+            return table
+
+
+def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
+    """Return ``owner`` with ``new`` instead of ``old``; None adds or removes an item."""
+    field = _FIELDS[type(old or new)]
+    items: tuple[object, ...] = getattr(owner, field)
+    index: int = items.index(old) if old in items else len(items)
+    changed: dict[str, Any] = {field: (*items[:index], *filter(None, [new]), *items[index + 1 :])}
+    return replace(owner, **changed)

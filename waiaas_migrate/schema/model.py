@@ -167,11 +167,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey(_Key):
-    """A PRIMARY KEY.
-
-    ``uniques_before`` is the number of UNIQUE constraints that are written before the key. An INTEGER PRIMARY KEY DESC
-    is not an alias of the rowid if it is written on its column (https://www.sqlite.org/lang_createtable.html#rowid).
-    """
+    """A PRIMARY KEY; ``uniques_before`` UNIQUE constraints are written before it."""
 
     autoincrement: bool = False
     uniques_before: int = field(default=0, compare=False)

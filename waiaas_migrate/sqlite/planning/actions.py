@@ -159,10 +159,7 @@ class ReplaceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """UPDATE the rows that meet ``where``; None updates all rows.
-
-    ``or_abort``: write OR ABORT, because the table has an ON CONFLICT clause, which could skip or replace rows.
-    """
+    """UPDATE the rows that meet ``where``, or all rows; ``or_abort`` as in ``CopyRows``."""
 
     table: str
     assignments: tuple[Assignment, ...]

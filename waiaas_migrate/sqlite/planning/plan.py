@@ -1,8 +1,4 @@
-"""Turn changes into steps that SQLite can run, in an order that works.
-
-The first steps drop triggers, views, indexes and tables that could be in the way. The next steps rename, create and
-alter tables. Then come steps that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
-"""
+"""Turn changes into steps that SQLite can run, in an order that works."""
 
 from __future__ import annotations
 

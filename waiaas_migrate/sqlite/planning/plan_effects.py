@@ -52,8 +52,9 @@ class _PlanTally(Tally):
                 self.touch(name, Cost.SCAN if guards else Cost.CONSTANT)
             case a.CopyRows(table=name):
                 self.touch(name, Cost.REBUILD)
-            case a.UpdateRows():
-                self._update(action)
+            case a.UpdateRows(table=name, assignments=assignments):
+                self.write(name)
+                self.loses |= not {(fold(name), fold(item.column)) for item in assignments} <= self._added
             case a.FillFullText(table=name):
                 self.write(name)
             case a.GuardParents(orphans=rows):
@@ -86,8 +87,3 @@ class _PlanTally(Tally):
         self.touch(action.table, Cost.SCAN if is_computed or place.foreign_keys else cost)
         self.changes_keys |= bool(place.foreign_keys)
         self._added.add((fold(action.table), fold(place.column.name)))
-
-    def _update(self, action: a.UpdateRows) -> None:
-        self.write(action.table)
-        filled = {(fold(action.table), fold(item.column)) for item in action.assignments}
-        self.loses |= not filled <= self._added

@@ -14,7 +14,6 @@ from functools import reduce
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import Column, Schema, Table, written_on
@@ -271,7 +270,7 @@ class _DefinitionEditor:
 
         If the text can't be changed piece by piece, one edit replaces the whole text.
         """
-        new = reduce(altered, changes, self._table)
+        new = reduce(c.altered, changes, self._table)
         steps = table_text.text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
             text = table_text.renamed(self._write(new), table_text.written_name(self._text))

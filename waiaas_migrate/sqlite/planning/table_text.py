@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.model import Check, Constraint, ForeignKey, PrimaryKey, Table, Unique, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning.actions import Piece
@@ -214,7 +213,7 @@ def text_steps(
     positions = {fold(column.name): at for at, column in enumerate(order.columns)}
     found: list[TextStep] = []
     for group in _by_column(changes):
-        new = reduce(altered, group, table)
+        new = reduce(c.altered, group, table)
         if any(isinstance(change, c.AddColumn) for change in group):
             new = replace(new, columns=tuple(sorted(new.columns, key=lambda one: positions.get(fold(one.name), -1))))
         after = _changed_text(sql, table, new, write)
