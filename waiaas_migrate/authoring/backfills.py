@@ -58,11 +58,9 @@ def _filled_columns(transition: Transition) -> Iterator[tuple[Table, Column]]:
 
 
 def _advice(transition: Transition, table: Table, error: str) -> str:
-    """Return the advice for a backfill that SQLite refuses with ``error``."""
     if error.startswith("misuse of"):
         return "Write it as a query: `SELECT max(x) FROM t`."
-    missing = _NO_SUCH.match(error)
-    if missing is None:
+    if not (missing := _NO_SUCH.match(error)):
         return f"Correct it. {_VISIBLE_TABLES}"
     name = fold(missing["name"].rpartition(".")[2])
     columns = {fold(r.old): r.new for r in transition.renames.columns if fold(r.table) == fold(table.name)}

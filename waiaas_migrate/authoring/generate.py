@@ -6,13 +6,12 @@ This module also plans the migrations of ``rebase`` and ``drift --as-migration``
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
-from waiaas_migrate.authoring.amend import without_last
 from waiaas_migrate.authoring.declared import Declared, declare
 from waiaas_migrate.authoring.draft import changes_of, draft, hazards_of
 from waiaas_migrate.authoring.faulty_pragmas import refuse_faulty_pragmas
@@ -21,11 +20,12 @@ from waiaas_migrate.authoring.migration_conflicts import refuse_conflicts, repla
 from waiaas_migrate.authoring.migration_facts import facts_of
 from waiaas_migrate.authoring.migration_names import refuse_whitespace, slug_of
 from waiaas_migrate.authoring.migration_proof import prove
+from waiaas_migrate.authoring.released import reasons_released
 from waiaas_migrate.authoring.yoyo_reading import refuse_misread
-from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError
+from waiaas_migrate.errors import MigrationsError, Problem, ProofError, SchemaFileError, UsageError
 from waiaas_migrate.files.garbage_collection import collection_paused
-from waiaas_migrate.files.migration_dir.facts import short_fingerprint
-from waiaas_migrate.files.migration_dir.manifest import Manifest, chain, history_problems, read_recorded
+from waiaas_migrate.files.migration_dir.facts import Facts, short_fingerprint
+from waiaas_migrate.files.migration_dir.manifest import MANIFEST, Manifest, chain, history_problems, read_recorded
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.migration_dir.write_files import folder_state, recover, write_history
 from waiaas_migrate.files.project import Project
@@ -37,6 +37,7 @@ from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allowed_codes
 from waiaas_migrate.schema.model import Schema
+from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames, hints, resolve
 from waiaas_migrate.sqlite.database.catalog import fingerprint, read_catalog
 from waiaas_migrate.sqlite.database.pragmas import Pragma
@@ -108,7 +109,7 @@ def generate(
     migrations, recorded = read_history(project)
     base, last = recorded, None
     if amend:
-        migrations, base, last = without_last(project, migrations, recorded, released)
+        migrations, base, last = _without_last(project, migrations, recorded, released)
     request = Request(project=project, migrations=migrations, recorded=base, name=name, allowed=allowed, last=last)
     plan = plan_to_declared(request)
     result = replace(plan.result, removed=removed)
@@ -266,7 +267,6 @@ def pragmas_of(source: DeclaredSchema) -> tuple[Pragma, ...]:
 
 
 def _refused(hazards: tuple[Hazard, ...], allowed: Collection[Code]) -> tuple[Hazard, ...]:
-    """Return the hazards that stop the command because they aren't allowed."""
     return tuple(hazard for hazard in hazards if hazard.stops_generate and hazard.code not in allowed)
 
 
@@ -280,3 +280,45 @@ def _custom_templates_mentioned(project: Project, renderer: Renderer) -> Iterato
             raise
         advice = f"Your templates in {project.templates} were used. First check whether the proof passes without them."
         raise ProofError(f"{advice} {error}") from None
+
+
+def _without_last(
+    project: Project, migrations: Sequence[MigrationFile], recorded: Manifest | None, released: Collection[str]
+) -> tuple[tuple[MigrationFile, ...], Manifest, MigrationFile]:
+    """Return the migrations and the manifest without the last migration, and the last migration, for ``--amend``."""
+    if not migrations:
+        raise UsageError("--amend: there is no migration yet. Run `waiaas-migrate generate`.")
+    last = migrations[-1]
+    entry = None if recorded is None or recorded.ids[-1:] != (last.id,) else recorded.migrations[-1]
+    if recorded is None or entry is None or len(recorded.ids) != len(migrations):
+        what = f"does not list all migrations, or does not list {last.id} last."
+        raise _cannot_amend(project.migrations / MANIFEST, what, "Run `waiaas-migrate record`, then run this again.")
+    if reason := reasons_released(project, recorded.ids, released).get(last.id):
+        fix = "Write a new migration: run `waiaas-migrate generate`."
+        raise _cannot_amend(last.path, f"is released: {reason}.", fix)
+    if last.kind == "python" or entry.facts.by_hand:
+        fix = "Edit or delete its files, then run `waiaas-migrate record`."
+        raise _cannot_amend(last.path, "was written or edited by hand, and --amend would discard that.", fix)
+    before = replace(recorded, migrations=recorded.migrations[:-1], hints=_hints_before(recorded.hints, entry.facts))
+    return tuple(migrations[:-1]), before, last
+
+
+def _cannot_amend(path: Path, what: str, fix: str) -> MigrationsError:
+    return MigrationsError([Problem(file=str(path), what=what, fix=fix)])
+
+
+def _hints_before(hints: tuple[str, ...], last: Facts) -> tuple[str, ...]:
+    """Return ``hints`` without the hints for swaps of names in the migration with the facts ``last``.
+
+    The schema has the same names before and after a swap, so only the manifest shows that a swap was done. For each
+    swap, the manifest records a hazard with the name of the table.
+    """
+    swapped = [fold(hazard.where) for hazard in last.forward.hazards if hazard.code == Code.SWAP_NAMES]
+    undone = {hint for hint in hints for table in swapped if hint.startswith(f"{table}.")}
+    pairs = {new: old for new, _, old in (hint.partition(" < ") for hint in hints)}
+    for name in swapped:
+        while name in pairs:
+            old = pairs.pop(name)
+            undone.add(f"{name} < {old}")
+            name = old  # noqa: PLW2901 — follows the cycle
+    return tuple(hint for hint in hints if hint not in undone)

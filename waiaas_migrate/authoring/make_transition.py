@@ -70,9 +70,7 @@ def _completed(database: sqlite3.Connection, transition: Transition) -> Transiti
 def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, renderer: Renderer) -> frozenset[str]:
     """Do ``renames`` in ``scratch``; return the folded names of views and triggers that must be dropped first."""
     taken = frozenset(fold(rename.new) for rename in renames.tables)
-    set_aside = names_that_block_renames(scratch) | {
-        fold(view.name) for view in start.views if fold(view.name) in taken
-    }
+    set_aside = names_that_block_renames(scratch) | (taken & {fold(view.name) for view in start.views})
     kept = replace(
         start,
         views=tuple(view for view in start.views if fold(view.name) not in taken),

@@ -85,5 +85,4 @@ def refuse_whitespace(migrations: Sequence[MigrationFile], new: str) -> None:
 
 
 def _has_whitespace(migration_id: str) -> bool:
-    """Return whether the id contains a space, a line break or other whitespace."""
     return migration_id.split() != [migration_id]

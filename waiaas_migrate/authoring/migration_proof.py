@@ -46,7 +46,9 @@ def prove(before: sqlite3.Connection, transition: Transition, migration: Migrati
         run_new(before, migration, "rollback")
     what = f"{migration.id}.rollback.sql does not restore the schema from before the migration"
     _expect(introspect(before, known), transition.start, what, column_order=True)
-    prove_reading(migration)
+    for content in migration.files.values():
+        if first_misread(content) is not None:
+            raise _fault(f"{migration.id}: plain yoyo would read its statements differently than SQLite", content)
     return head
 
 
@@ -56,28 +58,19 @@ def run_new(connection: sqlite3.Connection, migration: MigrationFile, direction:
         run_in_memory(connection, migration, direction)
     except ApplyError as error:
         file = f"{migration.id}.sql" if direction == "apply" else f"{migration.id}.rollback.sql"
-        names = [row.name for row in read_catalog(connection) if row.kind == "table"]
-        queries = [f"SELECT 1 FROM {quote_name(name)} LIMIT 1" for name in names]
-        has_rows = any(connection.execute(query).fetchone() for query in queries)
+        tables = [quote_name(row.name) for row in read_catalog(connection) if row.kind == "table"]
+        has_rows = any(connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)
         if isinstance(error.__cause__, sqlite3.IntegrityError) and has_rows:
             what = f"was not written, because rows that earlier migrations insert conflict with it: {error.reason}"
             fix = "Change these rows in an earlier migration, or set their values with `backfill` or `enum_values`."
             raise MigrationsError([Problem(file=file, what=what, fix=fix)]) from None
-        text = migration.sql if direction == "apply" else migration.rollback
-        raise _fault(f"{file}: {error.reason}", text or "") from None
+        raise _fault(f"{file}: {error.reason}", migration.files.get(file, "")) from None
 
 
 def _expect(found: Schema, wanted: Schema, what: str, *, column_order: bool = False) -> None:
     if differences := diff(found, wanted, column_order=column_order):
         listed = "\n".join(f"  {describe(change)}" for change in differences)
         raise _fault(f"{what}. Still missing:\n{listed}", "")
-
-
-def prove_reading(migration: MigrationFile) -> None:
-    """Raise a ProofError unless yoyo's own reader finds the statements that SQLite sees."""
-    for content in (migration.sql, migration.rollback or ""):
-        if first_misread(content) is not None:
-            raise _fault(f"{migration.id}: plain yoyo would read its statements differently than SQLite", content)
 
 
 def _fault(what: str, text: str) -> ProofError:

@@ -99,11 +99,7 @@ def _is_rebased(project: Project, branches: Branches) -> bool:
 
 
 def _read_files(project: Project, branches: Branches) -> dict[str, str]:
-    """Return the texts of the migrations in the folder, by the names of their files.
-
-    Raises:
-        MigrationsError: a file is in neither branch, or a hand-written file differs from both branches.
-    """
+    """Return the texts of the migrations in the folder, by file name; refuse files whose text would be lost."""
     known: dict[str, set[str]] = {}
     for migration in (*branches.main.migrations, *branches.yours.migrations):
         for name, text in migration.files.items():
@@ -114,8 +110,7 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
     for path in sorted(project.migrations.iterdir()):
         if path.suffix not in {".sql", ".py"} or path.name.startswith(("post-apply", ".")):
             continue
-        text = path.read_text(encoding="utf-8", errors="replace")
-        texts[path.name] = text
+        texts[path.name] = text = path.read_text(encoding="utf-8", errors="replace")
         if path.name not in known:
             what = "is a migration that neither branch has."
             fix = "Move it out of the folder, run `rebase` again, move it back, and run `waiaas-migrate record`."
@@ -130,12 +125,9 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """A new order: the migrations of the main branch, and the migrations of your branch that were placed after them.
+    """A new order: the main branch's ``migrations``, then those of your branch that were placed after them.
 
-    Args:
-        migrations: all these migrations.
-        entries: the manifest entries of the placed migrations, without hashes.
-        renumbered: the old id and the new id of each migration from your branch.
+    ``entries`` are the manifest entries of the placed migrations, without hashes; ``renumbered`` their old and new ids.
     """
 
     migrations: tuple[MigrationFile, ...]
@@ -197,11 +189,7 @@ def _plan_before(
 
 
 def _place(project: Project, branches: Branches, order: _Order, migration: MigrationFile) -> _Order:
-    """Return ``order`` with ``migration`` at its end, under the next number.
-
-    Raises:
-        MigrationsError: the migration doesn't work at this place.
-    """
+    """Return ``order`` with ``migration`` at its end, under the next number; refuse it if it doesn't work there."""
     name = next_id((one.id for one in order.migrations), slug_of(migration.id), ())
     refuse_whitespace(order.migrations, name)
     renamed = _renamed(migration, name, heads(order.migrations), branches.folder)

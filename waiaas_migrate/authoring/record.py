@@ -100,14 +100,10 @@ def _refuse_released(project: Project, ids: Sequence[str], changed: Sequence[str
     """Refuse changes of released migrations; ``named`` are ids that the user calls released."""
     reasons = reasons_released(project, ids, named)
     fix = "Restore it from git, and write a new migration for further changes."
-    problems = [
-        Problem(
-            file=str(project.migrations / name),
-            what=f"was edited or deleted, but is released: {reasons[name]}.",
-            fix=fix,
-        )
-        for name in changed
-        if name in reasons
-    ]
+    problems = []
+    for name in changed:
+        if name in reasons:
+            what = f"was edited or deleted, but is released: {reasons[name]}."
+            problems.append(Problem(file=str(project.migrations / name), what=what, fix=fix))
     if problems:
         raise MigrationsError(problems)

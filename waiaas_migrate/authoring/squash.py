@@ -123,15 +123,12 @@ def _count_to_replace(migrations: Sequence[MigrationFile], to: str | None) -> in
 def _refuse_dependents(old: Sequence[MigrationFile], later: Sequence[MigrationFile]) -> None:
     """Refuse to remove a migration that a later migration depends on."""
     removed = {migration.id for migration in old[:-1]}
-    problems = [
-        Problem(
-            file=str(migration.path),
-            what=f"depends on {', '.join(sorted(needed))}, which would be removed.",
-            fix=f"Nothing was changed. Squash up to {migration.id} or later with --to.",
-        )
-        for migration in later
-        if (needed := removed.intersection(migration.depends))
-    ]
+    problems = []
+    for migration in later:
+        if needed := sorted(removed.intersection(migration.depends)):
+            what = f"depends on {', '.join(needed)}, which would be removed."
+            fix = f"Nothing was changed. Squash up to {migration.id} or later with --to."
+            problems.append(Problem(file=str(migration.path), what=what, fix=fix))
     if problems:
         raise MigrationsError(problems)
 
@@ -151,16 +148,12 @@ def _squashed(project: Project, old: Sequence[MigrationFile], before: Connection
 def _prove(
     new: MigrationFile, old: Sequence[MigrationFile], later: Sequence[MigrationFile], before: Connection
 ) -> Content:
-    """Prove that ``new`` can replace ``old`` and can be rolled back; return the content of the database that it builds.
-
-    Raises:
-        MigrationsError: names the tables and objects that would differ.
-    """
+    """Prove that ``new`` can replace ``old`` and can be rolled back; return the content that both make."""
     content = content_of(before)
     with closing(replay(old)) as again:
         if changing := content.differences(content_of(again)):
             raise _refused(new, f"the migrations make different rows each time they run: {', '.join(changing)}.")
-    if any(first_misread(text) is not None for text in (new.sql, new.rollback or "")):
+    if any(first_misread(text) is not None for text in new.files.values()):
         raise _refused(new, "plain yoyo would read its statements differently than SQLite.")
     with closing(open_memory()) as after:
         try:
@@ -168,8 +161,9 @@ def _prove(
         except ApplyError as error:
             raise _refused(new, f"it would fail on an empty database: {error.reason.rstrip('.')}.") from None
         if differing := _differences(before, after):
-            what = f"one migration can't make what the old ones make: {', '.join(differing)} would differ."
-            raise _refused(new, what)
+            raise _refused(
+                new, f"one migration can't make what the old ones make: {', '.join(differing)} would differ."
+            )
         _prove_later(new, later, before, after)
         run_in_memory(after, new, "rollback")
         if read_catalog(after):

@@ -13,7 +13,7 @@ from pathlib import Path
 from waiaas_migrate.errors import MigrationsError, Problem
 from waiaas_migrate.files.migration_dir.manifest import Manifest
 from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
-from waiaas_migrate.files.migration_dir.statements import code_of, split_statements
+from waiaas_migrate.files.migration_dir.statements import code_of, first_line, split_statements
 from waiaas_migrate.sqlite.reading.grammar import SqlError, tokenize, without_comments
 
 
@@ -27,10 +27,9 @@ def refuse_misread(migrations: Iterable[MigrationFile], recorded: Manifest | Non
     problems = []
     for migration in migrations:
         if migration.kind == "sql" and migration.id not in listed:
-            rollback = migration.path.with_name(f"{migration.id}.rollback.sql")
-            for path, content in ((migration.path, migration.sql), (rollback, migration.rollback or "")):
+            for name, content in reversed(migration.files.items()):
                 if (misread := first_misread(content)) is not None:
-                    problems.append(_problem(path, content, misread))
+                    problems.append(_problem(migration.path.with_name(name), content, misread))
     if problems:
         raise MigrationsError(problems)
 
@@ -60,8 +59,7 @@ def _tokens(statement: str) -> Sequence[str]:
 
 
 def _problem(path: Path, content: str, statement: str) -> Problem:
-    code = code_of(statement)
-    line = content.count("\n", 0, max(content.find(code), 0)) + 1
-    what = f"plain yoyo reads this statement differently than SQLite: {code.partition(chr(10))[0].strip()}"
+    line = content.count("\n", 0, max(content.find(code_of(statement)), 0)) + 1
+    what = f"plain yoyo reads this statement differently than SQLite: {first_line(statement)}"
     fix = 'Close every comment, and put names that are keywords in double quotes, such as "begin".'
     return Problem(file=str(path), line=line, what=what, fix=fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from waiaas_migrate.errors import Problem
@@ -49,7 +49,7 @@ class EnumDefinition:
 
     def as_problem(self) -> Problem:
         """Return the problem of this name, which must have one, in the form that reports take."""
-        at = Origin(file=self.at.file, line=self.at.line, column=self.at.column, path=self.name)
+        at = replace(self.at, path=self.name)
         return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from waiaas_migrate.files.text_file import display_name, read_text
 _LONGEST_CHAIN = 100
 #: The most values of an enum. There is a limit because nested spreads can double a list again and again.
 _MOST_VALUES = 100_000
+_SHAPES: dict[type, Shape] = {e.Members: "class", e.Items: "list"}
 
 
 class Language(NamedTuple):
@@ -103,32 +105,24 @@ class Evaluator:
 
     def definition(self, module: e.Module, name: str, source: str) -> EnumDefinition | None:
         """Return the definition of ``name`` in ``module``, which may have a problem; None if it is missing."""
-        at = Origin(file=module.file)
-        shape: Shape = "other"
-        values: list[_Value] = []
+        definition = EnumDefinition(name=name, source=source, at=Origin(file=module.file), shape="other")
         try:
             target = self._lookup(module, name)
             if target is None:
                 return None
-            at = _origin(target)
+            definition = replace(definition, at=_origin(target))
             is_type = self._is_type(target, name)
             target = self._resolved(target)
-            shape, at = "type" if is_type else _shape(target), _origin(target)
+            shape = "type" if is_type else _SHAPES.get(type(target.expression), "other")
+            definition = replace(definition, shape=shape, at=_origin(target))
             values = self._values(target)
-            problem, fix = value_list_problem([one.value for one in values]), ""
+            members = tuple(one.member for one in values) if shape == "class" else ()
+            definition = replace(definition, members=members, problem=value_list_problem([one.value for one in values]))
         except NotLiteral as error:
-            problem, at, fix = error.problem, error.at, error.fix
-        return EnumDefinition(
-            name=name,
-            source=source,
-            at=at,
-            values=tuple(one.value for one in values) if not problem else (),
-            places=tuple(one.at for one in values) if not problem else (),
-            members=tuple(one.member for one in values) if shape == "class" else (),
-            shape=shape,
-            problem=problem,
-            fix=fix,
-        )
+            return replace(definition, problem=error.problem, at=error.at, fix=error.fix)
+        if definition.problem:
+            return definition
+        return replace(definition, values=tuple(one.value for one in values), places=tuple(one.at for one in values))
 
     def _is_type(self, target: _Target, name: str) -> bool:
         """Return whether ``name`` is declared as a type, in this file or in the file that it is imported from."""
@@ -138,11 +132,7 @@ class Evaluator:
             return name in target.module.types
 
     def _values(self, target: _Target) -> list[_Value]:
-        """Return the values of a list, a class or an object.
-
-        Raises:
-            NotLiteral: the target is something else, or a value is not a literal.
-        """
+        """Return the values of a list, a class or an object; refuse anything else, and values that aren't literals."""
         with self._one_step(target):
             expression, module = target = self._resolved(target)
             match expression:
@@ -272,8 +262,3 @@ def _at(module: e.Module, at: e.Position) -> Origin:
 def _origin(target: _Target) -> Origin:
     expression, module = target
     return Origin(file=module.file) if expression is None else _at(module, expression.at)
-
-
-def _shape(target: _Target) -> Shape:
-    shapes: dict[type, Shape] = {e.Members: "class", e.Items: "list"}
-    return shapes.get(type(target.expression), "other")

@@ -97,7 +97,6 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
 
 
 def _definitions_in_text(read: _ReadSource, evaluator: Evaluator, used: Iterable[str]) -> Iterator[EnumDefinition]:
-    """Yield the enums that the text of a source defines."""
     if read.text is not None:
         for name in dict.fromkeys((*evaluator.names(read.text), *used)):
             definition = evaluator.definition(read.text, name, read.source.name)

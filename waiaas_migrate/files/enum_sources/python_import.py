@@ -195,11 +195,7 @@ def _raw_values(thing: object) -> tuple[object, ...]:
 
 
 def _plain_values(values: tuple[object, ...]) -> tuple[str | int, ...]:
-    """Return ``values`` as plain strings and integers.
-
-    Raises:
-        _NotUsable: a CHECK can't list the values.
-    """
+    """Return ``values`` as plain strings and integers; refuse values that a CHECK can't list."""
     if any(isinstance(value, enum.Flag) for value in values):
         raise _NotUsable(f"it has a member of an `enum.Flag`, whose members can be combined ({_FLAG_FIX})")
     plain: list[str | int] = []

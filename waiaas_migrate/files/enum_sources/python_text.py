@@ -117,7 +117,6 @@ class _ModuleReader:
                 return False
 
     def _is_type(self, statement: ast.stmt, value: ast.expr) -> bool:
-        """Return whether an assignment names a type."""
         is_literal = isinstance(value, ast.Subscript) and self._qualified(value.value) in _LITERALS
         return is_literal or type(statement).__name__ == "TypeAlias"
 

@@ -14,7 +14,6 @@ from waiaas_migrate.files.problem_report import Origin
 #: A tree-sitter node. The type is Any because tree-sitter is imported only if a project has TypeScript.
 Node = Any
 
-
 #: The endings that an import can leave out.
 _ENDINGS = ("", ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".mjs")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.d.ts", "/index.js")

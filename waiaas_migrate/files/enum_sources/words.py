@@ -18,7 +18,6 @@ def words_of(*names: str) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    """Return ``word`` without the ending of a plural."""
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word.removesuffix("es").removesuffix("s") if word.endswith(("ses", "xes")) else word.removesuffix("s")

@@ -35,6 +35,8 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
 _IF_NOT_RELEASED = "If not, run `waiaas-migrate record`."
+#: The flag that opens a pipe that nobody writes to without waiting.
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 #: The exceptions of code that reads JSON of an unexpected form.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
@@ -101,7 +103,6 @@ def chain(migrations: Iterable[MigrationFile], facts: Mapping[str, Facts]) -> tu
 
 
 def _hash_after(previous: str, migration: MigrationFile, facts: Facts) -> str:
-    """Return the hash of a migration's entry after the entry with the hash ``previous``."""
     covered = [previous, migration.id, migration.content_hash, entry_values(facts)]
     return "sha256:" + hashlib.sha256(json.dumps(covered).encode()).hexdigest()
 
@@ -201,13 +202,13 @@ def read_summary(path: str) -> Summary | None:
     if content is None:
         return None
     ids, hashes, pragmas = _checked(content, path)
-    last = hashes[-1] if hashes else None
-    return Summary(ids=tuple(ids), last_hash=last, fingerprint=content["fingerprint"], pragmas=pragmas)
+    last_hash = hashes[-1] if hashes else None
+    return Summary(ids=tuple(ids), last_hash=last_hash, fingerprint=content["fingerprint"], pragmas=pragmas)
 
 
 def _read_json(path: str | Path) -> Any:  # noqa: ANN401 — any JSON value
     try:
-        with open(path, "rb", buffering=0, opener=_open_without_waiting) as file:
+        with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | _NO_WAIT)) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise _broken(path, "is not a regular file.")
             text = file.read().decode()
@@ -239,11 +240,6 @@ def _parsed(text: str, path: str | Path) -> Any:  # noqa: ANN401 — any JSON va
         error_line = error.lineno if isinstance(error, json.JSONDecodeError) else None
         raise _broken(path, f"is not JSON: {error}.", line=error_line) from error
     return {} if content is None else content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; don't wait if the file is a pipe that nobody writes to."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _broken(path: str | Path, what: str, *, fix: str = _RESTORE, line: int | None = None) -> MigrationsError:
@@ -287,11 +283,8 @@ def check_manifest(manifest: Manifest, migrations: Sequence[MigrationFile]) -> t
     if chain(migrations, manifest.facts) == manifest.migrations:
         return ()
     listed = set(manifest.ids)
-    unlisted = [
-        Problem(file=str(migration.path), what=f"is not listed in {MANIFEST}.", fix=_RECORD)
-        for migration in migrations
-        if migration.id not in listed
-    ]
+    paths = [migration.path for migration in migrations if migration.id not in listed]
+    unlisted = [Problem(file=str(path), what=f"is not listed in {MANIFEST}.", fix=_RECORD) for path in paths]
     changed = [change.problem for change in _changes(manifest, migrations)]
     return (*_missing(manifest, migrations), *unlisted, *changed, *_reordered(manifest, migrations))
 
@@ -349,7 +342,6 @@ def _changes(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 def _reordered(manifest: Manifest, migrations: Sequence[MigrationFile]) -> Iterator[Problem]:
-    """Yield a problem if the manifest lists migrations in another order than the folder's."""
     common = {migration.id for migration in migrations} & set(manifest.ids)
     recorded = (name for name in manifest.ids if name in common)
     files = (migration.id for migration in migrations if migration.id in common)

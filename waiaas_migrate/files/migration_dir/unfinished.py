@@ -127,7 +127,6 @@ def remove_unfinished(folder: Path) -> tuple[str, ...]:
 
 
 def _hash(path: Path) -> str | None:
-    """Return the hash of a file's content; None if there is no such file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     except FileNotFoundError:

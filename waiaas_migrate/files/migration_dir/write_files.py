@@ -153,11 +153,7 @@ def _locked_journal(folder: Path) -> Iterator[tuple[str, ...]]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Lock the file at ``path``, created if it is missing; wait while another process holds the lock.
-
-    Raises:
-        MigrationsError: another process holds the lock for too long.
-    """
+    """Lock the file at ``path``, created if it is missing; wait a limited time for other processes."""
     deadline = time.monotonic() + _TIMEOUT
     flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)  # don't block on a pipe
     while True:

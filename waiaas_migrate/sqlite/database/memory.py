@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, Self, cast
 
@@ -197,11 +197,13 @@ def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) ->
     Raises:
         sqlite3.Error: SQLite refuses a statement, and ``skip_refused`` is False.
     """
-    other = open_memory()
     order = ("table", "index", "view", "trigger")
-    for row in sorted(catalog, key=lambda row: order.index(row.kind)):
-        with suppress(sqlite3.Error) if skip_refused else nullcontext():
-            execute(other, row.sql)
+    with ExitStack() as on_error:
+        other = on_error.enter_context(closing(open_memory()))
+        for row in sorted(catalog, key=lambda row: order.index(row.kind)):
+            with suppress(sqlite3.Error) if skip_refused else nullcontext():
+                execute(other, row.sql)
+        on_error.pop_all()
     return other
 
 
