@@ -12,7 +12,8 @@ import pytest
 from tests.support.projects import run
 from tests.support.transitions import apply_with_runner, apply_with_yoyo, generate, run_script, schema_of, write_schema
 from waiaas_migrate.errors import ApplyError, UsageError
-from waiaas_migrate.schema.hazards.hazard import STOPPING, Code, allowed_codes
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import STOPPING, Code
 
 Body = dict[str, Any]
 

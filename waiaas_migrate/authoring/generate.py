@@ -35,7 +35,8 @@ from waiaas_migrate.files.templates.render import Renderer
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, allowed_codes
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames, hints, resolve

@@ -24,7 +24,8 @@ from waiaas_migrate.files.migration_dir.write_files import folder_state, recover
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.replay import Replay, run_in_memory
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazards.hazard import Code, allowed_codes
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.reading.introspect import introspect
 
 _DEPENDS = re.compile(r"^\s*--\s*depends\s*:.*$")

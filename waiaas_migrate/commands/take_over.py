@@ -25,7 +25,7 @@ from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.replay import replay
 from waiaas_migrate.schema.changes import schema_after
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hazards.hazard import allowed_codes
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.model import Schema
 from waiaas_migrate.sqlite.database.url import StrPath
 from waiaas_migrate.sqlite.reading.introspect import introspect

@@ -26,7 +26,8 @@ from waiaas_migrate.runner.transaction import standard_settings
 from waiaas_migrate.runner.yoyo.applied import cached_hash, read_applied, read_pending
 from waiaas_migrate.runner.yoyo.identity import read_identities
 from waiaas_migrate.runner.yoyo.lock_row import sole_transaction
-from waiaas_migrate.schema.hazards.hazard import Code, allowed_codes
+from waiaas_migrate.schema.hazards.allowed import allowed_codes
+from waiaas_migrate.schema.hazards.hazard import Code
 from waiaas_migrate.sqlite.database.connection import (
     connect_file,
     database_name,

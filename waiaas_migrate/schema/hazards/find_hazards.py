@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards import lost_data, rejected_rows
-from waiaas_migrate.schema.hazards.hazard import Hazard, HazardContext
+from waiaas_migrate.schema.hazards.context import HazardContext
+from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Check, Schema
 
 

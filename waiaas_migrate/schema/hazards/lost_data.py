@@ -8,7 +8,8 @@ from dataclasses import replace
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
 from waiaas_migrate.schema.enum_lists import lists_of, literal
-from waiaas_migrate.schema.hazards.hazard import Code, Hazard, HazardContext, how_to_allow
+from waiaas_migrate.schema.hazards.context import HazardContext
+from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import NO_HINTS, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames

@@ -8,7 +8,8 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import foreign_keys as f
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import lists_of
-from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard, HazardContext, names_column
+from waiaas_migrate.schema.hazards.context import HazardContext, names_column
+from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
 from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
