@@ -27,9 +27,8 @@ def reasons_released(project: Project, ids: Sequence[str], named: Collection[str
     """
     for name in named:
         if name not in ids:
-            raise UsageError(
-                f"--released {name}: no such migration. Name one of: {', '.join(ids) or 'there are none'}."
-            )
+            listed = ", ".join(ids) or "there are none"
+            raise UsageError(f"--released {name}: no such migration. Name one of: {listed}.")
     end = max((ids.index(name) + 1 for name in named), default=0)
     reasons = dict.fromkeys(ids[:end], "--released includes it")
     base = merge_base_with_main(project.migrations, project.main_branch)

@@ -114,9 +114,8 @@ def _count_to_replace(migrations: Sequence[MigrationFile], to: str | None) -> in
     if len(ids) == 1:
         raise UsageError(f"Nothing to squash: {ids[0]} is the only migration. Squashing replaces two or more by one.")
     if end == 1:
-        raise UsageError(
-            f"--to {to}: is the first migration. Name a later one, so that two or more are replaced by one."
-        )
+        fix = "Name a later one, so that two or more are replaced by one."
+        raise UsageError(f"--to {to}: is the first migration. {fix}")
     return end
 
 

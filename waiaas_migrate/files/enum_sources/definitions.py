@@ -64,11 +64,9 @@ class LoadedEnums:
         """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
-            sources = " and ".join(f"`{definition.source}`" for definition in found)
-            problem = f"it has different values in {sources}"
-            return EnumDefinition(
-                name=name, source=found[0].source, at=found[0].at, problem=problem, fix="Rename one of them."
-            )
+            problem = "it has different values in " + " and ".join(f"`{definition.source}`" for definition in found)
+            first, fix = found[0], "Rename one of them."
+            return EnumDefinition(name=name, source=first.source, at=first.at, problem=problem, fix=fix)
         return found[0] if found else None
 
     def usable(self) -> tuple[str, ...]:

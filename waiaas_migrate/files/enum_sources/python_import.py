@@ -181,9 +181,8 @@ def _shape(thing: object) -> Shape:
 def _raw_values(thing: object) -> tuple[object, ...]:
     """Return the values of an enum class, a Literal, a tuple or a list; refuse any other object."""
     if isinstance(thing, type) and issubclass(thing, enum.Flag):
-        raise _NotUsable(
-            f"it is an `enum.Flag`, and a list of its values would refuse combinations of them ({_FLAG_FIX})"
-        )
+        problem = "it is an `enum.Flag`, and a list of its values would refuse combinations of them"
+        raise _NotUsable(f"{problem} ({_FLAG_FIX})")
     if isinstance(thing, type) and issubclass(thing, enum.Enum):
         return tuple(member.value for member in thing)
     if typing.get_origin(thing) is typing.Literal:
