@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
+from waiaas_migrate.sqlite.planning.actions import DEFINITION_DIFFERS
 from waiaas_migrate.sqlite.quoting import quote_literal, quote_name, unquote
 from waiaas_migrate.sqlite.reading.virtual_tables import TOKEN
 
