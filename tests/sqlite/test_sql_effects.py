@@ -115,7 +115,7 @@ def test_dropping_an_object_can_lose_it(kind: str) -> None:
 def test_new_and_changed_foreign_keys(statement: str) -> None:
     """Foreign keys can be broken, but rows do not change."""
     found = effects_of_sql([statement])
-    assert found.may_break_keys
+    assert found.changes_keys
     assert not found.may_change_rows
 
 

@@ -16,8 +16,7 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.model import Column, Table
 from waiaas_migrate.schema.names import fold
-from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
-from waiaas_migrate.sqlite.planning.plan import views_to_drop
+from waiaas_migrate.sqlite.planning.plan import backfill_order, views_to_drop
 from waiaas_migrate.sqlite.planning.row_values import is_filled
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies, expression_dependencies

@@ -23,7 +23,7 @@ from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.schema.canonical import without_expressions
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.diff import diff
-from waiaas_migrate.schema.hints import with_hints, without_hints
+from waiaas_migrate.schema.hints import hints_from, with_hints
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.database.catalog import read_catalog
@@ -149,7 +149,7 @@ def _known(statements: Iterable[_Statement], existing: Collection[str]) -> Known
     for statement in statements:
         match statement.action:
             case CreateTable(table=table) if statement.sql in existing:
-                known[statement.sql] = without_hints(table)
+                known[statement.sql] = hints_from(table, None)
             case CreateIndex(index=index) if statement.sql in existing:
                 known[statement.sql] = index
             case _:

@@ -21,8 +21,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.files.project import Project
 from waiaas_migrate.runner.fleet.fleet import Fleet, Outcome, each
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.schema.applied import schema_after
-from waiaas_migrate.schema.changes import object_of
+from waiaas_migrate.schema.changes import object_of, schema_after
 from waiaas_migrate.schema.describe import describe_made
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Schema

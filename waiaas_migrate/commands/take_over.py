@@ -23,7 +23,7 @@ from waiaas_migrate.runner.adopt import adopt_in
 from waiaas_migrate.runner.folder import read_folder
 from waiaas_migrate.runner.proof.differences import listed
 from waiaas_migrate.runner.replay import replay
-from waiaas_migrate.schema.applied import schema_after
+from waiaas_migrate.schema.changes import schema_after
 from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.hazards.allowed import allowed_codes
 from waiaas_migrate.schema.model import Schema

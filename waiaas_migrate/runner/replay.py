@@ -16,7 +16,7 @@ from waiaas_migrate.files.migration_dir.migration_files import MigrationFile
 from waiaas_migrate.runner.steps import Direction, StepRunner
 from waiaas_migrate.runner.watching.interruption import ReplayInterrupted, was_interrupted
 from waiaas_migrate.sqlite.database.memory import NOT_ATTACHED, execute, has_skipped_attach, open_memory, transaction
-from waiaas_migrate.sqlite.planning.guards import DEFINITION_DIFFERS
+from waiaas_migrate.sqlite.planning.actions import DEFINITION_DIFFERS
 
 #: The advice about a migration that fails for an unknown reason.
 CORRECT = "Correct it, or restore it from git."

@@ -29,7 +29,6 @@ def canonical(value: ValueT) -> ValueT:
 
 
 def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a schema
-    """Return the canonical form of ``value``, which is in the field named ``field``."""
     if isinstance(value, tuple):
         found = [_canonical(item, field) for item in value]
         if isinstance(next(iter(found), None), m.Unique):

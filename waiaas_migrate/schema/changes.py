@@ -1,10 +1,13 @@
-"""The changes that turn one schema into another, as a closed union of types."""
+"""The changes that turn one schema into another, as a closed union of types.
+
+:func:`schema_after` makes them to a schema as a value, without SQLite.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar, assert_never
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.foreign_keys import identity
@@ -15,6 +18,7 @@ StatementObject = m.View | m.Trigger | m.VirtualTable
 
 #: A column, a constraint or an index, or the name of one.
 PartT = TypeVar("PartT")
+OwnerT = TypeVar("OwnerT", m.Schema, m.Table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +30,18 @@ class InTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Added(InTable, Generic[PartT]):
-    """Something that a table gains."""
-
     old: ClassVar[None] = None
     new: PartT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Dropped(InTable, Generic[PartT]):
-    """Something that a table loses."""
-
     old: PartT
     new: ClassVar[None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Modified(InTable, Generic[PartT]):
-    """Something in a table that is replaced."""
-
     old: PartT
     new: PartT
 
@@ -205,13 +203,7 @@ Modification = (
 
 def table_of(change: Change) -> str | None:
     """Return the name of the table that ``change`` alters, if it alters one."""
-    match change:
-        case AddTable() | DropTable() | RenameTable() | AddObject() | DropObject() | ModifyObject():
-            return None
-        case ModifyTableOptions() | InTable():
-            return spelled_name(change)
-        case _:
-            assert_never(change)
+    return spelled_name(change) if isinstance(change, ModifyTableOptions | InTable) else None
 
 
 def object_of(change: Change) -> tuple[str, str]:
@@ -221,10 +213,8 @@ def object_of(change: Change) -> tuple[str, str]:
             return "index", fold(index.name)
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], fold(item.name)
-        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
-            return "table", fold(spelled_name(change))
         case _:
-            assert_never(change)
+            return "table", fold(spelled_name(change))
 
 
 def spelled_name(change: Change) -> str:
@@ -236,8 +226,6 @@ def spelled_name(change: Change) -> str:
             return item.name
         case RenameTable(new=name) | InTable(table=name):
             return name
-        case _:
-            assert_never(change)
 
 
 def owner_of(change: Change) -> str | None:
@@ -248,10 +236,8 @@ def owner_of(change: Change) -> str | None:
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return None if isinstance(item, m.View) else fold(item.table if isinstance(item, m.Trigger) else item.name)
-        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
-            return fold(spelled_name(change))
         case _:
-            assert_never(change)
+            return fold(spelled_name(change))
 
 
 def is_addition(change: Change) -> bool:
@@ -278,3 +264,70 @@ def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.Fo
             is_new = change.old is None or identity("", change.old) != identity("", change.new)
             if is_new and not any((fold(change.table), fold(column)) in empty for column in change.new.columns):
                 yield change.table, change.new
+
+
+#: The field of a schema or a table that contains the objects of each kind.
+_FIELDS = {
+    m.Table: "tables",
+    m.View: "views",
+    m.Trigger: "triggers",
+    m.VirtualTable: "virtual_tables",
+    m.Column: "columns",
+    m.Unique: "uniques",
+    m.Check: "checks",
+    m.ForeignKey: "foreign_keys",
+    m.Index: "indexes",
+}
+
+
+def schema_after(schema: m.Schema, changes: Iterable[Change]) -> m.Schema:
+    """Return ``schema`` after ``changes``. Other objects keep their text and order.
+
+    Raises:
+        ValueError: a change is a rename.
+    """
+    for change in changes:
+        match change:
+            case AddTable() | DropTable() | AddObject() | DropObject() | ModifyObject():
+                schema = _replaced(schema, change.old, change.new)
+            case RenameTable() | RenameColumn():
+                raise ValueError("renames can't be applied here")
+            case _:
+                owner = fold(spelled_name(change))
+                tables = (altered(table, change) if fold(table.name) == owner else table for table in schema.tables)
+                schema = replace(schema, tables=tuple(tables))
+    return schema
+
+
+def altered(table: m.Table, change: Alteration | IndexChange) -> m.Table:  # noqa: PLR0911 — an arm for each kind
+    """Return ``table`` after ``change``. A modified constraint keeps its place."""
+    match change:
+        case DropColumn(old=column):
+            name = fold(column.name)
+            checks = tuple(check for check in table.checks if m.written_on(check) != name)
+            foreign_keys = tuple(key for key in table.foreign_keys if m.written_on(key) != name)
+            return _replaced(replace(table, checks=checks, foreign_keys=foreign_keys), column, None)
+        case ModifyCheck(old=check):
+            return _replaced(table, check, replace(change.new, column=check.column))
+        case ModifyForeignKey(old=key):
+            return _replaced(table, key, replace(change.new, inline=key.inline))
+        case ModifyPrimaryKey(new=primary_key):
+            return replace(table, primary_key=primary_key)
+        case ModifyTableOptions(new=options):
+            return replace(table, strict=options.strict, without_rowid=options.without_rowid)
+        case (
+            AddColumn() | ModifyColumn() | AddUnique() | DropUnique() | AddCheck() | DropCheck()
+            | AddForeignKey() | DropForeignKey() | AddIndex() | DropIndex() | ModifyIndex()
+        ):  # fmt: skip
+            return _replaced(table, change.old, change.new)
+        case ReorderColumns():
+            return table
+
+
+def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
+    """Return ``owner`` with ``new`` instead of ``old``; None adds or removes an item."""
+    field = _FIELDS[type(old or new)]
+    items: tuple[object, ...] = getattr(owner, field)
+    index: int = items.index(old) if old in items else len(items)
+    changed: dict[str, Any] = {field: (*items[:index], *filter(None, [new]), *items[index + 1 :])}
+    return replace(owner, **changed)

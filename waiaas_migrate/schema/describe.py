@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.enum_lists import lists_of, literal
@@ -48,7 +46,6 @@ def describe_made(change: c.Change) -> str:
 def _words(  # noqa: C901, PLR0911 — an arm for each kind
     item: _Described, table: str | None, *, brief: bool = False, details: bool = False
 ) -> str:
-    """Return an object, or a part of ``table``, in words."""
     match item:
         case m.Table(name=name):
             columns = len(item.columns)
@@ -69,8 +66,6 @@ def _words(  # noqa: C901, PLR0911 — an arm for each kind
             return f"trigger {name} on {item.table}"
         case m.VirtualTable(name=name):
             return f"virtual table {name}" + (f" using {item.module}" if details else "")
-        case _:
-            assert_never(item)
 
 
 def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 — one return for each kind
@@ -93,8 +88,6 @@ def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 �
             return f"change index {index.name} on {table}: {_index_terms(change.old)} becomes {_index_terms(index)}"
         case c.ModifyObject():
             return f"change {_words(change.new, None)}"
-        case _:
-            assert_never(change)
 
 
 def _properties(column: m.Column) -> tuple[str, ...]:
@@ -125,7 +118,7 @@ def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
 
 
 def _check_place(table: str | None, check: m.Check) -> str:
-    return (f"{table}.{check.column}" if check.column else str(table)) + (f" ({check.name})" if check.name else "")
+    return check.place(str(table)) + (f" ({check.name})" if check.name else "")
 
 
 def index_words(index: m.Index) -> str:

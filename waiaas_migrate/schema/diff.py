@@ -107,7 +107,6 @@ def _compare(
 
 
 def _unmatched(old: Sequence[ItemT], new: Sequence[ItemT]) -> tuple[list[ItemT], list[ItemT]]:
-    """Return the items that are only in ``old``, and those only in ``new``."""
     return ([], []) if old == new else (_only_in(old, new), _only_in(new, old))
 
 

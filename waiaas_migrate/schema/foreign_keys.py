@@ -11,9 +11,6 @@ from enum import StrEnum
 from waiaas_migrate.schema.model import ForeignKey, Schema, Table
 from waiaas_migrate.schema.names import fold
 
-#: The tables of a schema by their folded names.
-Tables = Mapping[str, Table]
-
 
 class Fault(StrEnum):
     """The reason why SQLite cannot enforce a foreign key.
@@ -26,7 +23,7 @@ class Fault(StrEnum):
     MISMATCH = "mismatch"
 
 
-def fault(schema: Schema, tables: Tables, key: ForeignKey) -> Fault | None:
+def fault(schema: Schema, tables: Mapping[str, Table], key: ForeignKey) -> Fault | None:
     """Return why SQLite cannot enforce ``key``; None if it can."""
     parent = tables.get(fold(key.table))
     if parent is not None:
@@ -64,8 +61,7 @@ def faulty_keys(schema: Schema) -> Iterator[tuple[str, ForeignKey, Fault]]:
     tables = schema.by_name()
     for table in schema.tables:
         for key in table.foreign_keys:
-            found = fault(schema, tables, key)
-            if found is not None:
+            if (found := fault(schema, tables, key)) is not None:
                 yield table.name, key, found
 
 

@@ -15,16 +15,12 @@ from waiaas_migrate.schema.renames import Renames
 def with_hints(read_back: Schema, declared: Schema) -> Schema:
     """Return ``read_back`` with the hints of ``declared``; databases have no hints."""
     sources = declared.by_name()
-    tables = (_with_hints(table, sources.get(fold(table.name))) for table in read_back.tables)
+    tables = (hints_from(table, sources.get(fold(table.name))) for table in read_back.tables)
     return replace(read_back, tables=tuple(tables))
 
 
-def without_hints(table: Table) -> Table:
-    """Return ``table`` without hints, as read from a database."""
-    return _with_hints(table, None)
-
-
-def _with_hints(table: Table, source: Table | None) -> Table:
+def hints_from(table: Table, source: Table | None) -> Table:
+    """Return ``table`` with the hints of ``source``, or without hints if it is None."""
     hints = {fold(column.name): column.hints for column in source.columns} if source is not None else {}
     pairs = [(column, hints.get(fold(column.name), NO_HINTS)) for column in table.columns]
     columns = tuple(column if column.hints == found else replace(column, hints=found) for column, found in pairs)

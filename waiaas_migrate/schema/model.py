@@ -8,6 +8,7 @@ which two schemas are compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -166,11 +167,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey(_Key):
-    """A PRIMARY KEY.
-
-    ``uniques_before`` is the number of UNIQUE constraints that are written before the key. An INTEGER PRIMARY KEY DESC
-    is not an alias of the rowid if it is written on its column (https://www.sqlite.org/lang_createtable.html#rowid).
-    """
+    """A PRIMARY KEY; ``uniques_before`` UNIQUE constraints are written before it."""
 
     autoincrement: bool = False
     uniques_before: int = field(default=0, compare=False)
@@ -192,6 +189,10 @@ class Check:
     name: str | None = None
     column: str | None = field(default=None, compare=False)
     allowed: AllowedValues | None = field(default=None, compare=False)
+
+    def place(self, table: str) -> str:
+        """Return ``table.column`` for a CHECK written on a column, otherwise ``table``."""
+        return f"{table}.{self.column}" if self.column else table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +269,18 @@ class Table:
         """The primary key, the UNIQUE constraints, and the unique indexes over all rows."""
         keys = [key.parts for key in (self.primary_key, *self.uniques) if key is not None]
         return (*keys, *(index.parts for index in self.indexes if index.unique and index.where is None))
+
+    def expressions(self) -> Iterator[tuple[Check | Index | Column, str, SqlText]]:
+        """Yield the owner, place and text of each expression except defaults."""
+        for check in self.checks:
+            yield check, check.place(self.name), check.expression
+        for index in self.indexes:
+            for text in (index.where, *(part.expression for part in index.parts)):
+                if text is not None:
+                    yield index, index.name, text
+        for column in self.columns:
+            if column.generated is not None:
+                yield column, f"{self.name}.{column.name}", column.generated.expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

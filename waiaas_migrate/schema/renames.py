@@ -112,7 +112,6 @@ def _ends(steps: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _cycles(steps: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Return the names in each cycle of renames."""
     ends = _ends(steps)
     unvisited = {fold(first): last for first, last in ends.items()}
     cycles: list[tuple[str, ...]] = []

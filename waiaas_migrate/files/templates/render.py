@@ -23,8 +23,7 @@ from jinja2.bccache import Bucket
 from waiaas_migrate.errors import Problem, TemplateError
 from waiaas_migrate.files.bundled import bundled
 from waiaas_migrate.schema.model import Table
-from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Step, template_of
-from waiaas_migrate.sqlite.planning.guards import Guard, guards_of
+from waiaas_migrate.sqlite.planning.actions import Action, CreateTable, Guard, Step, guards_of, template_of
 from waiaas_migrate.sqlite.planning.layout import layout
 from waiaas_migrate.sqlite.planning.table_text import Item
 from waiaas_migrate.sqlite.quoting import quote_literal

@@ -56,7 +56,7 @@ class ForeignKeyCheck:
         """Return whether the run can't add violations of ``key``, unless it changes the key itself."""
         if self._effects is None or any(one.changes_rows for one in self._effects):
             return False  # triggers may change rows of any table
-        if not any(one.may_break_keys for one in self._effects):
+        if not any(one.may_change_rows or one.changes_keys for one in self._effects):
             # If the parent is missing, the run may create it.
             return bool(key.targets) or fold(key.parent) not in self._touched
         return self._touched.isdisjoint((fold(key.table), fold(key.parent)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
-from waiaas_migrate.schema.hazards import enum_values, lost_data, references, rejected_rows
+from waiaas_migrate.schema.hazards import lost_data, rejected_rows
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Hazard
 from waiaas_migrate.schema.model import Check, Schema
@@ -21,7 +20,7 @@ def find_hazards(
     """
     context = HazardContext(new=new, tables=new.by_name(), changes=changes, satisfied=satisfied)
     found = tuple(hazard for change in changes for hazard in _hazards_of(change, context))
-    return (*found, *references.newly_enforceable(old, new), *references.mismatches(old, new))
+    return (*found, *rejected_rows.other_enforcement(old, new))
 
 
 def _hazards_of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:  # noqa: C901 — one arm for each kind
@@ -44,16 +43,14 @@ def _hazards_of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:  
             yield from lost_data.replaced_rowids(change, context)
             yield from rejected_rows.modified_key(change)
         case c.AddCheck() | c.ModifyCheck():
-            yield from enum_values.removed_values(change, context)
+            yield from lost_data.removed_values(change, context)
             yield from rejected_rows.new_check(change, context)
         case c.AddUnique() | c.AddIndex() | c.ModifyIndex():
             yield from rejected_rows.duplicates(change)
         case c.AddForeignKey() | c.ModifyForeignKey():
-            yield from references.new_key(change, context)
+            yield from rejected_rows.new_key(change, context)
         case (
             c.AddTable() | c.RenameTable() | c.RenameColumn() | c.ReorderColumns() | c.DropUnique() | c.DropCheck()
             | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
             return  # safe for any rows
-        case _:
-            assert_never(change)

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
+from waiaas_migrate.schema.enum_lists import lists_of, literal
 from waiaas_migrate.schema.hazards.context import HazardContext
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
-from waiaas_migrate.schema.model import Table, VirtualTable
+from waiaas_migrate.schema.model import NO_HINTS, Table, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.schema.rowid import rowid_column
@@ -105,13 +106,38 @@ def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: Hazard
     yield Hazard(code=Code.DROP_ROWID, where=table.name, what=what, fix=_FIX_ROWID)
 
 
+def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard for each value that a list drops or a hint removes from rows."""
+    allowed = change.new.allowed
+    if allowed is None or (isinstance(change, c.AddCheck) and context.is_satisfied(change)):
+        return
+    column = context.table(change.table).column(allowed.column)
+    hints = column.hints if column is not None else NO_HINTS
+    renamed, replaced = dict(hints.renamed_values), dict(hints.removed_values)
+    lists = lists_of(change.old, change.new)
+    removed = replaced if lists is None else [value for value in lists[0].values if value not in allowed.values]
+    where = f"{change.table}.{column.name if column is not None else ''}"
+    for value in removed:
+        if value in renamed:
+            continue
+        if value in replaced:
+            new = literal(replaced[value])
+            what = f"changes {literal(value)} to {new} in every row. Afterwards nothing shows which rows it changed."
+            fix = how_to_allow(Code.REMOVE_ENUM_VALUE)
+        else:
+            what = f"fails if a row holds {literal(value)}, which is no longer in the list."
+            fix = (
+                f"Declare what such rows get with `enum_values: {{removed: {{{value}: …}}}}` or `renamed`. "
+                f"If no row holds it, run with --allow {Code.REMOVE_ENUM_VALUE}."
+            )
+        yield Hazard(code=Code.REMOVE_ENUM_VALUE, where=where, what=what, fix=fix)
+
+
 def swapped_names(renames: Renames) -> Iterator[Hazard]:
     """Yield a hazard for each cycle of renames, which a schema does not show."""
     for table, names in renames.cycles():
-        if table:
-            what = f"exchanges the names of columns {', '.join(names)}, and so the values under each name."
-        else:
-            what = f"exchanges the names of tables {', '.join(names)}, and so the rows under each name."
+        kind, content = ("columns", "values") if table else ("tables", "rows")
+        what = f"exchanges the names of {kind} {', '.join(names)}, and so the {content} under each name."
         what += " If an earlier migration has exchanged them, this migration exchanges them again."
         fix = "In that case, which a merge or a lost manifest.json may cause, remove these renamed_from hints."
         yield Hazard(code=Code.SWAP_NAMES, where=table or names[0], what=what, fix=fix, name="renamed_from")

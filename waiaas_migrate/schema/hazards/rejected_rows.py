@@ -1,17 +1,16 @@
-"""Hazards of new constraints: the migration fails if existing rows break one."""
+"""Hazards of constraints that existing rows may break, or that SQLite can't enforce."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from waiaas_migrate.schema import changes as c
+from waiaas_migrate.schema import foreign_keys as f
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.enum_lists import lists_of
-from waiaas_migrate.schema.expressions import check_place
-from waiaas_migrate.schema.foreign_keys import targets_of
 from waiaas_migrate.schema.hazards.context import HazardContext, names_column
 from waiaas_migrate.schema.hazards.hazard import FIX_ROWS, Code, Hazard
-from waiaas_migrate.schema.model import Check, PrimaryKey
+from waiaas_migrate.schema.model import Check, ForeignKey, PrimaryKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_column
 
@@ -98,7 +97,7 @@ def _collation_failures(change: c.ModifyColumn, context: HazardContext) -> Itera
         child.name
         for child in context.new.tables
         for key in child.foreign_keys
-        if fold(key.table) == fold(table.name) and column in map(fold, targets_of(table, key))
+        if fold(key.table) == fold(table.name) and column in map(fold, f.targets_of(table, key))
     ]
     if children:
         yield f"fails if a row of {', '.join(dict.fromkeys(children))} has no parent under the new collation."
@@ -109,4 +108,40 @@ def new_check(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -> Ite
     check = change.new
     if not (context.is_satisfied(change) if isinstance(change, c.AddCheck) else lists_of(change.old, check)):
         what = f"fails if a row breaks CHECK ({check.expression.sql})."
-        yield Hazard(code=Code.ADD_CHECK, where=check_place(change.table, check), what=what, fix=FIX_ROWS)
+        yield Hazard(code=Code.ADD_CHECK, where=check.place(change.table), what=what, fix=FIX_ROWS)
+
+
+def new_key(change: c.AddForeignKey | c.ModifyForeignKey, context: HazardContext) -> Iterator[Hazard]:
+    """Yield a hazard if existing rows may violate a new or changed foreign key."""
+    key = change.new
+    is_checked = any(checked is key for _, checked in c.foreign_keys_to_check(context.changes))
+    if is_checked and f.fault(context.new, context.tables, key) is not f.Fault.MISMATCH:
+        yield _possible_violation(change.table, key)
+
+
+def _possible_violation(table: str, key: ForeignKey) -> Hazard:
+    what = f"fails if a row has no parent in {key.table}."
+    return Hazard(code=Code.ADD_FOREIGN_KEY, where=table, what=what, fix=FIX_ROWS)
+
+
+def other_enforcement(old: Schema, new: Schema) -> Iterator[Hazard]:
+    """Yield a hazard for each foreign key that becomes enforceable or unenforceable."""
+    yield from (_possible_violation(table, key) for table, key in f.newly_enforceable_keys(old, new))
+    known = {(f.identity(table, key), found) for table, key, found in f.faulty_keys(old)}
+    for table, key, found in f.faulty_keys(new):
+        if (f.identity(table, key), found) not in known:
+            yield _mismatch(table, key, found)
+
+
+def _mismatch(table: str, key: ForeignKey, found: f.Fault) -> Hazard:
+    targets = f" ({', '.join(key.targets)})" if key.targets else ""
+    refers = f"its foreign key on {', '.join(key.columns)} refers to {key.table}{targets}"
+    if found is f.Fault.MISSING:
+        why, declare = "which does not exist", f"Declare {key.table}"
+    elif key.targets:
+        why, declare = "which is not a unique key", f"Declare these columns of {key.table} unique"
+    else:
+        why, declare = "whose primary key has another number of columns", f"Refer to unique columns of {key.table}"
+    what = f"{refers}, {why}. SQLite can't enforce it, and refuses to change the rows while foreign keys are on."
+    fix = f"{declare}, or drop the foreign key."
+    return Hazard(code=Code.FOREIGN_KEY_MISMATCH, where=table, what=what, fix=fix)

@@ -1,4 +1,4 @@
-"""The actions of a migration, as data.
+"""The actions of a migration, as data, and the guards that stop them.
 
 A template of the same name renders each action: ``create_table.sql.j2`` renders ``CreateTable``. A rename is both a
 change and an action, so ``changes.py`` defines it.
@@ -13,6 +13,9 @@ from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout
+
+#: Why a migration refuses a table that was changed by hand.
+DEFINITION_DIFFERS = "its definition differs from what the migrations made; run waiaas-migrate apply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,10 +159,7 @@ class ReplaceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRows:
-    """UPDATE the rows that meet ``where``; None updates all rows.
-
-    ``or_abort``: write OR ABORT, because the table has an ON CONFLICT clause, which could skip or replace rows.
-    """
+    """UPDATE the rows that meet ``where``, or all rows; ``or_abort`` as in ``CopyRows``."""
 
     table: str
     assignments: tuple[Assignment, ...]
@@ -260,6 +260,52 @@ Action = (
 def template_of(action: Action) -> str:
     """Return the name of the template that renders ``action``, without its suffix."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(action).__name__).lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """The message of a failed condition, and a name for its guard table column."""
+
+    label: str
+    message: str
+
+
+def guards_of(action: Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 — one arm for each kind of action
+    """Return the guards that can stop ``action``."""
+    match action:
+        case GuardForeignKeysOff():
+            return (Guard(label="foreign_keys_off", message="run PRAGMA foreign_keys = OFF before this migration"),)
+        case EditDefinition(table=table, guards=guards):
+            return (_definition(table), *(guard for row_guard in guards for guard in guards_of(row_guard)))
+        case EndEdits(tables=tables):
+            return (_definition(tables[0]),)
+        case GuardDefinition(table=table):
+            return (_definition(table),)
+        case GuardObjects(table=table, triggers_only=triggers_only):
+            what, label = ("a trigger", "triggers") if triggers_only else ("an index or trigger", "objects")
+            message = f"{table}: has {what} that no migration made; run waiaas-migrate drift"
+            return (Guard(label=f"{table}_{label}", message=message),)
+        case CopyRows(table=table):
+            return (Guard(label=f"{table}_copied", message=f"{table}: not every row was copied"),)
+        case GuardNoRow(table=table, rule=rule):
+            return (Guard(label=f"{table}_rows", message=f"{table}: {rule}"),)
+        case GuardParents(orphans=rows):
+            columns = ", ".join(rows.columns)
+            message = f"{rows.table}: rows have no parent in {rows.parent} by the new foreign key on {columns}"
+            return (Guard(label=f"{rows.table}_parents", message=message),)
+        case GuardViolations(orphans=orphans):
+            names = ", ".join(dict.fromkeys(rows.table for rows in orphans))
+            return (Guard(label="foreign_keys_hold", message=f"rows of {names} would lose their parent"),)
+        case (
+            CreateTable() | CreateIndex() | CreateStatement() | Drop() | c.RenameTable() | c.RenameColumn()
+            | AddColumn() | DropColumn() | BeginEdits() | CreateBeside() | ReplaceTable()
+            | UpdateRows() | FillFullText() | SecureDelete() | NoteViolations()
+        ):  # fmt: skip
+            return ()
+
+
+def _definition(table: str) -> Guard:
+    return Guard(label=table, message=f"{table}: {DEFINITION_DIFFERS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

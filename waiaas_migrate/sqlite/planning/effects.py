@@ -69,11 +69,6 @@ class Effects:
         return self.changes_rows or bool(self.rebuilt)
 
     @property
-    def may_break_keys(self) -> bool:
-        """Whether new foreign key violations are possible."""
-        return self.may_change_rows or self.changes_keys
-
-    @property
     def is_constant(self) -> bool:
         """Whether the time does not depend on the number of rows."""
         return self.tables is not None and all(cost is Cost.CONSTANT for _, cost in self.tables)

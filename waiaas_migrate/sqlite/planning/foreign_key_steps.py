@@ -10,31 +10,26 @@ from waiaas_migrate.schema.model import ForeignKey, Schema
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import is_renumbered, rowid_name
 from waiaas_migrate.sqlite.planning.actions import GuardParents, GuardViolations, NoteViolations, Orphans, Step
-from waiaas_migrate.sqlite.planning.backfill_order import changing_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.quoting import orphan_condition
 from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
-def parent_guards(transition: Transition) -> tuple[Step, ...]:
-    """Return steps that fail if a row has no parent by a key that SQLite now checks."""
-    steps = []
-    for table, key in (
-        *foreign_keys_to_check(transition.changes),
-        *newly_enforceable_keys(transition.old, transition.new),
-    ):
-        if (orphans := _orphans(transition.new, table, key)) is not None:
+def parent_guards(transition: Transition) -> Iterator[Step]:
+    """Yield steps that fail if a row has no parent by a key that SQLite now checks."""
+    new, enforceable = transition.new, newly_enforceable_keys(transition.old, transition.new)
+    for table, key in (*foreign_keys_to_check(transition.changes), *enforceable):
+        if (orphans := _orphans(new, table, key)) is not None:
             words = f"every row of {table} has its parent in {key.table}"
-            steps.append(Step(words=words, cost=Cost.SCAN, actions=(GuardParents(orphans=orphans),)))
-    return tuple(steps)
+            yield Step(words=words, cost=Cost.SCAN, actions=(GuardParents(orphans=orphans),))
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Return the steps before and after the migration that compare violations."""
     parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
-    columns = frozenset(changing_columns(transition))
+    columns = frozenset(transition.changing_columns())
     pairs = tuple(_orphan_pairs(transition, parents, columns)) if parents or columns else ()
     if not pairs:
         return (), ()

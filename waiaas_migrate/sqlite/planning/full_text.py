@@ -11,7 +11,6 @@ from waiaas_migrate.schema.model import VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import ROWID_NAMES, is_renumbered
 from waiaas_migrate.sqlite.planning.actions import FillFullText, Step
-from waiaas_migrate.sqlite.planning.backfill_order import changing_columns
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.transition import Transition
 from waiaas_migrate.sqlite.reading.virtual_tables import external_content
@@ -45,7 +44,7 @@ def fill_steps(transition: Transition) -> Iterator[Step]:
 
 def may_change(transition: Transition, columns: Collection[tuple[str, str]]) -> bool:
     """Return whether values may change in one of ``columns`` (table and column)."""
-    changing = set(changing_columns(transition))
+    changing = set(transition.changing_columns())
     tables, old_tables = transition.new.by_name(), transition.old.by_name()
     for name, column in columns:
         new, old = tables.get(name), old_tables.get(name)

@@ -13,8 +13,6 @@ from waiaas_migrate.schema.names import fold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Constraints:
-    """The constraints written in one place, by kind."""
-
     primary_key: PrimaryKey | None
     uniques: tuple[Unique, ...]
     checks: tuple[Check, ...]

@@ -1,13 +1,9 @@
-"""Turn changes into steps that SQLite can run, in an order that works.
-
-The first steps drop triggers, views, indexes and tables that could be in the way. The next steps rename, create and
-alter tables. Then come steps that create indexes, virtual tables, views and triggers. Guards of foreign keys come last.
-"""
+"""Turn changes into steps that SQLite can run, in an order that works."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.describe import describe
@@ -15,7 +11,6 @@ from waiaas_migrate.schema.diff import diff
 from waiaas_migrate.schema.model import Index, ObjectKind, Schema, Table, Trigger, View, VirtualTable
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.sqlite.planning import actions as a
-from waiaas_migrate.sqlite.planning.backfill_order import backfill_order
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.foreign_key_steps import parent_guards, violation_guards
 from waiaas_migrate.sqlite.planning.full_text import fill_steps
@@ -36,8 +31,6 @@ def creation(schema: Schema, write: Write) -> tuple[a.Step, ...]:
 
 
 class _Planner:
-    """Plans one transition."""
-
     def __init__(self, transition: Transition) -> None:
         self._transition = transition
         self._old, self._new = transition.old.by_name(), transition.new.by_name()
@@ -59,11 +52,13 @@ class _Planner:
     def steps(self) -> Iterator[a.Step]:
         """Yield every step, in order."""
         tables = [self._tables[name] for name in backfill_order(self._transition, self._tables)[0]]
+        renames = self._transition.renames
         note_violations, compare_violations = violation_guards(self._transition)
         yield from self._settings()
         yield from (_drop("trigger", trigger.name) for trigger in self._triggers_to_drop())
         yield from (_drop("view", view.name) for view in views_to_drop(self._transition))
-        yield from self._renames()
+        yield from (_step(describe(rename), rename) for rename in renames.tables)
+        yield from (_step(describe(rename), rename) for rename in renames.columns)
         yield from note_violations
         yield from self._drop_indexes()
         yield from self._drop_tables(read_by_backfills=False)
@@ -88,11 +83,6 @@ class _Planner:
         if self._rebuilt and secure_delete is not None:
             words = "overwrite deleted pages" if secure_delete else "leave deleted pages as they are"
             yield _step(words, a.SecureDelete(on=secure_delete))
-
-    def _renames(self) -> Iterator[a.Step]:
-        renames = self._transition.renames
-        yield from (_step(describe(rename), rename) for rename in renames.tables)
-        yield from (_step(describe(rename), rename) for rename in renames.columns)
 
     # Drop
 
@@ -132,7 +122,6 @@ class _Planner:
     # Create
 
     def _create_tables(self) -> Iterator[a.Step]:
-        """Create new tables, each with the indexes whose names are not in use."""
         for table in self._transition.created(Table):
             yield _step(describe(c.AddTable(new=table)), a.CreateTable(table=table))
             yield from self._create_indexes_of(table, in_use=False)
@@ -192,6 +181,30 @@ def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]
     return found
 
 
+def backfill_order(transition: Transition, tables: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return ``tables`` (folded), each before the tables that its backfills read.
+
+    The second list contains the tables that have no such order, because their backfills read each other.
+    """
+    dropped = [change for change in transition.changes if isinstance(change, c.DropColumn)]
+    changing = {*transition.changing_columns(), *((fold(drop.table), fold(drop.old.name)) for drop in dropped)}
+    reads = {name: found.columns for name, found in transition.reads.items()}
+    sources = {
+        name: {table for table, _ in reads.get(name, frozenset()) & changing if table != name and table in tables}
+        for name in tables
+    }
+    waiting, ordered = list(tables), list[str]()
+    while waiting:
+        read = frozenset[str]().union(*(sources[name] for name in waiting))
+        free = next((name for name in waiting if name not in read), None)
+        if free is None:
+            # A table that reads no other waiting table is not part of the cycle.
+            return ordered + waiting, [name for name in waiting if sources[name] & set(waiting)]
+        waiting.remove(free)
+        ordered.append(free)
+    return ordered, []
+
+
 def _children_first(tables: Sequence[Table]) -> Iterator[Table]:
     """Yield ``tables``, each before those that it refers to, if possible."""
     waiting = tables
@@ -220,7 +233,6 @@ def _create_index(table: str, index: Index, cost: Cost) -> a.Step:
 
 
 def _edit_step(edits: Sequence[a.EditDefinition]) -> Iterator[a.Step]:
-    """Yield one step for all edits."""
     if edits:  # one step, because each makes all connections read the catalog again
         tables = tuple(dict.fromkeys(edit.table for edit in edits))
         cost = Cost.SCAN if any(edit.guards for edit in edits) else Cost.CONSTANT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards.hazard import Hazard
@@ -23,8 +22,6 @@ def effects_of(plan: Iterable[a.Step], hazards: Iterable[Hazard], old: Schema) -
 
 
 class _PlanTally(Tally):
-    """Adds up the effects of actions."""
-
     def __init__(self, old: Schema) -> None:
         super().__init__()
         self._owners = {fold(index.name): table.name for table in old.tables for index in table.indexes}
@@ -55,8 +52,9 @@ class _PlanTally(Tally):
                 self.touch(name, Cost.SCAN if guards else Cost.CONSTANT)
             case a.CopyRows(table=name):
                 self.touch(name, Cost.REBUILD)
-            case a.UpdateRows():
-                self._update(action)
+            case a.UpdateRows(table=name, assignments=assignments):
+                self.write(name)
+                self.loses |= not {(fold(name), fold(item.column)) for item in assignments} <= self._added
             case a.FillFullText(table=name):
                 self.write(name)
             case a.GuardParents(orphans=rows):
@@ -68,8 +66,6 @@ class _PlanTally(Tally):
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
             ):  # fmt: skip
                 pass  # These touch no rows, or another action of the step already counts their table.
-            case _:
-                assert_never(action)
 
     def _check_keys(self, orphans: Iterable[a.Orphans]) -> None:
         for rows in orphans:
@@ -91,8 +87,3 @@ class _PlanTally(Tally):
         self.touch(action.table, Cost.SCAN if is_computed or place.foreign_keys else cost)
         self.changes_keys |= bool(place.foreign_keys)
         self._added.add((fold(action.table), fold(place.column.name)))
-
-    def _update(self, action: a.UpdateRows) -> None:
-        self.write(action.table)
-        filled = {(fold(action.table), fold(item.column)) for item in action.assignments}
-        self.loses |= not filled <= self._added

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from waiaas_migrate.schema.changes import AddColumn
 from waiaas_migrate.schema.describe import describe
 from waiaas_migrate.schema.model import SqlText, Table
 from waiaas_migrate.schema.names import fold
@@ -13,8 +12,7 @@ from waiaas_migrate.schema.rowid import ROWID_NAMES, rowid_alias, rowid_name
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.row_values import has_conflict_clause, keeps_values, row_guards, value_of
-from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, written_name
-from waiaas_migrate.sqlite.planning.text_steps import text_steps
+from waiaas_migrate.sqlite.planning.table_text import renamed, smallest_piece, text_steps, written_name
 from waiaas_migrate.sqlite.planning.transition import TableChanges
 from waiaas_migrate.sqlite.reading.ddl import LITERAL_WORDS, names_in, without_table_prefix
 from waiaas_migrate.sqlite.reading.grammar import tokenize, without_comments
@@ -58,8 +56,7 @@ def rebuild(table: TableChanges, new: Table) -> a.Step:
 
 def _addition_guards(table: TableChanges, new: Table) -> Iterator[a.GuardNoRow]:
     """Yield guards for added columns without a backfill, except the rowid."""
-    additions = [change for change in table.changes if isinstance(change, AddColumn)]
-    for change in additions:
+    for change in table.additions:
         if change.new.hints.backfill is None and fold(change.new.name) != rowid_alias(new):
             yield from row_guards(new, change)
 

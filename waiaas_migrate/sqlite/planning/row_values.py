@@ -6,7 +6,6 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -91,8 +90,16 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     columns = {fold(column.name) for column, _ in changing}
     are_independent = all(len(names_in(check.expression.sql) & columns) < 2 for check in new.checks)
     if are_independent and all(_only_replaces_values(old, column) for column, _ in changing):
-        replaced = [(column, *pair) for column, _ in changing for pair in replaced_values(old, column).items()]
-        return tuple(_replace_value(new, *values) for values in replaced)
+        return tuple(
+            UpdateRows(
+                table=new.name,
+                assignments=(Assignment(column=column.name, source=sql_value(after)),),
+                where=f"{sql_name(column.name)} = {sql_value(before)}",
+                or_abort=has_conflict_clause(new),
+            )
+            for column, _ in changing
+            for before, after in replaced_values(old, column).items()
+        )
     return (_update_at_once(old, new, changing),)
 
 
@@ -106,16 +113,6 @@ def _only_replaces_values(old: Table, column: Column) -> bool:
     """Return whether ``column`` only gets replaced enum values, without a swap."""
     values = replaced_values(old, column)
     return bool(values) and not is_filled(old, column) and not set(values) & set(values.values())
-
-
-def _replace_value(new: Table, column: Column, before: str | int, after: str | int | None) -> UpdateRows:
-    name = sql_name(column.name)
-    return UpdateRows(
-        table=new.name,
-        assignments=(Assignment(column=column.name, source=sql_value(after)),),
-        where=f"{name} = {sql_value(before)}",
-        or_abort=has_conflict_clause(new),
-    )
 
 
 def _update_at_once(old: Table, new: Table, changing: Sequence[tuple[Column, str | None]]) -> UpdateRows:
@@ -158,8 +155,6 @@ def row_guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noq
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             pass  # SQLite itself tests keys, and foreign_key_steps.py yields the guards of foreign keys.
-        case _:
-            assert_never(change)
 
 
 def _null_guard(table: Table, column: Column) -> GuardNoRow:

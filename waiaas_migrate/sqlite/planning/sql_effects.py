@@ -55,8 +55,6 @@ def _announced(statements: Sequence[str]) -> Iterator[AnnouncedHazard]:
 
 
 class _Statement:
-    """Reads one statement, and adds its effects to a tally."""
-
     def __init__(self, tokens: Sequence[Token], tally: Tally) -> None:
         names = [token.name for token in tokens if token.is_name]
         if any(is_internal(name) and not fold(name).startswith("sqlite_") for name in names):

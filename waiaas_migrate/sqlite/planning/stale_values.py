@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from waiaas_migrate.schema.enum_lists import literal, values_in_lists
-from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard, how_to_allow
 from waiaas_migrate.schema.model import Check, Column, Index, Schema, SqlText, Table
 from waiaas_migrate.schema.names import fold
@@ -82,7 +81,7 @@ def _removed_values(old: Schema, new: Schema) -> Iterator[_RemovedValues]:
 def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, frozenset[str]]]:
     """Yield the SQL that may use the column, with the names of the column there."""
     names = frozenset({fold(removed.column.name)})
-    for owner, where, text in expressions(removed.table):
+    for owner, where, text in removed.table.expressions():
         subject = {Check: "a CHECK", Index: "the index", Column: "the generated column"}[type(owner)]
         if isinstance(owner, Check) and owner.name is not None:
             subject = f"the CHECK {owner.name}"

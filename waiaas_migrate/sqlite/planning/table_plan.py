@@ -11,26 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
-from waiaas_migrate.schema.applied import altered
 from waiaas_migrate.schema.canonical import canonical_collation
 from waiaas_migrate.schema.describe import describe
-from waiaas_migrate.schema.model import Column, Table
+from waiaas_migrate.schema.model import Column, Schema, Table, written_on
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.rowid import rowid_alias
 from waiaas_migrate.sqlite.planning import actions as a
 from waiaas_migrate.sqlite.planning import table_text
-from waiaas_migrate.sqlite.planning.column_drop import can_drop_column, view_and_trigger_sql
 from waiaas_migrate.sqlite.planning.effects import Cost
 from waiaas_migrate.sqlite.planning.layout import ColumnLayout, column_layout
 from waiaas_migrate.sqlite.planning.rebuild import rebuild
 from waiaas_migrate.sqlite.planning.row_values import row_guards, updates, waits_for_backfill
-from waiaas_migrate.sqlite.planning.text_steps import TextStep, text_steps
-from waiaas_migrate.sqlite.planning.transition import TableChanges
+from waiaas_migrate.sqlite.planning.transition import TableChanges, Transition
 from waiaas_migrate.sqlite.reading.ddl import is_safe_in_add_column, names_in
+from waiaas_migrate.sqlite.reading.quoted_strings import is_string_term
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +55,8 @@ def plan_table(table: TableChanges) -> TablePlan:
     """Return the steps that change ``table``, without its indexes and triggers."""
     row_updates = updates(table.old, table.new)
     added = _ordered_additions(table)
-    drops_columns = any(isinstance(change, c.DropColumn) for change in table.changes)
     # A backfill may read a column that this migration drops, and the drop rewrites all rows anyway.
-    must_copy = (bool(row_updates) and drops_columns) or _reads_updated_rows(table, row_updates)
+    must_copy = bool(row_updates and table.drops) or _reads_updated_rows(table, row_updates)
     # Another order of columns does not justify a rewrite of the table, unless something depends on the order.
     stored = _in_file_order(table)
     if table.transition.in_order and _names(stored) != _names(table.new):
@@ -89,7 +85,7 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
         case c.AddColumn(new=column):
             return not _can_add_column(table, column)
         case c.DropColumn(old=column):
-            return not can_drop_column(table, column)
+            return not _can_drop_column(table, column)
         case c.ModifyColumn(old=old, new=new):
             return _changes_storage(table, old, new) or not edits
         case (
@@ -97,8 +93,6 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
             return not edits and _needs_edit(table, change)
-        case _:
-            assert_never(change)
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
@@ -112,7 +106,6 @@ def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
 
 
 def _can_add_column(table: TableChanges, column: Column) -> bool:
-    """Return whether ADD COLUMN can add ``column`` to a table with rows."""
     if fold(column.name) in table.strings:
         return False
     if column.generated is not None:
@@ -124,18 +117,65 @@ def _can_add_column(table: TableChanges, column: Column) -> bool:
     return table.transition.options.catalog_edits or not needs_edit
 
 
+def _can_drop_column(table: TableChanges, column: Column) -> bool:
+    """Return whether DROP COLUMN can drop ``column``; False if in doubt."""
+    name = fold(column.name)
+    own_checks = [check for check in table.old.checks if written_on(check) == name]
+    uses = [text.sql for owner, _, text in table.old.expressions() if owner not in own_checks]
+    uses += _view_and_trigger_sql(table.transition.old)
+    return (
+        column.generated is None
+        and name not in _key_columns(table.old)
+        and not any(name in names_in(text) for text in uses)
+        and _keeps_comments(table, name)
+        and _schema_allows(table.transition)
+    )
+
+
+def _view_and_trigger_sql(schema: Schema) -> list[str]:
+    """Return the SQL of all views and triggers."""
+    return [trigger.statement.sql for trigger in schema.triggers] + [view.statement.sql for view in schema.views]
+
+
+def _key_columns(table: Table) -> set[str]:
+    keys = [table.primary_key, *table.uniques, *table.indexes]
+    names = [part.column or "" for key in keys if key is not None for part in key.parts]
+    names += [column for key in table.foreign_keys for column in key.columns]
+    names += [target for key in table.foreign_keys if fold(key.table) == fold(table.name) for target in key.targets]
+    return set(map(fold, names))
+
+
+def _keeps_comments(table: TableChanges, name: str) -> bool:
+    """Return whether all other columns keep their comments."""
+    columns = [fold(column.name) for column in table.old.columns]
+    dropped = {fold(drop.old.name) for drop in table.drops}
+    at = columns.index(name)
+    return table_text.drops_cleanly(table.text, at, is_last=dropped.issuperset(columns[at + 1 :]))
+
+
+def _schema_allows(transition: Transition) -> bool:
+    """Return whether DROP COLUMN works and leaves all other objects as they are.
+
+    It fails if an index is on a string in double quotes, or if a view or trigger uses a table that the migration drops.
+    It writes ``""`` as ``''`` in all views and triggers.
+    """
+    parts = [part for table in transition.old.tables for index in table.indexes for part in index.parts]
+    dropped = {fold(table.name) for table in transition.dropped(Table)}
+    return not (
+        any(part.expression is not None and is_string_term(part.expression.sql) for part in parts)
+        or any(dropped & names_in(text) for text in _view_and_trigger_sql(transition.new))
+        or any('""' in text for text in _view_and_trigger_sql(transition.old))
+    )
+
+
 def _adds_checks_later(table: Table, column: Column) -> bool:
     """Return whether a new column has CHECKs that rows pass only after its backfill."""
     return column.hints.backfill is not None and bool(column_layout(table, column).checks)
 
 
-def _additions(table: TableChanges) -> list[c.AddColumn]:
-    return [change for change in table.changes if isinstance(change, c.AddColumn)]
-
-
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
     """Return the added columns, each after those that it uses, if possible."""
-    waiting = {fold(change.new.name): change for change in _additions(table)}
+    waiting = {fold(change.new.name): change for change in table.additions}
     used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []
     while waiting:
@@ -155,13 +195,13 @@ def _used_names(table: Table, column: Column) -> frozenset[str]:
 
 def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
     """Return whether ``change`` needs a catalog edit besides ADD and DROP COLUMN."""
-    added = {fold(addition.new.name): addition.new for addition in _additions(table)}
+    added = {fold(addition.new.name): addition.new for addition in table.additions}
     match change:
         case c.AddCheck(new=check):
             column = added.get(fold(check.column or ""))
             return column is None or column.hints.backfill is not None
         case c.DropCheck(old=check):
-            dropped = {fold(drop.old.name) for drop in table.changes if isinstance(drop, c.DropColumn)}
+            dropped = {fold(drop.old.name) for drop in table.drops}
             return fold(check.column or "") not in dropped
         case c.AddForeignKey(new=key):
             return not (key.inline and fold(key.columns[0]) in added)
@@ -174,8 +214,6 @@ def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddUnique() | c.DropUnique()
         ):  # fmt: skip
             return False
-        case _:
-            assert_never(change)
 
 
 # Write the steps
@@ -220,13 +258,9 @@ def _allows_update(updated: frozenset[str], change: c.Alteration) -> bool:
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             return False
-        case _:
-            assert_never(change)
 
 
 class _DefinitionEditor:
-    """Edits the definition of a table piece by piece."""
-
     def __init__(self, changes: TableChanges) -> None:
         self._changes, self._write = changes, changes.transition.write
         self._text, self._table = changes.text, changes.old
@@ -236,11 +270,11 @@ class _DefinitionEditor:
 
         If the text can't be changed piece by piece, one edit replaces the whole text.
         """
-        new = reduce(altered, changes, self._table)
-        steps = text_steps(self._text, self._table, changes, self._write, new)
+        new = reduce(c.altered, changes, self._table)
+        steps = table_text.text_steps(self._text, self._table, changes, self._write, new)
         if steps is None:
             text = table_text.renamed(self._write(new), table_text.written_name(self._text))
-            steps = (TextStep(changes=tuple(changes), before=self._text, after=text),)
+            steps = (table_text.TextStep(changes=tuple(changes), before=self._text, after=text),)
         if steps:
             self._text = steps[-1].after
         self._table = new
@@ -301,18 +335,17 @@ def _alterations(
 
 
 def _column_drops(table: TableChanges) -> Iterator[a.Step]:
-    is_legacy = bool(view_and_trigger_sql(table.transition.old))
-    for change in table.changes:
-        if isinstance(change, c.DropColumn):
-            action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
-            yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
+    is_legacy = bool(_view_and_trigger_sql(table.transition.old))
+    for change in table.drops:
+        action = a.DropColumn(table=table.new.name, column=change.old.name, is_legacy=is_legacy)
+        yield a.Step(words=describe(change), cost=Cost.REBUILD, actions=(action,))
 
 
 def _in_file_order(table: TableChanges) -> Table:
     """Return ``table.new`` with old columns first, as ALTER TABLE orders them."""
     new = {fold(column.name): column for column in table.new.columns}
     kept = [new[fold(column.name)] for column in table.old.columns if fold(column.name) in new]
-    return replace(table.new, columns=(*kept, *(change.new for change in _additions(table))))
+    return replace(table.new, columns=(*kept, *(change.new for change in table.additions)))
 
 
 def _names(table: Table) -> list[str]:

@@ -12,6 +12,7 @@ from waiaas_migrate.schema.model import Index, Schema, Table, Trigger, View, Vir
 from waiaas_migrate.schema.names import fold
 from waiaas_migrate.schema.renames import Renames
 from waiaas_migrate.sqlite.planning.plan_options import PlanOptions
+from waiaas_migrate.sqlite.planning.row_values import keeps_values
 from waiaas_migrate.sqlite.planning.table_text import Write
 from waiaas_migrate.sqlite.reading.dependencies import Dependencies
 from waiaas_migrate.sqlite.reading.introspect import Known
@@ -63,6 +64,15 @@ class Transition:
         before = self.old.by_name()
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
+    def changing_columns(self) -> Iterator[tuple[str, str]]:
+        """Yield the table and column (folded) of existing values that may change."""
+        changed = {fold(c.table_of(change) or "") for change in self.changes}
+        for old, table in self.kept_tables():
+            for column in table.columns if fold(table.name) in changed else ():
+                before = old.column(column.name)
+                if before is not None and not keeps_values(old, table, before, column):
+                    yield fold(table.name), fold(column.name)
+
     def dropped(self, kind: type[ObjectT]) -> tuple[ObjectT, ...]:
         """Return the dropped or replaced objects, except indexes of dropped tables."""
         return tuple(change.old for change in self._object_changes() if isinstance(change.old, kind))
@@ -95,6 +105,16 @@ class TableChanges:
     def strings(self) -> frozenset[str]:
         """The folded strings in double quotes, which SQLite could read as columns."""
         return frozenset(map(fold, self.transition.strings.get(("table", fold(self.old.name)), ())))
+
+    @property
+    def additions(self) -> list[c.AddColumn]:
+        """The added columns."""
+        return [change for change in self.changes if isinstance(change, c.AddColumn)]
+
+    @property
+    def drops(self) -> list[c.DropColumn]:
+        """The dropped columns."""
+        return [change for change in self.changes if isinstance(change, c.DropColumn)]
 
     @property
     def triggers(self) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from contextlib import closing
 from functools import lru_cache
 from itertools import pairwise
 
-from waiaas_migrate.schema.expressions import expressions
 from waiaas_migrate.schema.hazards.hazard import Code, Hazard
 from waiaas_migrate.schema.model import Index, Schema, SqlText
 from waiaas_migrate.schema.names import fold
@@ -123,7 +122,7 @@ def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
             yield f"{table.name}.{column.name}", column.collation
             if (old_table := before.get(fold(table.name))) is not None and is_filled(old_table, column):
                 yield f"{table.name}.{column.name}", column.hints.backfill
-        yield from ((where, text) for _, where, text in expressions(table))
+        yield from ((where, text) for _, where, text in table.expressions())
         for key in (table.primary_key, *table.uniques, *table.indexes):
             for part in key.parts if key is not None else ():
                 yield key.name if isinstance(key, Index) else table.name, part.collation
