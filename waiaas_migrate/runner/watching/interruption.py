@@ -86,7 +86,6 @@ def release_statements(error: BaseException) -> None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield ``error`` and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
