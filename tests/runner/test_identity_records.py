@@ -55,7 +55,7 @@ def test_the_table_keeps_its_definition(path: Path, folder: Path) -> None:
     (text,) = rows(path, "SELECT sql FROM sqlite_master WHERE name = '_yoyo_migration_text'")[0]
     columns = "migration_hash TEXT NOT NULL PRIMARY KEY, applied_at_utc TEXT NOT NULL, content_hash TEXT NOT NULL"
     others = "manifest_hash TEXT, was_adopted INTEGER NOT NULL, rollback TEXT"
-    assert " ".join(text.split()) == f"CREATE TABLE _yoyo_migration_text ( {columns}, {others} )"
+    assert " ".join(str(text).split()) == f"CREATE TABLE _yoyo_migration_text ( {columns}, {others} )"
 
 
 def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:

@@ -224,7 +224,7 @@ def test_a_failure_changes_nothing(project: Path, change: str, said: str) -> Non
 def names_the_backup(folder: Path, message: str) -> bool:
     """Whether the message ends with the only backup and the command that restores it."""
     database, (backup,) = folder / "app.db", backups(folder)
-    command = f"waiaas-migrate restore {database} {folder / backup}"
+    command = shlex.join(["waiaas-migrate", "restore", str(database), str(folder / backup)])
     return message.endswith(f" A backup from before the run is in {folder / backup}. To restore it, run `{command}`.\n")
 
 
