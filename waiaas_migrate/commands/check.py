@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -226,7 +227,7 @@ def _editor_findings(project: Project) -> Iterator[Finding]:
     path = project.schema.parent / comment[1].removeprefix("file:")
     if what := _json_schema_fault(path):
         code, where = FindingCode.STALE_JSON_SCHEMA, display_name(path, project.root)
-        fix = f"Run `waiaas-migrate json-schema -o {where}`."
+        fix = f"Run `waiaas-migrate json-schema -o {shlex.quote(where)}`."
         file, line = display_name(project.schema, project.root), text.count("\n", 0, comment.start(1)) + 1
         yield Finding(code=code, subject=Subject.SCHEMA, where=where, what=what, fix=fix, file=file, line=line)
 

@@ -30,9 +30,10 @@ def with_rename_hints(old: Schema, new: Schema, statements: Iterable[str]) -> Sc
     A rename counts only if ``old`` doesn't have the new name and ``new`` doesn't have the old one.
     """
     renames = tuple(filter(None, map(rename_in, statements)))
-    table_names = {rename.new: rename.table for rename in renames if not rename.column}
     column_names = {(rename.table, rename.new): rename.column for rename in renames if rename.column}
     before, after = old.by_name(), new.by_name()
+    # A rebuild ends with a rename, too, but of a table that the old schema doesn't have.
+    table_names = {rename.new: rename.table for rename in renames if not rename.column and rename.table in before}
     tables = []
     for table in new.tables:
         old_name = table_names.get(fold(table.name), "")
