@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ from waiaas_migrate.errors import (
     UsageError,
 )
 from waiaas_migrate.runner.apply import apply_to
+from waiaas_migrate.runner.backups.backup import backups_of
+from waiaas_migrate.runner.options import RunOptions
 from waiaas_migrate.runner.yoyo.applied import read_applied
 from waiaas_migrate.sqlite.database.pragmas import Pragma
 
@@ -122,15 +125,25 @@ def test_a_wrong_folder_makes_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("opening", [open_database, lambda path, migrations: apply_to(str(path), migrations)])
+@pytest.mark.parametrize(
+    "opening",
+    [
+        partial(open_database, backup="always"),
+        lambda path, migrations: apply_to(str(path), migrations, options=RunOptions(backup="always")),
+    ],
+    ids=["open_database", "apply"],
+)
 def test_a_pragma_that_fails_after_the_run(path: Path, tmp_path: Path, opening: Callable[..., object]) -> None:
-    """The error names the committed migrations."""
+    """The error names the committed migrations and the backup."""
     first = {name: text for name, text in FAMILY.items() if name.startswith("0001")}
     close_database(open_database(path, migrations=write_folder(tmp_path / "first", first)))
     odd = write_folder(tmp_path / "odd", FAMILY, pragmas=[Pragma(name="no_such", value=1)])
     with pytest.raises(PragmaError, match="Committed before that, and kept: 0002_children, 0003_age") as caught:
         opening(path, migrations=odd)
     assert caught.value.committed == FAMILY_IDS[1:]
+    (backup,) = backups_of(path)
+    assert caught.value.backup == str(backup.path)
+    assert f"`waiaas-migrate restore {path} {backup.path}`" in str(caught.value)
 
 
 def test_a_failing_open_closes_its_connection(tmp_path: Path, folder: Path) -> None:

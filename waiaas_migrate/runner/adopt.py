@@ -118,7 +118,10 @@ def _plan(
     """Return the adoption to carry out, or the differences that prevent it, and the new texts of definitions."""
     pending = find_pending(connection, folder, verify=False)
     recorded = folder.without(pending)
-    _refuse_empty(connection, folder, recorded)
+    if not recorded and not folder.other_tools.with_declared(folder.tables).exclude_from(read_catalog(connection)):
+        raise DatabaseRefused(
+            f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
+        )
     target = _choose_target(connection, folder, recorded, at)
     plan = Adoption(at=target[-1].id, pending=tuple(one.id for one in folder.migrations if one not in target))
     if found := differences(connection, target, folder):
@@ -138,13 +141,6 @@ def _plan(
         reworded=tuple(name for _, name in new_texts),
     )
     return replace(plan, notices=tuple(_notices(plan, folder, unchanged_tables))), new_texts
-
-
-def _refuse_empty(connection: sqlite3.Connection, folder: MigrationFolder, recorded: Sequence[MigrationFile]) -> None:
-    if not recorded and not folder.other_tools.with_declared(folder.tables).exclude_from(read_catalog(connection)):
-        raise DatabaseRefused(
-            f"{database_name(connection)}: has no tables, so there is nothing to adopt. Run `waiaas-migrate apply`."
-        )
 
 
 def _choose_target(
@@ -181,11 +177,7 @@ def _notices(plan: Adoption, folder: MigrationFolder, unchanged_tables: Sequence
 
 
 def _adopt(connection: sqlite3.Connection, folder: MigrationFolder, at: str | None) -> Adoption:
-    """Carry out an adoption; plan it again under the write lock, since another process may have written.
-
-    Raises:
-        ProofError: with the new texts, the schema would differ from the migrations.
-    """
+    """Carry out an adoption; plan it again under the write lock, since another process may have written."""
     notices: list[str] = []
     with MigratingLock(main_file(connection)) as lock, sole_transaction(connection, notices):
         lock.announce()

@@ -30,6 +30,7 @@ from waiaas_migrate.sqlite.database.setup import Setup, using_setup
 from waiaas_migrate.sqlite.database.url import Database, StrPath, database_path
 
 if TYPE_CHECKING:
+    from waiaas_migrate.runner.apply import ApplyResult
     from waiaas_migrate.runner.options import BackupWhen
     from waiaas_migrate.sqlite.database.connect_options import ConnectOptions
 
@@ -152,11 +153,12 @@ def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup
             apply_layout_pragmas(connection, pragmas)
             is_current = is_at_head(connection, head)
         with using_setup(setup):
-            applied = () if is_current else _push(connection, folder, backup, database)
+            result = None if is_current else _push(connection, folder, backup, database)
         try:
             _set_pragmas(connection, pragmas)
         except MigrateError as error:
-            error.note_committed(applied)
+            if result is not None:
+                error.note_committed(result.applied, result.backup, database.name)
             raise
     except BaseException:
         connection.close()
@@ -211,8 +213,7 @@ def _read_head(migrations: StrPath) -> tuple[str, Head]:
     folder = os.fspath(migrations)
     head = read_head(folder)
     if head is None and not os.path.isdir(folder):  # noqa: PTH112 — it is a string
-        what = "no such folder."
-        raise MigrationsError([Problem(file=folder, what=what, fix="Check the path.")])
+        raise MigrationsError([Problem(file=folder, what="no such folder.", fix="Check the path.")])
     return folder, head or _UNKNOWN_HEAD
 
 
@@ -235,8 +236,8 @@ def _set_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> N
 
 def _push(
     connection: sqlite3.Connection, folder: str, backup: BackupWhen, opened: Database | None = None
-) -> tuple[str, ...]:
-    """Apply pending migrations and return their ids.
+) -> ApplyResult:
+    """Apply pending migrations.
 
     If ``connection`` was opened for this run, ``opened`` is its database. In that case, set the PRAGMAs of a new file
     first: filling the file is faster with its final journal and cache. An existing file keeps its journal until all
@@ -260,4 +261,4 @@ def _push(
                 result = apply_pending(connection, migrations, options, interruption)
     for notice in result.notices:
         logging.getLogger("waiaas_migrate").warning("%s: %s", database_name(connection), notice)
-    return result.applied
+    return result

@@ -80,11 +80,7 @@ def redo(
 
 
 def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> list[MigrationFile]:
-    """Return the migrations to roll back, last first: the first that was changed or deleted, and all after it.
-
-    Raises:
-        UnsupportedError: neither the database nor the folder has the rollback of one of the migrations.
-    """
+    """Return the migrations to roll back, last first: the first that was changed or deleted, and all after it."""
     ran = [
         row
         for row in read_applied(connection) or ()

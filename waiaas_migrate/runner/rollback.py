@@ -215,10 +215,7 @@ def roll_back(
 
 
 def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple[Loss, ...]:
-    """Roll back, and return the deleted data.
-
-    The applied migrations are read again under the lock, since another process may have rolled some back.
-    """
+    """Roll back, and return the losses; find the migrations again, since another process may have rolled some back."""
 
     def applied() -> tuple[MigrationFile, ...]:
         return run.folder.without(read_pending(run.connection, run.folder.ids))
@@ -242,13 +239,7 @@ def _run(run: Run, extent: Extent, confirmed: ConfirmedRollback | None) -> tuple
 
 
 def _find_migrations(connection: sqlite3.Connection, folder: MigrationFolder, extent: Extent) -> list[MigrationFile]:
-    """Return the migrations to roll back, last first.
-
-    Raises:
-        UnknownMigrationsError: the database is ahead of the folder.
-        OtherMigrationsError: the database ran other migrations than those of the folder.
-        UsageError: ``extent.to`` is not applied.
-    """
+    """Return the migrations to roll back, last first."""
     applied = folder.without(find_pending(connection, folder, verify=False))
     if extent.to is None:
         return list(applied[::-1][: max(extent.count, 0)])

@@ -108,15 +108,13 @@ class Run:
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
-        if self.options.listener is not None:
-            self._monitor.send(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
+        self._monitor.send(MigrationStarted(migration=migration.id, number=self._started, total=self._total))
         self.steps.run(migration, self.direction)
 
     def record(self, migration: MigrationFile) -> None:
         """Record that ``migration`` was applied or rolled back."""
         self.steps.record(migration, self.folder, self.direction)
-        if self.options.listener is not None:
-            self._monitor.send(MigrationFinished(migration=migration.id))
+        self._monitor.send(MigrationFinished(migration=migration.id))
 
     def note_commit(self, batch: Sequence[MigrationFile]) -> None:
         """Note that ``batch`` was committed."""
@@ -157,17 +155,14 @@ class Run:
         if not (found := proof.new_differences(applied, facts)):
             self.notices.extend(proof.notices)
             return
-        if self.direction == "apply":
-            reason = (
-                f"the schema would differ from the one that the migrations build: {listed(found)}. "
-                f"Correct the migration, or undo the manual change (`waiaas-migrate drift` lists it)."
-            )
-        else:
-            reason = (
-                f"the schema would differ from the one that the remaining migrations build: {listed(found)}. "
-                f"Correct {batch[-1].id}.rollback.sql, or undo the manual change (`waiaas-migrate drift` lists it); "
-                f"--no-verify rolls back anyway."
-            )
+        wanted, file, otherwise = "the migrations", "the migration", ""
+        if self.direction == "rollback":
+            wanted, file = "the remaining migrations", f"{batch[-1].id}.rollback.sql"
+            otherwise = "; --no-verify rolls back anyway"
+        reason = (
+            f"the schema would differ from the one that {wanted} build: {listed(found)}. "
+            f"Correct {file}, or undo the manual change (`waiaas-migrate drift` lists it){otherwise}."
+        )
         raise ApplyError(database=database_name(self.connection), migration=batch_name(batch), reason=reason)
 
     def _back_up(self, migration: str) -> None:
@@ -192,7 +187,6 @@ def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], whe
 
 
 def _last_applied(connection: sqlite3.Connection) -> str:
-    """Return the id of the last migration that a database has run; empty if there is none."""
     applied = read_applied(connection) or ()
     return applied[-1].id if applied else ""
 

@@ -6,7 +6,8 @@ import functools
 import re
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from waiaas_migrate.errors import ApplyError, MigrateError, UnsupportedError
@@ -69,7 +70,7 @@ class StepRunner:
 
     @functools.cached_property
     def _yoyo(self) -> dict[str, Migration]:
-        """Return yoyo's migration objects by id; used only for the steps of Python migrations."""
+        """Return yoyo's migration objects by id, for the steps of Python migrations."""
         from waiaas_migrate.files.migration_dir.python_migration import yoyo_migrations
 
         return yoyo_migrations(migration.path for migration in self._migrations)
@@ -86,7 +87,8 @@ class StepRunner:
                 f"{database_name(self.connection)}: a newer yoyo made its tables (version {found}; the installed one "
                 f"knows {records_version()}). Nothing was changed. Upgrade yoyo-migrations."
             )
-        self._bookkeeping("yoyo's bookkeeping", self._backend.ensure_internal_schema_updated)
+        with self._plain_errors("yoyo's bookkeeping"):
+            self._backend.ensure_internal_schema_updated()
 
     def _version_of_records(self) -> int:
         """Return the version of yoyo's tables in the database; 0 if there are none."""
@@ -119,14 +121,11 @@ class StepRunner:
         raise self._error(migration, "it left a transaction open, which was rolled back. End it in the migration")
 
     def _run_python(self, migration: MigrationFile, direction: Direction) -> None:
-        with python_steps(self.connection, transactional=migration.transactional) as denied:
-            try:
-                self._yoyo[migration.id].process_steps(self._backend, direction)
-            except MigrateError:
-                raise
-            except (Exception, SystemExit) as error:
-                reason = denial(denied[0]) if denied else None
-                raise self._plain_error(migration, error, reason=reason) from error
+        with (
+            python_steps(self.connection, transactional=migration.transactional) as denied,
+            self._plain_errors(migration, denied=denied),
+        ):
+            self._yoyo[migration.id].process_steps(self._backend, direction)
 
     def _run_sql(self, migration: MigrationFile, direction: Direction) -> None:
         statements = migration.statements if direction == "apply" else migration.rollback_statements
@@ -141,30 +140,21 @@ class StepRunner:
                 raise self._error(migration, denial(verb), statement)
             if (mode := _unsafe_journal(statement)) and main_file(self.connection):
                 raise self._error(migration, denial(f"PRAGMA journal_mode = {mode}"), statement)
-            try:
+            with self._plain_errors(migration, statement):
                 # Read every row: a SELECT runs only while its rows are read.
                 deque(self._execute(self.connection, statement), maxlen=0)
-            except MigrateError:
-                raise
-            except Exception as error:
-                raise self._plain_error(migration, error, statement) from error
 
     def record(
-        self,
-        migration: MigrationFile,
-        folder: MigrationFolder,
-        operation: Operation,
-        *,
-        was_adopted: bool = False,
+        self, migration: MigrationFile, folder: MigrationFolder, operation: Operation, *, was_adopted: bool = False
     ) -> None:
         """Record ``operation``: that ``migration`` was applied or rolled back, or is marked as applied or not."""
-        self._bookkeeping(
-            migration, lambda: record(self.connection, migration, folder, operation, was_adopted=was_adopted)
-        )
+        with self._plain_errors(migration):
+            record(self.connection, migration, folder, operation, was_adopted=was_adopted)
 
     def log(self, hook: MigrationFile) -> None:
         """Log in yoyo's log that a hook ran; yoyo keeps no other record of hooks."""
-        self._bookkeeping(hook, lambda: write_log(self.connection, hook.id))
+        with self._plain_errors(hook):
+            write_log(self.connection, hook.id)
 
     def refuse_irreversible(self, migrations: Sequence[MigrationFile]) -> None:
         """Refuse to roll back migrations without a rollback; yoyo would only delete their records.
@@ -186,29 +176,26 @@ class StepRunner:
         loaded.load()
         return all(_has_rollback(step) for step in loaded.steps or ())
 
-    def _bookkeeping(self, migration: MigrationFile | str, write: Callable[[], object]) -> None:
-        """Call ``write``, which changes yoyo's tables; raise its exceptions as errors of this package."""
+    @contextmanager
+    def _plain_errors(
+        self, migration: MigrationFile | str, statement: str | None = None, denied: Sequence[str] = ()
+    ) -> Iterator[None]:
+        """Raise exceptions as errors of this package; if statements were ``denied``, the first is the reason."""
         try:
-            write()
+            yield
         except MigrateError:
             raise
-        except Exception as error:
-            raise self._plain_error(migration, error) from error
+        except (Exception, SystemExit) as error:
+            raise self._plain_error(migration, error, statement, denied) from error
 
     def _plain_error(
-        self,
-        migration: MigrationFile | str,
-        error: BaseException,
-        statement: str | None = None,
-        *,
-        reason: str | None = None,
+        self, migration: MigrationFile | str, error: BaseException, statement: str | None, denied: Sequence[str]
     ) -> MigrateError:
-        """Return ``error`` as an error of this package; ``reason`` replaces the text of ``error``."""
         if isinstance(error, sqlite3.Error) and result_code(error) == sqlite3.SQLITE_READONLY:
             plain = plain_error(error, self.connection, doing="migrating it")
             return plain or self._error(migration, str(error), statement)
-        if reason is not None:
-            return self._error(migration, reason, statement)
+        if denied:
+            return self._error(migration, denial(denied[0]), statement)
         if isinstance(error, sqlite3.Error):
             found = refusal(self.connection, statement, error) if statement else None
             return self._error(migration, found or str(error), statement)

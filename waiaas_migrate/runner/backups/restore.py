@@ -143,12 +143,7 @@ def _copy_checked(source: Path, arriving: Path) -> None:
 
 
 def _put_in_place(swap: Swap) -> None:
-    """Lock the database, if it exists, and replace it.
-
-    Raises:
-        DatabaseBusy: a process has the database open.
-        OSError: the folder can't be written; nothing was changed.
-    """
+    """Lock the database, if it exists, and replace it."""
     target = swap.target
     if not os.path.lexists(target):
         swap.run()

@@ -135,5 +135,4 @@ def is_recorded(folder: MigrationFolder, applied: Sequence[MigrationFile], facts
 
 
 def _are_first(folder: MigrationFolder, applied: Sequence[MigrationFile]) -> bool:
-    """Return whether ``applied`` are the first migrations of ``folder``, in the folder's order."""
     return tuple(migration.id for migration in applied) == folder.ids[: len(applied)]
