@@ -148,7 +148,7 @@ def test_another_projects_database_is_refused(history: Path, tmp_path: Path) -> 
     """A database whose migrations have the squashed names, but other texts, is refused."""
     name = f"{COUNT}.db"
     project = project_copy(history, tmp_path, name)
-    execute(project / name, "UPDATE _yoyo_migration_text SET text_hash = 'another'")
+    execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another'")
     before = listing(project)
     done = run(project, "apply", name)
     assert (done.status, "another migrations folder" in " ".join(done.err.split())) == (3, True), done.err
@@ -159,7 +159,7 @@ def test_a_squashed_migration_of_another_text_is_refused(history: Path, tmp_path
     """The texts of all squashed migrations are compared, not only the last one's."""
     name = f"{COUNT}.db"
     project = project_copy(history, tmp_path, name)
-    execute(project / name, "UPDATE _yoyo_migration_text SET text_hash = 'another' WHERE rowid = 2")
+    execute(project / name, "UPDATE _yoyo_migration_text SET content_hash = 'another' WHERE rowid = 2")
     before = listing(project)
     for arguments in (("apply", name), ("rollback", name), ("apply", "--redo", name), ("adopt", name)):
         done = run(project, *arguments)

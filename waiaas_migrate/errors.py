@@ -26,6 +26,7 @@ exits with ``error.exit_code``. Every error can be pickled.
 from __future__ import annotations
 
 import copyreg
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -65,7 +66,8 @@ class MigrateError(Picklable, Exception):
             text += f" Committed before that, and kept: {', '.join(self.committed)}."
         if self.backup is not None:
             text += f" A backup from before the run is in {self.backup}."
-            text += f" To restore it, run `waiaas-migrate restore {self._backup_database} {self.backup}`."
+            command = shlex.join(("waiaas-migrate", "restore", self._backup_database, self.backup))
+            text += f" To restore it, run `{command}`."
         return text
 
     def note_committed(self, committed: Sequence[str], backup: object = None, database: str = "") -> None:

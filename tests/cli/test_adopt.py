@@ -181,7 +181,7 @@ def test_an_older_database(project: Path) -> None:
     database(project / "app.db", OTHER_WORDING + "ALTER TABLE notes ADD COLUMN color TEXT;")
     done = run(project, "adopt", "app.db")
     assert done.status == 1
-    assert done.out.endswith("Fix: It equals the migrations up to 0002_color: adopt it with `--at 0002_color`.\n")
+    assert done.out.endswith("Fix: The database has the schema after 0002_color: adopt it with `--at 0002_color`.\n")
     done = run(project, "adopt", "app.db", "--at", "0002_color")
     assert done.status == 0
     assert done.out.endswith("1 pending: run `waiaas-migrate apply`.\n")

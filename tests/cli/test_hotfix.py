@@ -177,7 +177,7 @@ def test_what_is_refused(project: Path, production: Path, arguments: tuple[str, 
     execute(project / "plain.db", "CREATE TABLE x (y)")
     for name in ("behind.db", "foreign.db"):
         shutil.copy(production, project / name)
-    execute(project / "foreign.db", "UPDATE _yoyo_migration_text SET text_hash = 'another'")
+    execute(project / "foreign.db", "UPDATE _yoyo_migration_text SET content_hash = 'another'")
     edit(project / "schema.yaml", "      body: text\n", "      body: text\n      author: text\n")
     assert run(project, "generate", "-m", "more").status == 0
     before = listing(project)

@@ -231,6 +231,22 @@ ALTER TABLE notes_new RENAME TO notes;
     assert found == {("DROP_COLUMN", "0002_hand, notes.body"), ("DROP_COLUMN", "0002_hand, notes.task_id")}
 
 
+def test_a_table_that_is_renamed_and_rebuilt(branch: Path) -> None:
+    """A rebuild of a renamed table, which ends with another rename, doesn't hide the first rename."""
+    sql = """\
+-- depends: 0001_initial
+ALTER TABLE notes RENAME TO remarks;
+CREATE TABLE remarks_new (id INTEGER PRIMARY KEY, body TEXT NOT NULL, task_id INTEGER NOT NULL REFERENCES tasks (id));
+INSERT INTO remarks_new (id, body, task_id) SELECT id, coalesce(body, ''), task_id FROM remarks;
+DROP TABLE remarks;
+ALTER TABLE remarks_new RENAME TO remarks;
+"""
+    (branch / "migrations" / "0002_hand.sql").write_text(sql, encoding="utf-8")
+    found = {(code, where) for _, code, where in hazards(branch)}
+    assert ("ADD_NOT_NULL", "0002_hand, remarks.body") in found
+    assert "DROP_TABLE" not in {code for code, _ in found}
+
+
 def test_an_edited_migration(branch: Path) -> None:
     """A hazard that a generated migration announces is reported once, also after it was edited by hand."""
     edit(branch / "schema.yaml", "      body: text\n", "")

@@ -178,7 +178,7 @@ def test_in_an_existing_application(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'shop'\nversion = '1'\n")
     found = run(tmp_path, "init")
     assert found.status == 0
-    assert "Note: .pre-commit-config.yaml exists. It was left alone." in found.err
+    assert "Note: .pre-commit-config.yaml exists. It was left unchanged." in found.err
     assert "entry: waiaas-migrate check" in found.err
     assert (tmp_path / ".pre-commit-config.yaml").read_text() == "repos: []\n"
     assert "enums: shop.enums\n" in (tmp_path / "schema.yaml").read_text()

@@ -49,6 +49,15 @@ def test_a_row_holds_the_text_and_the_place_in_the_chain(path: Path, folder: Pat
     assert (first.was_adopted, first.rollback) == (False, migrations[0].rollback)
 
 
+def test_the_table_keeps_its_definition(path: Path, folder: Path) -> None:
+    """Existing databases have a table with this definition, so another one would need an upgrade."""
+    apply(str(path), folder)
+    (text,) = rows(path, "SELECT sql FROM sqlite_master WHERE name = '_yoyo_migration_text'")[0]
+    columns = "migration_hash TEXT NOT NULL PRIMARY KEY, applied_at_utc TEXT NOT NULL, content_hash TEXT NOT NULL"
+    others = "manifest_hash TEXT, was_adopted INTEGER NOT NULL, rollback TEXT"
+    assert " ".join(str(text).split()) == f"CREATE TABLE _yoyo_migration_text ( {columns}, {others} )"
+
+
 def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
     """Rolling back deletes the row together with yoyo's record."""
     apply(str(path), folder)

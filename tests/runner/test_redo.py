@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -32,13 +33,15 @@ def declare(folder: Path, columns: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Make a project whose second migration adds ``b``, and a database with a row that ran both."""
-    declare(tmp_path, "a: text")
-    assert run(tmp_path, "generate").status == 0
-    declare(tmp_path, "a: text, b: text")
-    assert run(tmp_path, "generate", "-m", "more").status == 0
-    assert run(tmp_path, "apply", "app.db").status == 0
-    execute(tmp_path / "app.db", "INSERT INTO t (a) VALUES ('x')")
-    return tmp_path
+    folder = tmp_path / "my app"
+    folder.mkdir()
+    declare(folder, "a: text")
+    assert run(folder, "generate").status == 0
+    declare(folder, "a: text, b: text")
+    assert run(folder, "generate", "-m", "more").status == 0
+    assert run(folder, "apply", "app.db").status == 0
+    execute(folder / "app.db", "INSERT INTO t (a) VALUES ('x')")
+    return folder
 
 
 def amend(folder: Path, columns: str, *arguments: str) -> None:
@@ -221,13 +224,13 @@ def test_a_failure_changes_nothing(project: Path, change: str, said: str) -> Non
 def names_the_backup(folder: Path, message: str) -> bool:
     """Whether the message ends with the only backup and the command that restores it."""
     database, (backup,) = folder / "app.db", backups(folder)
-    command = f"waiaas-migrate restore {database} {folder / backup}"
+    command = shlex.join(["waiaas-migrate", "restore", str(database), str(folder / backup)])
     return message.endswith(f" A backup from before the run is in {folder / backup}. To restore it, run `{command}`.\n")
 
 
 def restored(folder: Path, message: str) -> tuple[object, ...]:
     """The state after the restore command in the message."""
-    program, *arguments = message.rpartition("run `")[2].partition("`")[0].split()
+    program, *arguments = shlex.split(message.rpartition("run `")[2].partition("`")[0])
     done = run(folder, *arguments)
     assert (program, done.status) == ("waiaas-migrate", 0), done.err
     return state(folder / "app.db")

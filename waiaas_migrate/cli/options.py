@@ -6,6 +6,7 @@ Most imports run only when a command runs, so that ``--help`` is fast.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from functools import partial, wraps
@@ -121,7 +122,7 @@ def reports_interruption(command: Command) -> Command:
         except KeyboardInterrupt as error:
             if not str(error):  # Ctrl-C came before or after the run, during which the runner adds a message
                 database = options["databases"][0] if "databases" in options else options["database"]
-                hint = f"Run `waiaas-migrate status {database}` to see what was applied."
+                hint = f"Run `waiaas-migrate status {shlex.quote(database)}` to see what was applied."
                 error = KeyboardInterrupt(f"Interrupted. {hint}")
             warn(str(error))
             if as_json:

@@ -61,11 +61,11 @@ def _folder(project: Project) -> MigrationFolder:
 
 
 def findings_of(adoption: Adoption) -> tuple[Finding, ...]:
-    """Return a finding for each difference that prevented ``adoption``, in the order of the tables."""
-    by_table = sorted(adoption.differences, key=lambda difference: difference.where)
+    """Return a finding for each difference that prevented ``adoption``, sorted by name."""
+    by_name = sorted(adoption.differences, key=lambda difference: difference.where)
     fix = hint_at_equal_migration(adoption) or _FIX
     code, subject = FindingCode.MANUAL_CHANGE, Subject.SCHEMA
-    return tuple(Finding(code=code, subject=subject, where=one.where, what=f"{one}.", fix=fix) for one in by_table)
+    return tuple(Finding(code=code, subject=subject, where=one.where, what=f"{one}.", fix=fix) for one in by_name)
 
 
 def hint_at_equal_migration(adoption: Adoption) -> str:
@@ -73,4 +73,4 @@ def hint_at_equal_migration(adoption: Adoption) -> str:
     if not adoption.equal_to:
         return ""
     migrations, last = " or ".join(adoption.equal_to), adoption.equal_to[-1]
-    return f"It equals the migrations up to {migrations}: adopt it with `--at {last}`."
+    return f"The database has the schema after {migrations}: adopt it with `--at {last}`."

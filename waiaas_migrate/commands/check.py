@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -56,7 +57,7 @@ def check(project: Project, *, column_order: bool = False) -> tuple[Finding, ...
     """Return a finding for each disagreement between the files of a project; write nothing.
 
     Raises:
-        InputError: a file cannot be used at all.
+        InputError, UsageError: a file or a setting cannot be used at all.
     """
     findings = []
     for finding in _findings(project, column_order=column_order):
@@ -120,7 +121,7 @@ def _file_finding(
 def _broken_findings(
     broken: Sequence[BrokenObject], migrations: Iterable[MigrationFile], places: KeyPlaces
 ) -> Iterator[Finding]:
-    """Yield a finding for each broken view and trigger whose hazard no migration announces in a comment."""
+    """Yield a finding for each broken view or trigger that no migration announces in a comment as a hazard."""
     hazards = (hazard for file in migrations if broken for hazard in derive_facts(file).forward.hazards)
     announced = {hazard.where for hazard in hazards if hazard.code == Code.BREAK_OBJECT}
     for found in broken:
@@ -216,7 +217,7 @@ def _rollback_findings(
 
 
 def _editor_findings(project: Project) -> Iterator[Finding]:
-    """Yield a finding if schema.yaml names a JSON Schema for editors that is missing or of another release.
+    """Yield a finding if the JSON Schema that schema.yaml names is missing, unreadable, or of another release.
 
     A JSON Schema at a URL, or from another author, is ignored.
     """
@@ -226,7 +227,7 @@ def _editor_findings(project: Project) -> Iterator[Finding]:
     path = project.schema.parent / comment[1].removeprefix("file:")
     if what := _json_schema_fault(path):
         code, where = FindingCode.STALE_JSON_SCHEMA, display_name(path, project.root)
-        fix = f"Run `waiaas-migrate json-schema -o {where}`."
+        fix = f"Run `waiaas-migrate json-schema -o {shlex.quote(where)}`."
         file, line = display_name(project.schema, project.root), text.count("\n", 0, comment.start(1)) + 1
         yield Finding(code=code, subject=Subject.SCHEMA, where=where, what=what, fix=fix, file=file, line=line)
 

@@ -92,7 +92,7 @@ def format_of(path: Path) -> Format:
 
 
 def _migration_steps(project: Project, schema: Schema) -> tuple[Step, ...]:
-    """Return a step for each migration of ``project``, and one for changes to ``schema`` that no migration makes."""
+    """Return a step for each migration of ``project``, and one for changes in ``schema`` that no migration makes."""
     migrations = read_migrations(project.migrations, missing_ok=True)
     if not migrations:
         return ()

@@ -1,4 +1,4 @@
-"""``diff``: compare any two of a schema.yaml, a migrations folder, and a database."""
+"""``diff``: compare two schemas, each in a schema.yaml, a migrations folder, or a database."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from waiaas_migrate.sqlite.reading.introspect import Known, introspect
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The changes between two schemas in words, their hazards, and the SQL that makes them if it was requested."""
+    """The changes between two schemas in words, their hazards, and the SQL if it was requested and isn't empty."""
 
     changes: tuple[str, ...]
     hazards: tuple[Hazard, ...]

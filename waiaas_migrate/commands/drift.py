@@ -1,4 +1,4 @@
-"""``drift``: find manual changes, the differences of a live database from the schema that its migrations make."""
+"""``drift``: find manual changes: differences between a live database and the schema that its migrations make."""
 
 from __future__ import annotations
 
@@ -137,11 +137,11 @@ def _explanation(state: DatabaseState) -> tuple[FindingCode, str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManualChanges:
-    """A database that has manual changes, in a read transaction, and the schema without and with them.
+    """A database in a read transaction, and its schema without and with the manual changes.
 
-    ``expected`` is the schema that the applied migrations and the post-apply hooks make. ``changed`` is the schema that
-    the applied migrations make, plus the manual changes; without objects of hooks. ``pending`` are the ids of
-    migrations that the database has not applied.
+    ``expected`` is the schema that the applied migrations make and, if none is pending, the post-apply hooks.
+    ``changed`` is the schema that the applied migrations make, plus the manual changes, but without objects of hooks.
+    ``pending`` are the ids of migrations that the database has not applied.
     """
 
     connection: sqlite3.Connection

@@ -39,7 +39,7 @@ def enums(project: Project, *, language: EnumLanguage, sources: Sequence[str] = 
     ``sources`` are modules and files with enums; by default, those that schema.yaml names.
 
     Raises:
-        UsageError: the sources define no enums.
+        UsageError: schema.yaml names no sources, or the sources define no enums.
         SchemaFileError: a source can't be read, or two sources define an enum differently.
     """
     given = tuple(EnumSource(source, Origin(file="SOURCE")) for source in sources)
@@ -84,7 +84,7 @@ def is_same_module(first: str, second: str, *, language: EnumLanguage) -> bool:
 class EnumGroup:
     """An enum with the names of its definitions: a class or type, a list, or both.
 
-    ``members`` are the names of the values in the class. A name is empty if there is no such definition.
+    ``members`` are the names of the values in the class. ``type_name`` or ``list_name`` is empty if missing.
     """
 
     values: tuple[str | int, ...]
@@ -102,7 +102,7 @@ def _group_enums(definitions: Iterable[EnumDefinition]) -> tuple[EnumGroup, ...]
     """Return the enums that ``definitions`` define, in the same order.
 
     A list and a type are one enum if they have the same values, and the same words in their names, such as
-    ``CHAIN_TYPES`` and ``ChainType``. A list without a type gets a name for a type, unless that name is taken.
+    ``CHAIN_TYPES`` and ``ChainType``. A list without a type gets a type name, unless that is taken or invalid.
     """
     groups: dict[object, EnumGroup] = {}
     by_name = {definition.name: definition for definition in definitions if not definition.problem}
@@ -203,7 +203,7 @@ def _valid_name(name: str, base: type) -> str:
 
 
 def _typescript_module(groups: Iterable[EnumGroup], head: Sequence[str]) -> str:
-    """Return the text of a module with an array or an object and a type for each enum, after the comment ``head``."""
+    """Return the text of a module with an array, an object or a type for each enum, after the comment ``head``."""
     comment = "\n".join(f"// {line}" for line in head)
     return "\n\n".join([comment, *("\n".join(_declarations(group)) for group in groups)]) + "\n"
 

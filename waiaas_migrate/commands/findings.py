@@ -105,7 +105,7 @@ def schema_findings(
     describe_change: Callable[[Change], str] = describe,
     places: KeyPlaces | None = None,
 ) -> Iterator[Finding]:
-    """Yield a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds changes in schema.yaml.
+    """Yield a finding with ``code`` and ``fix`` for each of ``changes``; ``places`` finds their lines in schema.yaml.
 
     ``sentence`` is the format of ``Finding.what``; ``{}`` becomes the description that ``describe_change`` returns.
     """
@@ -122,7 +122,7 @@ def with_place(finding: Finding, place: Origin | Problem | None) -> Finding:
 
 
 def failure_findings(failure: Failure) -> tuple[Finding, ...]:
-    """Return a finding for each problem of ``failure``, with the error's kind as its code."""
+    """Return a finding for each problem of ``failure``, or one if it lists none; the error's kind is the code."""
     code, subject = failure.kind, Subject.INPUT
     if not failure.problems:
         return (Finding(code=code, subject=subject, where=code, what=failure.message),)

@@ -39,9 +39,9 @@ def inspect(
 ) -> Inspected:
     """Return the schema of ``database`` as the text of a schema.yaml; write nothing.
 
-    A list of values in a CHECK becomes a reference to the enum with these values in ``enums``, which are modules and
-    files. They are looked up first in the folder ``root``, by default the current one. The tables of other tools, which
-    ``others`` recognizes, are left out; a comment names them.
+    A list of values in a CHECK becomes a reference to the enum with these values. ``enums`` names modules and files
+    with enums, which are looked up first in the folder ``root``, by default the current one. The tables of other tools,
+    which ``others`` recognizes, are left out; a comment names them.
 
     Raises:
         DatabaseFileError: the file is missing, is not a database, or cannot be read.

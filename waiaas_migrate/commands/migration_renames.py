@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.reading.ddl import rename_in
 
 
 def follow_renames(project: Project, before: sqlite3.Connection, old: Schema, new: Schema) -> tuple[Renames, Schema]:
-    """Return the renames that the hints of ``new`` request, and ``old``, the schema of ``before``, after them."""
+    """Return the renames that the hints of ``new`` request, and ``old`` with these renames; ``before`` has ``old``."""
     renames = resolve(old, new)
     if not renames.tables and not renames.columns:
         return renames, old
@@ -25,14 +25,15 @@ def follow_renames(project: Project, before: sqlite3.Connection, old: Schema, ne
 
 
 def with_rename_hints(old: Schema, new: Schema, statements: Iterable[str]) -> Schema:
-    """Return ``new``, to which ``statements`` changed ``old``, with hints for the tables and columns that they renamed.
+    """Return ``new`` with hints for the tables and columns that ``statements``, which changed ``old``, renamed.
 
     A rename counts only if ``old`` doesn't have the new name and ``new`` doesn't have the old one.
     """
     renames = tuple(filter(None, map(rename_in, statements)))
-    table_names = {rename.new: rename.table for rename in renames if not rename.column}
     column_names = {(rename.table, rename.new): rename.column for rename in renames if rename.column}
     before, after = old.by_name(), new.by_name()
+    # A rebuild ends with a rename, too, but of a table that the old schema doesn't have.
+    table_names = {rename.new: rename.table for rename in renames if not rename.column and rename.table in before}
     tables = []
     for table in new.tables:
         old_name = table_names.get(fold(table.name), "")
@@ -46,7 +47,7 @@ def with_rename_hints(old: Schema, new: Schema, statements: Iterable[str]) -> Sc
 
 
 def _with_column_hints(table: Table, previous: Table, old_names: Mapping[tuple[str, str], str]) -> Table:
-    """Return ``table`` with hints for its renamed columns; ``old_names`` has table names from before or after."""
+    """Return ``table`` with hints for its renamed columns; a key of ``old_names`` has the table's old or new name."""
     before = {fold(column.name): column.name for column in previous.columns}
     after = {fold(column.name) for column in table.columns}
 

@@ -34,7 +34,7 @@ class Status:
         migrations: the id and state of each migration, in the order of the folder; unknown migrations last.
         is_adopted: false if the database has tables but no record of migrations. ``apply`` refuses such a database.
         problems: differences between the folder and its manifest. ``apply`` refuses such a folder.
-        mismatch: migrations that the database ran with another text. ``apply`` refuses such a database.
+        mismatch: migrations that ran with another text, or never ran. ``apply`` refuses such a database.
         manual_changes: differences of the database's schema from the schema that its migrations make.
     """
 

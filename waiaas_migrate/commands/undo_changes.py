@@ -52,7 +52,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 
     Raises:
         InputError: a file cannot be used.
-        DatabaseRefused: the database has no record of migrations, or has applied unknown migrations.
+        DatabaseRefused: the database has no record of migrations, or ran other migrations than those in the folder.
     """
     renderer = Renderer(project.templates)
     with manual_changes(project, database) as manual:
@@ -72,7 +72,7 @@ def undo_changes(project: Project, database: StrPath) -> Undoing:
 def _render_and_prove(
     before: sqlite3.Connection, transition: Transition, hazards: Sequence[Hazard], renderer: Renderer, title: str
 ) -> str:
-    """Return the SQL that makes ``transition``, after it has proved on a copy of ``before`` that it does."""
+    """Return the SQL that makes ``transition``, after running it on a copy of ``before`` and checking the result."""
     how_to_run = "Review it, back up the database, then run: sqlite3 -bail DATABASE < THIS_FILE"
     head = Head(title=title, remarks=(*map(hazard_remark, hazards), how_to_run))
 

@@ -1,6 +1,6 @@
 """Write the files that ``models``, ``enums`` and ``diagram`` generate, and find out whether they are up to date.
 
-Each generated file says so near its beginning, so that a file that somebody wrote is never replaced by mistake.
+Each generated file names its command near the beginning, so a file that somebody wrote is never replaced by mistake.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def write_generated_file(path: Path, text: str, *, command: str, force: bool, is
 
 
 def staleness(path: Path, text: str, *, is_same: IsSame) -> str:
-    """Return whether ``path``, which should have ``text``, is missing or out of date; empty if neither."""
+    """Return a sentence if ``path``, which should have ``text``, is missing or out of date, else an empty string."""
     existing = _text_at(path)
     if existing is None:
         return "the file is missing."

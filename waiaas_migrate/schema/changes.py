@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, assert_never
 
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.foreign_keys import identity
@@ -213,8 +213,10 @@ def object_of(change: Change) -> tuple[str, str]:
             return "index", fold(index.name)
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return {m.View: "view", m.Trigger: "trigger", m.VirtualTable: "table"}[type(item)], fold(item.name)
-        case _:
+        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
             return "table", fold(spelled_name(change))
+        case _:
+            assert_never(change)
 
 
 def spelled_name(change: Change) -> str:
@@ -226,6 +228,8 @@ def spelled_name(change: Change) -> str:
             return item.name
         case RenameTable(new=name) | InTable(table=name):
             return name
+        case _:
+            assert_never(change)
 
 
 def owner_of(change: Change) -> str | None:
@@ -236,8 +240,10 @@ def owner_of(change: Change) -> str | None:
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
             return None if isinstance(item, m.View) else fold(item.table if isinstance(item, m.Trigger) else item.name)
-        case _:
+        case AddTable() | DropTable() | RenameTable() | ModifyTableOptions() | InTable():
             return fold(spelled_name(change))
+        case _:
+            assert_never(change)
 
 
 def is_addition(change: Change) -> bool:
@@ -322,6 +328,8 @@ def altered(table: m.Table, change: Alteration | IndexChange) -> m.Table:  # noq
             return _replaced(table, change.old, change.new)
         case ReorderColumns():
             return table
+        case _:
+            assert_never(change)
 
 
 def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema import model as m
 from waiaas_migrate.schema.enum_lists import lists_of, literal
@@ -66,6 +68,8 @@ def _words(  # noqa: C901, PLR0911 — an arm for each kind
             return f"trigger {name} on {item.table}"
         case m.VirtualTable(name=name):
             return f"virtual table {name}" + (f" using {item.module}" if details else "")
+        case _:
+            assert_never(item)
 
 
 def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 — one return for each kind
@@ -88,6 +92,8 @@ def _modified(change: c.Modification, *, brief: bool) -> str:  # noqa: PLR0911 �
             return f"change index {index.name} on {table}: {_index_terms(change.old)} becomes {_index_terms(index)}"
         case c.ModifyObject():
             return f"change {_words(change.new, None)}"
+        case _:
+            assert_never(change)
 
 
 def _properties(column: m.Column) -> tuple[str, ...]:

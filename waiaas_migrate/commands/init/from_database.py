@@ -64,11 +64,11 @@ def from_database(surroundings: Surroundings, database: StrPath) -> Start:
     if adoption.differences:
         what = " ".join(f"{difference.where}: {difference}." for difference in adoption.differences)
         notices.append(f"{path} differs from the migration, so it was not adopted: {what}")
-    return Start(files=files, database=path, notices=tuple(notices), has_migration=not adoption.differences)
+    return Start(files=files, database=path, notices=tuple(notices), is_adoptable=not adoption.differences)
 
 
 def _new_enums(database: StrPath, name: str) -> str:
-    """Return a module with an enum for each list of values in ``database``, called ``name``; empty without lists."""
+    """Return a module with an enum for each list of values in ``database``, except 0 and 1; empty if there is none."""
     with live_connection(database) as (connection, _):
         schema = introspect(connection, other_tools=OtherTools())
     groups: dict[frozenset[str | int], EnumGroup] = {}

@@ -47,7 +47,7 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
     Raises:
         UsageError: the folder is already a project, a file exists with another text, or the models can't be used.
         InputError: pyproject.toml or a module with enums can't be read.
-        DatabaseFileError: the database is missing, or can't be used.
+        DatabaseFileError, DatabaseRefused: the database is missing, has no tables, or can't be used.
         UnsupportedError: the database has something that can't be written to schema.yaml.
     """
     if database is not None and models is not None:
@@ -59,7 +59,7 @@ def init(folder: StrPath, *, database: StrPath | None = None, models: str | None
     pyproject = surroundings.new_pyproject(start.database)
     written = _write_new_files(files, (surroundings.folder / "pyproject.toml", pyproject))
     adopted = None
-    if database is not None and start.has_migration:
+    if database is not None and start.is_adoptable:
         from waiaas_migrate.commands.adopt import adopt
 
         adopted = adopt(find_project(surroundings.folder), database).at
@@ -101,7 +101,7 @@ def _add_integrations(files: dict[Path, str], surroundings: Surroundings) -> lis
     for name, (text, hint) in wanted.items():
         target = surroundings.repository / name
         if os.path.lexists(target):
-            notices.append(f"{name} exists. It was left alone. To check migrations there, {hint}".rstrip())
+            notices.append(f"{name} exists. It was left unchanged. To check migrations there, {hint}".rstrip())
         else:
             files[target] = text
     return notices
@@ -150,7 +150,7 @@ def _has_text(path: Path, text: str) -> bool:
 def _next_commands(start: Start, *, from_database: bool) -> dict[str, str]:
     check = {"waiaas-migrate check": "in CI: do schema.yaml, the enums and the migrations agree?"}
     generate = {"waiaas-migrate generate": "write a migration for schema.yaml"}
-    if start.has_migration:
+    if start.is_adoptable:
         return {**check, "waiaas-migrate drift": "find changes to the database made by hand", **generate}
     if from_database:
         return {**generate, "waiaas-migrate adopt": f"record in {start.database} that it has run", **check}

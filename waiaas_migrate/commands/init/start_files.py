@@ -82,14 +82,14 @@ _HOOK = """\
 class Start:
     """The texts of the files that a new project starts with, by path, and the database for pyproject.toml.
 
-    pyproject.toml itself, the CI workflow and the pre-commit hook are missing. ``notices`` are sentences for the user.
-    ``has_migration``: ``files`` has the first migration, and the database has the schema that it makes.
+    ``files`` lacks pyproject.toml, the CI workflow and the pre-commit hook. ``notices`` are sentences for the user.
+    ``is_adoptable``: ``files`` has the first migration, and the database has the schema that it makes.
     """
 
     files: Mapping[Path, str]
     database: str = "app.db"
     notices: tuple[str, ...] = ()
-    has_migration: bool = False
+    is_adoptable: bool = False
 
 
 def sample_schema(module: str, *, enum: str) -> str:

@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect_with_strings
 
 @collection_paused()
 def lint(project: Project, *, since: str | None = None) -> tuple[Finding, ...]:
-    """Run the rules on schema.yaml, and return their findings with the hazards of migrations that ``since`` lacks.
+    """Run the rules on schema.yaml and on the migrations that ``since`` lacks, and return the findings.
 
     ``since`` is a commit, a tag or a branch; None to leave out migrations.
 

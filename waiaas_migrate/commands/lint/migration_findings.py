@@ -41,7 +41,7 @@ class _Statement(NamedTuple):
     line: int | None
 
     def names(self) -> set[str]:
-        """Return the folded names that the statement contains."""
+        """Return the names that the statement contains, in lower case."""
         return {fold(token.name) for token in self.tokens if token.is_name}
 
 
@@ -139,6 +139,6 @@ def _statements(migration: MigrationFile) -> Iterator[_Statement]:
 
 
 def _names(schema: Schema) -> set[str]:
-    """Return the folded names of everything in ``schema`` that a statement can refer to."""
+    """Return the names, in lower case, of everything in ``schema`` that a statement can refer to."""
     columns = (column.name for table in schema.tables for column in table.columns)
     return {"excluded", "main", "temp", *map(fold, (*schema.names, *columns))}

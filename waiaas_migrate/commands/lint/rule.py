@@ -33,10 +33,10 @@ class Linted:
 
     Args:
         schema: the schema; empty for a statement.
-        pragmas: the PRAGMAs of schema.yaml, by folded name; None for a live database or a statement.
+        pragmas: the PRAGMAs of schema.yaml, by name in lower case; None for a live database or a statement.
         strings: the words in double quotes that SQLite reads as text. Only a live database can have them.
         statement: the tokens of the statement, without comments; empty for a schema.
-        names: the folded names of everything that the statement can refer to.
+        names: the names, in lower case, of everything that the statement can refer to.
     """
 
     schema: Schema = field(default_factory=Schema)
@@ -134,14 +134,14 @@ def run_rules(rules: Iterable[Rule], linted: Linted) -> Iterator[tuple[Finding, 
 
 
 def explanations() -> dict[str, str]:
-    """Return an explanation of each code that ``check`` and ``lint`` report."""
+    """Return an explanation of each code that ``check``, ``drift`` and ``lint`` report."""
     hazards = dict.fromkeys(map(str, Code), "A hazard of a migration; docs/hazards.md explains it.")
     findings: dict[str, str] = {code: code.explanation for code in FindingCode}
     return {**hazards, **findings, **{one.code: one.explanation for one in all_rules()}}
 
 
 def unknown_code(code: str) -> tuple[str, str] | None:
-    """Return a problem and its fix if no rule and no hazard has the code ``code``, else None."""
+    """Return a problem and its fix if no rule, hazard or faulty rollback has the code ``code``, else None."""
     known = {*(one.code for one in all_rules()), *Code, *RollbackFault}
     if code in known:
         return None

@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"^\s*(?:--|#) *lint ignore\b *(?P<code>\w*) *:? *(?P<reas
 def schema_waivers(path: Path, *, root: Path) -> frozenset[tuple[KeyPath, str]]:
     """Return the waivers in schema.yaml: ``lint: {ignore: [CODE]}`` at the top, in a table or in a column.
 
-    Each waiver is the folded keys of the table or column, or no keys for the whole file, and the code.
+    Each waiver is a pair: the code, after the keys (in lower case) of the table or column, or () for the whole file.
 
     Raises:
         SchemaFileError: a code is unknown.

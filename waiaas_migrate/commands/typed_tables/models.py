@@ -80,13 +80,13 @@ def models_of(source: Source, *, classes: bool) -> tuple[Model, ...]:
 
 
 def _can_be_class(table: Table) -> bool:
-    """Return whether SQLAlchemy can map a class to ``table``, which must have a primary key."""
+    """Return whether SQLAlchemy can map a class to ``table``. Without a primary key, it can't."""
     to_same_table = (key for key in table.foreign_keys if fold(key.table) == fold(table.name))
     return table.primary_key is not None and not any(_refers_to_own_columns(table, key) for key in to_same_table)
 
 
 def _refers_to_own_columns(table: Table, key: ForeignKey) -> bool:
-    """Return whether ``key`` refers to its own columns. (tenant, parent) to (tenant, id) doesn't, because of parent."""
+    """Return whether ``key`` refers to its own columns. A column that refers to itself counts only if all do."""
     targets = tuple(map(fold, targets_of(table, key)))
     others = {name for name, target in zip(map(fold, key.columns), targets, strict=False) if name != target}
     return not others or not others.isdisjoint(targets)

@@ -26,7 +26,7 @@ class TableCode:
         """Return the code of a column: ``mapped_column(…)`` in a class, otherwise ``sa.Column(…)``."""
         column, key = attribute.column, model.table.primary_key
         not_null, is_nullable = column.not_null, column.not_null is None
-        # SQLAlchemy's default is not nullable for keys, and in a class for attributes that don't accept None.
+        # By default, SQLAlchemy makes keys NOT NULL and, in a class, also attributes that don't accept None.
         is_nullable_by_default = attribute.accepts_none if model.is_class else not attribute.in_key
         values, uniques = attribute.values, filter(_is_plain_unique, model.table.uniques)
         is_integer = values.type == "sa.Integer"
@@ -187,7 +187,7 @@ def _server_default(sql: str) -> Code:
 
 
 def _default_option(attribute: Attribute) -> dict[str, Code]:
-    """Return the option for the value of a new object if the caller passes none; empty if the caller must pass one."""
+    """Return the option that sets a new object's value if the caller passes none; empty if the caller must pass one."""
     column = attribute.column
     if column.generated is not None:
         return {"init": "False"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Iterator, Sequence
 from traceback import clear_frames
@@ -43,7 +44,7 @@ class Interrupted(Picklable, KeyboardInterrupt):
         names = ", ".join(self.committed)
         where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
         if not self.is_known:
-            hint = f"Run `waiaas-migrate status {self.database}` to see what was applied."
+            hint = f"Run `waiaas-migrate status {shlex.quote(self.database)}` to see what was applied."
             return f"{where}, and {self.database} cannot be read now. {hint}"
         if not self.rolled_back:
             kept = f"{self.database} keeps what {self.migration} did outside a transaction"

@@ -33,7 +33,7 @@ FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
 #: The valid rows of the runner's table, which were written together with the current row in yoyo's table.
 VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXT_TABLE} AS i INDEXED BY sqlite_autoindex_{TEXT_TABLE}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
-_ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.text_hash) {VALID_TEXTS}"
+_ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {VALID_TEXTS}"
 _RECORDS = f"""SELECT
 (SELECT max(version) FROM main._yoyo_version INDEXED BY sqlite_autoindex__yoyo_version_1), ({_ALL_TEXTS}), {_HASHES}"""
 #: The manifest's hash that was recorded with one migration, and the hashes of all applied migrations.

@@ -22,7 +22,7 @@ _KEPT_ROLLBACKS = 10
 _CREATE = f"""CREATE TABLE main.{TEXT_TABLE} (
   migration_hash TEXT NOT NULL PRIMARY KEY,
   applied_at_utc TEXT NOT NULL,
-  text_hash TEXT NOT NULL,
+  content_hash TEXT NOT NULL,
   manifest_hash TEXT,
   was_adopted INTEGER NOT NULL,
   rollback TEXT
@@ -30,10 +30,10 @@ _CREATE = f"""CREATE TABLE main.{TEXT_TABLE} (
 _WRITE = f"""INSERT OR REPLACE INTO main.{TEXT_TABLE}
 SELECT migration_hash, applied_at_utc, :text_hash, :manifest_hash, :was_adopted, :rollback
 FROM main._yoyo_migration WHERE migration_hash = :hash"""
-_UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND text_hash = ?"
+_UPDATE_HASH = f"UPDATE main.{TEXT_TABLE} SET manifest_hash = ? WHERE migration_hash = ? AND content_hash = ?"
 _DROP_ROLLBACKS = f"""UPDATE main.{TEXT_TABLE} SET rollback = NULL
 WHERE rollback NOT NULL AND migration_hash NOT IN ({", ".join("?" * _KEPT_ROLLBACKS)})"""
-_READ = f"SELECT i.migration_hash, i.text_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
+_READ = f"SELECT i.migration_hash, i.content_hash, i.was_adopted, i.rollback {VALID_TEXTS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards import lost_data, rejected_rows
@@ -54,3 +55,5 @@ def _hazards_of(change: c.Change, context: HazardContext) -> Iterator[Hazard]:  
             | c.DropForeignKey() | c.DropIndex() | c.AddObject()
         ):  # fmt: skip
             return  # safe for any rows
+        case _:
+            assert_never(change)

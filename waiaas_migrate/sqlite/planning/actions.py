@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Index, ObjectKind, SqlText, Table
@@ -302,6 +303,8 @@ def guards_of(action: Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 — o
             | UpdateRows() | FillFullText() | SecureDelete() | NoteViolations()
         ):  # fmt: skip
             return ()
+        case _:
+            assert_never(action)
 
 
 def _definition(table: str) -> Guard:

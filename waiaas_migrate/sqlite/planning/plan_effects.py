@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.hazards.hazard import Hazard
@@ -66,6 +67,8 @@ class _PlanTally(Tally):
                 | a.GuardObjects() | a.BeginEdits() | a.EndEdits() | a.CreateBeside() | a.ReplaceTable()
             ):  # fmt: skip
                 pass  # These touch no rows, or another action of the step already counts their table.
+            case _:
+                assert_never(action)
 
     def _check_keys(self, orphans: Iterable[a.Orphans]) -> None:
         for rows in orphans:

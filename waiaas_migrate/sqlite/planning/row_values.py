@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -155,6 +156,8 @@ def row_guards(new: Table, change: c.Alteration) -> Iterator[GuardNoRow]:  # noq
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             pass  # SQLite itself tests keys, and foreign_key_steps.py yields the guards of foreign keys.
+        case _:
+            assert_never(change)
 
 
 def _null_guard(table: Table, column: Column) -> GuardNoRow:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.affinity import affinity
@@ -93,6 +94,8 @@ def _needs_rebuild(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddCheck() | c.DropCheck() | c.ModifyCheck()
         ):  # fmt: skip
             return not edits and _needs_edit(table, change)
+        case _:
+            assert_never(change)
 
 
 def _changes_storage(table: TableChanges, old: Column, new: Column) -> bool:
@@ -214,6 +217,8 @@ def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
             | c.AddUnique() | c.DropUnique()
         ):  # fmt: skip
             return False
+        case _:
+            assert_never(change)
 
 
 # Write the steps
@@ -258,6 +263,8 @@ def _allows_update(updated: frozenset[str], change: c.Alteration) -> bool:
             | c.AddForeignKey() | c.DropForeignKey() | c.ModifyForeignKey()
         ):  # fmt: skip
             return False
+        case _:
+            assert_never(change)
 
 
 class _DefinitionEditor:

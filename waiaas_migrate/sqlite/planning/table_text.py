@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from waiaas_migrate.schema import changes as c
 from waiaas_migrate.schema.model import Check, Constraint, ForeignKey, PrimaryKey, Table, Unique, written_on
@@ -249,6 +249,8 @@ def _changed_column(change: c.Alteration) -> str | None:
             | c.DropUnique()
         ):  # fmt: skip
             return None
+        case _:
+            assert_never(change)
 
 
 class _Edit(NamedTuple):

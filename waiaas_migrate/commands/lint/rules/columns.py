@@ -36,7 +36,7 @@ def default_type(linted: Linted) -> Iterator[Found]:
     """A default doesn't fit the type of its column.
 
     SQLite stores such a default unchanged: text in a column of numbers, or the text 'CURRENT_TIMESTAMP' instead of the
-    time. The mistake shows only when a program reads it.
+    time. The mistake shows only when a program reads the value.
 
     Correct the default: `default` is a value, `default_sql` an expression, such as `unixepoch()`.
     """
@@ -152,7 +152,7 @@ def misleading_type(linted: Linted) -> Iterator[Found]:
 
     SQLite derives from the letters of a declared type how a column stores values. STRING and UUID have none of the
     words CHAR, CLOB and TEXT, so they store text that looks like a number as a number: `'007'` becomes `7`, `'1e5'`
-    becomes `100000`, and a UUID of digits loses some of them. FLOATING POINT stores integers, because it ends in INT.
+    becomes `100000`, and a UUID of digits loses some digits. FLOATING POINT stores integers, because it ends in INT.
     See [Determination of column affinity](https://www.sqlite.org/datatype3.html#determination_of_column_affinity).
 
     Declare the type as `text`, `uuid` or `real`.

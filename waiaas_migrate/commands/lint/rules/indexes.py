@@ -15,7 +15,7 @@ from waiaas_migrate.sqlite.reading.allowed_values import tree_of
 
 
 class _Term(NamedTuple):
-    """A column of an index, folded, or its expression in canonical form; its collation and direction."""
+    """A column of an index, in lower case, or an expression in canonical form, with its collation and direction."""
 
     column: str
     collation: str | None
@@ -154,6 +154,6 @@ def _covers(table: Table, other: _TableIndex, index: _TableIndex) -> bool:
 
 
 def _with_first_ascending(terms: Sequence[_Term]) -> Sequence[_Term]:
-    """Return ``terms``, reversed in direction if the first one is descending: SQLite reads an index both ways."""
+    """Return ``terms``, each in the other direction if the first is descending: SQLite reads an index both ways."""
     is_backward = bool(terms) and terms[0].descending
     return [term._replace(descending=term.descending != is_backward) for term in terms]

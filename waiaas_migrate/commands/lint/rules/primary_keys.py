@@ -112,7 +112,7 @@ def missing_primary_key(linted: Linted) -> Iterator[Found]:
     """A table has no primary key.
 
     Nothing then identifies a row, or keeps it from being inserted twice. Other tables can't refer to it, and
-    replication and synchronization tools can't follow it.
+    replication tools can't follow it. A table with another unique key, or with a single column, is not reported.
 
     Declare the columns that identify a row as `primary_key`, or add `id: {type: integer, primary_key: true}`, which
     costs no space.
