@@ -87,7 +87,7 @@ class OtherTools:
         """Return ``rows`` without the objects of other tools.
 
         An index, trigger or shadow table belongs to the owner of its table or virtual table. An undeclared view belongs
-        to other tools if all objects that its FROM and JOIN clauses name first do.
+        to other tools if every table does whose name follows FROM or JOIN in it.
         """
         owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.owns(row.name)}
         if not owned:
