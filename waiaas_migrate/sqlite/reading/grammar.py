@@ -1,8 +1,8 @@
 """Split SQL into tokens and compute its meaning, with SQLite's own grammar.
 
 Only this module imports syntaqlite, which provides the grammar. Its tokens keep the author's text; its trees keep only
-the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show
-whether two expressions or statements mean the same.
+the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens. Trees are only compared
+with each other, or searched for literals.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEVELS_OF_CASE = 3
 
 
 class SqlError(ValueError):
-    """SQLite's grammar rejects a text; the message says why."""
+    """A text is not the SQL that its reader expects; the message says why."""
 
 
 class Kind(Enum):
@@ -191,7 +191,7 @@ def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001 — positional, 
     return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
 
 
-#: syntaqlite's categories of tokens that don't make a tree deeper. The category "other" has white space, but also
+#: syntaqlite's categories of tokens that don't make a tree deeper. The category "other" includes white space, and
 #: ISNULL and NOTNULL, which are operators.
 _LEAVES = frozenset({"identifier", "number", "string", "comment", "punctuation", "parameter", "function", "type"})
 #: Words after which each comma makes the tree one level deeper, as an operator does.

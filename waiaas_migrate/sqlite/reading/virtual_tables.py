@@ -95,10 +95,10 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
 
 
 def possible_shadow_tables(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dict[str, CatalogRow]:
-    """Return tables that may be shadow tables: their folded names, each with the virtual table.
+    """Map the folded name of each table that may be a shadow table to its virtual table.
 
-    The name of such a table begins with the name of a virtual table whose module is neither known to this package nor
-    loaded into ``connection``, so nobody can decide.
+    The table's name begins with the name of a virtual table whose module is neither known to this package nor loaded
+    into ``connection``, so this package can't decide.
     """
     virtual = _of_unknown_modules(rows)
     if not virtual:
@@ -129,7 +129,7 @@ class ExternalContent:
     Args:
         table: the table or view with the content.
         rowid: the column of ``table`` that identifies a row.
-        columns: the indexed columns; none if an FTS4 table doesn't name them, and so indexes all.
+        columns: the declared columns and the column ``languageid``; none if an FTS4 table indexes all columns.
     """
 
     table: str
