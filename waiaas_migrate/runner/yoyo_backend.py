@@ -148,7 +148,7 @@ class MigrateBackend(SQLiteBackend):
     def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the connection's busy timeout is used
         """Run the ``with`` block in one transaction that has SQLite's write lock.
 
-        Foreign keys are off meanwhile. New violations roll the transaction back. Use an open transaction as it is.
+        Foreign keys are off meanwhile. New violations roll the transaction back. If a transaction is open, use it.
         """
         if self._in_transaction:
             yield
@@ -217,7 +217,7 @@ class MigrateBackend(SQLiteBackend):
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps of ``migration``.
 
-        If they must run outside transactions, first commit the open transaction.
+        If they must run outside transactions, commit the open transaction before them, and begin another after them.
         """
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()

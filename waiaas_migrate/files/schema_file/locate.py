@@ -92,7 +92,7 @@ def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> s
 
 
 def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
-    """Return whether the text at ``keys`` names what the hazard is about."""
+    """Return whether the text at ``keys`` names the subject of ``hazard``."""
     if hazard.code in (Code.SWAP_NAMES, Code.NARROW_TYPE):
         return keys[-1] == hazard.name
     if keys[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.connection import database_name
 
-#: The tables that a run reads and writes: yoyo's (yoyo/backends/base.py) and the runner's.
+#: The tables in which yoyo (yoyo/backends/base.py) and the runner keep their records and locks.
 _LOCK = "yoyo_lock"
 _BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_text"})
 #: The prefixes of SQLite's own tables, and of the tables with which yoyo tests whether DDL is transactional.

@@ -36,7 +36,7 @@ _CANNOT_CREATE_WAL = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
 )
-#: What is wrong with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
+#: The problem with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
 #: precedence over its primary code.
 _FAULTS = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.",

@@ -201,22 +201,22 @@ _DEEPENS_COMMAS = frozenset({"FROM", "UNION", "INTERSECT", "EXCEPT"})
 def _max_depth(tokens: Sequence[dict[str, Any]]) -> int:
     """Return an upper bound for the depth of the tree of ``tokens``."""
     # For each open parenthesis: the level at which its content starts, and whether commas deepen the tree there.
-    bases, level, deepest, joins = [0], 0, 0, [False]
+    bases, level, deepest, commas_deepen = [0], 0, 0, [False]
     for raw in tokens:
         word = raw["text"].upper()
         if word == "(":
             level += _LEVELS_OF_PARENTHESIS
             bases.append(level)
-            joins.append(False)
+            commas_deepen.append(False)
         elif word == ")" and len(bases) > 1:
             level = bases.pop() - _LEVELS_OF_PARENTHESIS
-            joins.pop()
-        elif word == ";" or (word == "," and not joins[-1]):
+            commas_deepen.pop()
+        elif word == ";" or (word == "," and not commas_deepen[-1]):
             level = bases[-1]
-            joins[-1] = False
+            commas_deepen[-1] = False
         elif word.strip() and (word == "," or raw["category"] not in _LEAVES):
             level += _LEVELS_OF_CASE if word == "CASE" else 1
-            joins[-1] = joins[-1] or word in _DEEPENS_COMMAS
+            commas_deepen[-1] = commas_deepen[-1] or word in _DEEPENS_COMMAS
         deepest = max(deepest, level)
     return deepest
 

@@ -37,7 +37,7 @@ class RelatedColumn(NamedTuple):
 
 
 class LiteralUse(NamedTuple):
-    """A literal ``value``, and the columns that it is compared with or written to."""
+    """A literal ``value``, and the columns that it is compared with or, if ``is_written``, written to."""
 
     value: str | int
     columns: tuple[RelatedColumn, ...]

@@ -33,7 +33,7 @@ def spell_statement(tokens: Sequence[Token]) -> str:
     """Return a statement as written, except for tokens that sqlparse misreads."""
     body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
     is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
-    # sqlparse knows the blocks of CREATE TRIGGER, so its keywords, and DO in an upsert, stay as written.
+    # sqlparse knows the blocks of CREATE TRIGGER, so the keywords around the body, and DO, stay as written.
     keywords = frozenset(
         at
         for at, token in enumerate(tokens)

@@ -2,8 +2,8 @@
 
 SQLite recognizes shadow tables by name only (https://www.sqlite.org/vtab.html#xshadowname). It calls ``notes_content``
 a shadow table of the FTS5 table ``notes`` even if ``notes`` has external content and a user made ``notes_content``. So
-for names that a user may choose, this module also compares the CREATE TABLE with those that the full-text modules
-write.
+for names that a user may choose, this module also checks that the CREATE TABLE looks like one that a full-text module
+writes.
 
 The runner uses this module and works without syntaqlite, so this module reads statements with regular expressions.
 """
@@ -129,7 +129,7 @@ class ExternalContent:
     Args:
         table: the table or view with the content.
         rowid: the column of ``table`` that identifies a row.
-        columns: the declared columns and the column ``languageid``; none if an FTS4 table indexes all columns.
+        columns: the columns that the module's arguments name; none if an FTS4 table names none, and so indexes all.
     """
 
     table: str
