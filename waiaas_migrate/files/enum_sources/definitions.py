@@ -10,8 +10,8 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.problem_report import Origin, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: The form of a definition: ``class`` is an enum class or an object with named members, ``type`` a type that has no
-#: value when the program runs, and ``other`` anything that can't be an enum.
+#: The form of a definition: ``class`` is an enum class or an object with named members, ``list`` a list or tuple,
+#: ``type`` a type, such as a union of literals, and ``other`` anything that can't be an enum.
 Shape = Literal["class", "list", "type", "other"]
 
 
@@ -21,11 +21,10 @@ class EnumDefinition:
 
     Args:
         source: the module or file, as schema.yaml spells it.
-        module: the Python module to import the name from; empty in other languages.
+        module: the Python module to import the name from; empty if there is none.
         at: the place of the definition or the problem.
-
         places: the places of the values; empty if they are not known.
-        members: the names of the members of an enum class, which SQLAlchemy stores by default.
+        members: the names of the members if the shape is ``class``. SQLAlchemy stores names by default.
         shape: the form of the definition.
         problem: the reason that the name can't be used as an enum; empty if it can.
         fix: what to do about the problem.

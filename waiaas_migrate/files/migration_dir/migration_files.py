@@ -210,7 +210,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """Return whether the file is a migration or a rollback for yoyo, except the ``._*`` files of macOS."""
+    """Return whether yoyo reads the file as a migration, a rollback or a hook; False for the ``._*`` files of macOS."""
     is_sql_or_python = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
     return is_sql_or_python and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 

@@ -58,7 +58,7 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 def unfinished(folder: Path) -> Unfinished:
     """Return the files in ``folder`` that a running or interrupted command hasn't committed or deleted yet.
 
-    If the journal is incomplete, no file was added yet: a command completes the journal first.
+    An incomplete journal means that no file was added yet, and an empty one that all changes are committed.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()

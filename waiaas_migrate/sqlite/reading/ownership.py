@@ -68,7 +68,7 @@ class OtherTools:
 
     Args:
         patterns: the names and globs in the project's ``ignore``, in addition to ``KNOWN_TABLES``.
-        declared: the folded names of the project's tables and views, which patterns don't match.
+        declared: the folded names of the project's tables and views; patterns don't apply to them.
     """
 
     patterns: tuple[str, ...] = ()
@@ -86,14 +86,14 @@ class OtherTools:
     def exclude_from(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
         """Return ``rows`` without the objects of other tools.
 
-        An index or a trigger belongs to the tool that its table belongs to, and a shadow table to that of its virtual
-        table. A view belongs to other tools if all tables that it reads do.
+        An index, trigger or shadow table belongs to the owner of its table or virtual table. An undeclared view belongs
+        to other tools if every table does whose name follows FROM or JOIN in it.
         """
         owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.owns(row.name)}
         if not owned:
             return rows
-        virtual = [row for row in rows if not row.is_virtual or fold(row.name) in owned]
-        owned |= known_shadow_names(virtual) - self.declared
+        candidates = [row for row in rows if not row.is_virtual or fold(row.name) in owned]
+        owned |= known_shadow_names(candidates) - self.declared
         views = {fold(row.name): _tables_read(row.sql) for row in rows if row.kind == "view"}
         waiting = {name: read for name, read in views.items() if read and name not in self.declared}
         while more := {name for name, read in waiting.items() if read <= owned} - owned:
@@ -114,7 +114,7 @@ def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def _tables_read(sql: str) -> frozenset[str]:
-    """Return the folded names after FROM and JOIN in a CREATE VIEW."""
+    """Return the first folded name after each FROM and JOIN in a CREATE VIEW."""
     words = [word for word in significant_tokens(sql) if word != "("]
     read: set[str] = set()
     for at, word in enumerate(words):
