@@ -239,7 +239,7 @@ def test_a_fingerprint_of_another_schema(project: Path) -> None:
     edit(path, content["fingerprint"], "sha256:" + "0" * 64)
     done = checked(project)
     assert done.status == 1
-    assert "manifest.json: the fingerprint differs from that of the schema" in done.out
+    assert "manifest.json: the fingerprint doesn't match the schema" in done.out
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_what_sqlalchemy_cannot_create_is_listed(project: Path, style: str) -> N
     head = ast.get_docstring(ast.parse(text)) or ""
     assert [line for line in head.splitlines() if line.startswith("- ")] == [
         "- table elsewhere: the foreign key (number) to gone",
-        "- table elsewhere: the foreign key (person) to people without its columns, which are",
+        "- table elsewhere: the foreign key (person) to people without target columns; this",
         "- table elsewhere: the name of NOT NULL on id",
         "- table elsewhere: COLLATE nocase on number",
         "- table elsewhere: the order or collation of the primary key",

@@ -146,7 +146,7 @@ def test_setup_is_called_with_the_application_s_connection(place: str, folder: P
         ({"uri": True}, "uri is not an option of the connection. Instead, give a path that begins with `file:`."),
         (
             {"chek_same_thread": False},
-            "chek_same_thread is not an option .* Instead, the options are check_same_thread, ",
+            "chek_same_thread is not an option .* Instead, use one of check_same_thread, ",
         ),
         ({"row_factory": sqlite3.Row}, "row_factory is not an option"),
     ],

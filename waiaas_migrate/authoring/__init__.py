@@ -1,1 +1,1 @@
-"""Turn a changed schema.yaml into a migration: replay the folder, compare, plan, prove in memory, write."""
+"""Write migrations for ``generate``, ``new``, ``rebase`` and ``squash``, and list them for ``record``."""

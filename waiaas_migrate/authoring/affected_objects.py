@@ -22,7 +22,7 @@ def newly_broken_objects(
 ) -> Iterator[Hazard]:
     """Yield a hazard for each object that the migration breaks or adds in a broken state.
 
-    An object that was broken before gets no hazard, unless the migration changes it.
+    An object that was already broken in the same way gets no hazard, unless the migration changes it.
     """
     broken = broken_objects(after, transition.new)
     if broken:
@@ -42,7 +42,7 @@ def _made_objects(transition: Transition) -> frozenset[str]:
 
 
 def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transition: Transition) -> frozenset[str]:
-    """Return the folded names of the full-text tables over a view that the migration must index again.
+    """Return the folded names of full-text tables that read a view and that the migration must index again.
 
     ``before`` and ``after`` are the databases in memory before and after the migration.
     """
@@ -52,14 +52,14 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
     made = _made_objects(transition)
     for virtual in transition.new.virtual_tables:
         content = external_content(virtual.statement.sql)
-        now = None if content is None or content.table not in views else _dependencies(after, content)
-        if content is None or now is None:
-            continue  # newly_broken_objects reports a table that can't be read
-        read = {(table, column) for table, column in now.columns if table in stored}
+        dependencies = None if content is None or content.table not in views else _dependencies(after, content)
+        if content is None or dependencies is None:
+            continue  # not over a view, or it can't be read, which newly_broken_objects reports
+        read = {(table, column) for table, column in dependencies.columns if table in stored}
         if fold(virtual.name) in made:
             is_stale = any(table in transition.old.by_name() for table, _ in read)
         else:
-            used = {content.table, *now.views, *(table for table, _ in read)}
+            used = {content.table, *dependencies.views, *(table for table, _ in read)}
             is_stale = bool(made & used) or may_change(transition, read)
             is_stale = is_stale or read != _renamed(_dependencies(before, content), transition)
         if is_stale:
@@ -74,7 +74,7 @@ def _stored_tables(schema: Schema) -> frozenset[str]:
 
 def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dependencies | None:
     """Return the dependencies of the query that reads ``content``; None if the query fails."""
-    # With the table's name before it, SQLite can't read a misspelled column in double quotes as a string.
+    # SQLite can't take a misspelled column in double quotes for a string if a table name precedes it.
     names = sorted({content.rowid, *content.columns})
     columns = ", ".join(f"content.{quote_name(name)}" for name in names)
     try:
@@ -84,7 +84,7 @@ def _dependencies(database: sqlite3.Connection, content: ExternalContent) -> Dep
 
 
 def _renamed(before: Dependencies | None, transition: Transition) -> set[tuple[str, str]]:
-    """Return the stored columns of ``before`` by the names that the migration gives them."""
+    """Return the columns of stored tables in ``before``, each with its table, under their names after the migration."""
     stored, renames = _stored_tables(transition.start), transition.renames
     columns = before.columns if before is not None else ()
     pairs = ((fold(renames.table_after(table)), column) for table, column in columns if table in stored)

@@ -1,4 +1,4 @@
-"""Find the columns that each backfill reads, and report backfills that fail, by trying them in memory.
+"""Find the columns that backfills read, and report backfills that can't work, by trying them in memory.
 
 A backfill reads the tables as they were before the migration, but under their new names. It can't read new columns, but
 it can read columns that the migration drops.
@@ -27,7 +27,7 @@ _VISIBLE_TABLES = "A backfill sees the tables as they were before the migration,
 
 
 def with_backfills(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with the columns that its backfills read, and with problems for backfills that fail.
+    """Return ``transition`` with the columns that its backfills read, and with problems for backfills that can't work.
 
     ``database`` has the schema from before the migration, under the new names.
     """
@@ -35,7 +35,7 @@ def with_backfills(database: sqlite3.Connection, transition: Transition) -> Tran
     reads: dict[str, Dependencies] = {}
     dropped_views = {fold(view.name): view.name for view in views_to_drop(transition)}
     for table, column in _filled_columns(transition):
-        # Otherwise SQLite would take a misspelled name in double quotes for a string, and write it to every row.
+        # Without this, SQLite would take a misspelled name in double quotes for a string, and write it to every row.
         sql = quote_as_names(column.hints.backfill.sql) if column.hints.backfill is not None else "NULL"
         try:
             found = expression_dependencies(database, table.name, sql)
@@ -79,7 +79,7 @@ def _cycle_problems(transition: Transition) -> Iterator[Problem]:
     _, cycle = backfill_order(transition, tuple(transition.reads))
     for table, column in _filled_columns(transition):
         if fold(table.name) in cycle:
-            what = f"the backfills of {' and '.join(cycle)} each read what this migration changes in the other."
+            what = f"the backfills of {' and '.join(cycle)} each read columns that this migration changes in the other."
             yield _problem(table, column, what, "Make one of the changes in a separate migration.")
             return
 

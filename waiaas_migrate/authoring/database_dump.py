@@ -39,7 +39,7 @@ class Content:
 
 
 def content_of(connection: sqlite3.Connection) -> Content:
-    """Return the rows of all tables, with rowids and storage classes, the counters, and the header numbers."""
+    """Return the rows, rowids and storage classes of all but virtual tables, the counters, and the header numbers."""
     tables = connection.execute(
         "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow') "
         "AND (name NOT LIKE 'sqlite\\_%' ESCAPE '\\' OR name = ?)",
@@ -52,7 +52,7 @@ def content_of(connection: sqlite3.Connection) -> Content:
 
 
 def row_counts(content: Content) -> tuple[tuple[str, int], ...]:
-    """Return the tables that have rows, each with the number of rows."""
+    """Return the tables that have rows, each with the number of rows; leave out the counters."""
     return tuple((name, len(rows)) for name, rows in sorted(content.rows.items()) if rows and name != _COUNTERS)
 
 

@@ -40,8 +40,7 @@ class Declared:
     Args:
         source: the schema as its author wrote it.
         schema: the schema as SQLite reads it, with the hints of ``source``.
-        known: the tables and indexes whose CREATE statements the migrations contain unchanged, by statement. They
-            aren't parsed again.
+        known: by CREATE statement, the tables and indexes that the migrations create, too. They aren't parsed again.
     """
 
     source: DeclaredSchema
@@ -57,6 +56,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
 
     Raises:
         SchemaFileError: lists all errors in the file, or all that SQLite reports.
+        TemplateError, ProofError: the project's templates, or the built-in ones, leave out part of the schema.
     """
     source = load_schema(project.schema, root=project.root)
     statements = _statements(source.schema, renderer)
@@ -82,7 +82,7 @@ def declare(project: Project, renderer: Renderer, *, like: sqlite3.Connection | 
 
 
 def _refuse_incomplete(written: Schema, built: Schema, customized: Project | None) -> None:
-    """Raise an error if the templates left out part of the schema; ``customized`` is a project with templates."""
+    """Raise an error if the templates left out part of the schema; ``customized`` is a project with custom ones."""
     built_tables = built.by_name()
     suspects = tuple(table for table in written.tables if built_tables.get(fold(table.name)) != table)
     found = tuple(built_tables[fold(table.name)] for table in suspects if fold(table.name) in built_tables)
@@ -162,8 +162,8 @@ def _updated_copy(
 ) -> sqlite3.Connection | None:
     """Return a copy of ``like`` with the objects of ``statements``; only objects that differ are created again.
 
-    Return None if a statement fails, for example because of the rows in ``like``. Then :func:`_built` builds the schema
-    from scratch and reports errors.
+    Return None if a statement fails, for example because of the rows in ``like``, or if other statements result. Then
+    the caller uses :func:`_built`, which builds the schema from scratch and reports errors.
     """
     wanted = {statement.sql for statement in statements}
     connection = copy_database(like)

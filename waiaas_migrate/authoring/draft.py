@@ -101,8 +101,9 @@ def _rollback(
 ) -> tuple[str, Effects]:
     """Return the text of the rollback that makes the transition ``back``, and its effects."""
     backward, back_hazards = plan(back), hazards_of(back)
-    costs = _slow_steps(effects_of(backward, (), back.start)) or "."
-    head = Head(title=f"Roll back {name}{costs}", remarks=tuple(rollback_remarks(transition, hazards, back_hazards)))
+    slow_steps = _slow_steps(effects_of(backward, (), back.start)) or "."
+    remarks = tuple(rollback_remarks(transition, hazards, back_hazards))
+    head = Head(title=f"Roll back {name}{slow_steps}", remarks=remarks)
     mismatches = [hazard for hazard in back_hazards if hazard.code is Code.FOREIGN_KEY_MISMATCH]
     effects = effects_of(backward, mismatches, back.start)
     return renderer.migration(head, backward), replace(effects, loses=True)

@@ -29,8 +29,8 @@ def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None
     PRAGMAs that apply to the whole process are not tried.
 
     Raises:
-        SchemaFileError: lists these PRAGMAs, each with its place in schema.yaml.
-        UsageError: there is no temporary folder.
+        SchemaFileError: lists the refused PRAGMAs, each with its place in schema.yaml.
+        UsageError: no temporary database can be made.
     """
     tried = [pragma for pragma in pragmas if pragma.name.lower() not in OF_THE_PROCESS]
     if not tried:

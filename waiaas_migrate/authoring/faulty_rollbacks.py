@@ -29,7 +29,7 @@ class RollbackFault(StrEnum):
 
 
 class FaultyRollback(NamedTuple):
-    """A migration, the fault of its rollback, and a sentence about the fault, which begins with the file's name."""
+    """A migration, the fault of its rollback, and a message that describes the fault."""
 
     migration: MigrationFile
     fault: RollbackFault

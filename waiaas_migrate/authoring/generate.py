@@ -89,9 +89,9 @@ def generate(
     amend: bool = False,
     released: Collection[str] = (),
 ) -> Generated:
-    """Write the migration for the changes in schema.yaml; write nothing if none is needed.
+    """Write the migration for the changes in schema.yaml, if it needs one, and update the manifest.
 
-    The migration is proved in memory first.
+    The migration is proved in memory first. If hazards stop the command, nothing is written.
 
     Args:
         project: where the files are.
@@ -101,7 +101,7 @@ def generate(
         released: ids of released migrations. They and the migrations before them must not be replaced.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard, or ``released`` an unknown migration.
+        UsageError: ``allow`` or ``released`` has an unknown name, ``name`` is unusable, or there is nothing to amend.
         InputError: a file cannot be used, or the last migration can't be replaced.
         ProofError: the migration fails its proof.
     """
@@ -230,7 +230,7 @@ def read_history(project: Project) -> tuple[tuple[MigrationFile, ...], Manifest 
     """Return the project's migrations and its manifest; the manifest is None if there is no such file.
 
     Raises:
-        MigrationsError: a recorded migration was edited or deleted, or yoyo would misread a new migration.
+        MigrationsError: the folder is faulty, a recorded migration was edited or deleted, or yoyo misreads a new one.
     """
     migrations, _, recorded = read_recorded(project.migrations, missing_ok=True)
     if recorded is not None and (problems := history_problems(recorded, migrations)):
@@ -309,7 +309,7 @@ def _cannot_amend(path: Path, what: str, fix: str) -> MigrationsError:
 
 
 def _hints_before(hints: tuple[str, ...], last: Facts) -> tuple[str, ...]:
-    """Return ``hints`` without the hints for swaps of names in the migration with the facts ``last``.
+    """Return ``hints`` without the hints for swaps of names that the migration with the facts ``last`` made.
 
     The schema has the same names before and after a swap, so only the manifest shows that a swap was done. For each
     swap, the manifest records a hazard with the name of the table.

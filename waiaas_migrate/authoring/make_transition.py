@@ -59,10 +59,10 @@ def make_transition(
 
 
 def _completed(database: sqlite3.Connection, transition: Transition) -> Transition:
-    """Return ``transition`` with its changes, backfills and other facts that the renamed ``database`` shows."""
+    """Return ``transition`` with its changes, backfills and other facts that ``database`` shows after the renames."""
     changes = diff(transition.old, transition.new)
     set_aside = transition.set_aside | _blocking_drops(database, transition.old, changes)
-    set_aside |= _capturing_strings(transition.strings, changes)
+    set_aside |= _objects_to_requote(transition.strings, changes)
     texts = {fold(row.name): row.sql for row in read_catalog(database) if row.kind == "table"}
     return with_backfills(database, replace(transition, changes=changes, set_aside=set_aside, texts=texts))
 
@@ -85,7 +85,7 @@ def _rename_all(scratch: sqlite3.Connection, start: Schema, renames: Renames, re
 
 
 def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer: Renderer) -> str | None:
-    """Do the renames in ``scratch``. If a view or trigger makes a rename fail, change nothing and return its name."""
+    """Do the renames in ``scratch`` and return None. If a view or trigger prevents this, only return its name."""
     try:
         with transaction(scratch):
             for step in plan(renaming):
@@ -105,15 +105,15 @@ def _failing_object(scratch: sqlite3.Connection, renaming: Transition, renderer:
 
 
 def _blocking_drops(database: sqlite3.Connection, old: Schema, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers that don't compile and so make DROP COLUMN fail; none if no column is dropped."""
+    """Return the folded names of views and triggers that don't compile, if a column is dropped: they make that fail."""
     if not (old.views or old.triggers) or not any(isinstance(change, DropColumn) for change in changes):
         return frozenset()
     with closing(copy_database(database)) as scratch:
         return names_that_block_renames(scratch)
 
 
-def _capturing_strings(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the views and triggers that contain the name of a new column as a string in double quotes.
+def _objects_to_requote(strings: QuotedStrings, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the folded names of views and triggers in which a string in double quotes has the name of a new column.
 
     The migration creates them again with single quotes. Otherwise SQLite would read the string as the new column.
     """

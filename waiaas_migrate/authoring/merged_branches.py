@@ -62,8 +62,8 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
             what = "your branch changed, squashed or deleted migrations that both branches had."
             fix = "Undo the merge, revert this change on your branch, merge, then make the change again."
             raise MigrationsError([Problem(file=str(project.migrations / MANIFEST), what=what, fix=fix)])
-        same = {(one.id, one.content_hash) for one in main.migrations}
-        added = tuple(one for one in yours.migrations[len(shared) :] if (one.id, one.content_hash) not in same)
+        on_main = {(one.id, one.content_hash) for one in main.migrations}
+        added = tuple(one for one in yours.migrations[len(shared) :] if (one.id, one.content_hash) not in on_main)
         yield Branches(main=main, yours=yours, added=added, folder=folder)
 
 
@@ -71,20 +71,20 @@ def _read(project: Project, commit: str, folder: Path) -> Branch:
     """Write the migrations of ``commit`` into the new ``folder``, and read them."""
     folder.mkdir()
     extract_committed(project.migrations, commit, folder)
-    place = project.migrations / MANIFEST
-    with in_project(project, folder):
+    path = project.migrations / MANIFEST
+    with naming_project_paths(project, folder):
         migrations, _, manifest = read_recorded(folder)
         if manifest is None:
             fix = "Run `waiaas-migrate record` on that branch, then merge again."
-            raise MigrationsError([Problem(file=str(place), what=f"is missing in the commit {commit[:10]}.", fix=fix)])
+            raise MigrationsError([Problem(file=str(path), what=f"is missing in the commit {commit[:10]}.", fix=fix)])
         if problems := check_manifest(manifest, migrations):
             raise MigrationsError([replace(one, what=f"in the commit {commit[:10]}: {one.what}") for one in problems])
     return Branch(migrations=migrations, manifest=manifest)
 
 
 @contextmanager
-def in_project(project: Project, folder: Path) -> Iterator[None]:
-    """In errors, replace the path of the temporary ``folder`` by that of the project's migrations."""
+def naming_project_paths(project: Project, folder: Path) -> Iterator[None]:
+    """In errors raised in the ``with`` block, replace the temporary ``folder`` by the project's migrations folder."""
     try:
         yield
     except MigrationsError as error:

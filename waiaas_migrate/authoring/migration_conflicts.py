@@ -75,13 +75,13 @@ def _is_about(error: MigrationsError, migrations: Sequence[MigrationFile]) -> bo
 
 
 def refuse_conflicts(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> None:
-    """Refuse new migrations that don't work on a database that has run the recorded migrations.
+    """Refuse new migrations that fail, or reorder columns, on a database that has run the recorded migrations.
 
     Such a database runs the new migrations last, even if their ids sort before recorded ids. A new database runs all
     migrations in the order of the folder, which the caller has replayed.
 
     Raises:
-        MigrationsError: names each such migration, and what to do.
+        MigrationsError: names the first such migration, and what to do.
     """
     old, new = _split(migrations, recorded)
     names = {migration.id for migration in old}
@@ -103,9 +103,9 @@ def refuse_conflicts(migrations: Sequence[MigrationFile], recorded: Manifest | N
 def _order_problems(
     migrations: Sequence[MigrationFile], upgraded: Mapping[str, list[str]], new: MigrationFile
 ) -> list[Problem]:
-    """Return a problem with ``new`` if ``upgraded`` databases have another order of columns than new databases.
+    """Return a problem with ``new`` if upgraded databases have the columns of a table in another order than new ones.
 
-    Later migrations that edit the text of these tables would fail in one kind of database.
+    Later migrations that edit the text of the table would fail in one of them. ``upgraded`` has columns by table.
     """
     created = _column_orders(migrations)
     tables = [table for table, columns in created.items() if columns != upgraded.get(table, columns)]

@@ -19,7 +19,8 @@ from waiaas_migrate.sqlite.planning.sql_effects import effects_of_sql
 def facts_of(migrations: Sequence[MigrationFile], recorded: Manifest | None) -> dict[str, Facts]:
     """Return the facts about ``migrations``, by id.
 
-    Recorded facts are kept. If the manifest doesn't list exactly these migrations, a replay finds all catalog marks.
+    Recorded facts are kept, except for a rollback that is new. Unless the manifest lists exactly these migrations, all
+    with a catalog fingerprint, a replay finds all catalog fingerprints.
 
     Raises:
         MigrationsError: a migration fails in memory.

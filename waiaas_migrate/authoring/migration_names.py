@@ -17,7 +17,7 @@ _LONGEST_NUMBER = 6
 
 
 def next_id(existing: Iterable[str], name: str | None, changes: Sequence[Change]) -> str:
-    """Return ``NNNN_slug``: the next number, and ``name`` as a slug; the changes give the slug if ``name`` is None.
+    """Return ``NNNN_slug``: the next number, and ``name`` as a slug. Without a name, use ``initial`` or the changes.
 
     Raises:
         UsageError: ``name`` has no character that can be used in a file name.
@@ -36,7 +36,7 @@ def _next_number(ids: Iterable[str]) -> int:
 
 
 def slugify(name: str, option: str) -> str:
-    """Return ``name`` in lower-case ASCII letters, digits and underscores; errors mention ``option``.
+    """Return ``name`` as up to 60 lower-case ASCII letters, digits and underscores; errors mention ``option``.
 
     Raises:
         UsageError: ``name`` has no character that can be used in a file name.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waiaas_migrate.authoring.generate import Plan, Planned, Request, plan_to_declared
-from waiaas_migrate.authoring.merged_branches import Branches, in_project, read_branches
+from waiaas_migrate.authoring.merged_branches import Branches, naming_project_paths, read_branches
 from waiaas_migrate.authoring.migration_names import heads, next_id, refuse_whitespace, slug_of
 from waiaas_migrate.errors import ApplyError, MigrateError, MigrationsError, Problem
 from waiaas_migrate.files.garbage_collection import collection_paused
@@ -54,17 +54,17 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
 
     Args:
         project: where the files are; schema.yaml is merged already.
-        onto: the branch to build on; the main branch if None.
+        onto: the branch or commit to build on; the main branch if None.
         allow: codes of the hazards to allow, or ``all``.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard, or git has no merge, or doesn't know the main branch.
+        UsageError: ``allow`` names an unknown hazard, git has no merge, or neither side is in the main branch.
         InputError: a file cannot be used, or a hand-written migration doesn't work after those of the main branch.
         ProofError: the new migration fails its proof.
     """
     allowed = allowed_codes(allow)
     removed, seen = recover(project.migrations), folder_state(project.migrations)
-    with read_branches(project, onto) as branches, in_project(project, branches.folder):
+    with read_branches(project, onto) as branches, naming_project_paths(project, branches.folder):
         if _is_rebased(project, branches):
             return Rebased(removed=removed)
         old = _read_files(project, branches)
@@ -126,9 +126,10 @@ def _read_files(project: Project, branches: Branches) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """A new order: the main branch's ``migrations``, then those of your branch that were placed after them.
+    """A new order of ``migrations``: first the main branch's, then your branch's, perhaps with a new one among them.
 
-    ``entries`` are the manifest entries of the placed migrations, without hashes; ``renumbered`` their old and new ids.
+    ``entries`` are manifest entries, without hashes, for all but the main branch's migrations. ``renumbered`` has the
+    old and new ids of your branch's migrations.
     """
 
     migrations: tuple[MigrationFile, ...]
@@ -142,7 +143,7 @@ class _Order:
 
 
 def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -> tuple[_Order, tuple[str, ...], Plan]:
-    """Return the new order, the ids of generated migrations that no longer work, and the plan of the next migration."""
+    """Return the new order, the ids of generated migrations that no longer work, and the plan of the new migration."""
     order = _Order(migrations=branches.main.migrations)
     remaining = list(branches.added)
     with suppress(MigrationsError):
@@ -165,7 +166,7 @@ def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -
 def _plan_before(
     by_hand: Sequence[MigrationFile], request: Request, branches: Branches, order: _Order
 ) -> tuple[_Order, Plan] | None:
-    """Plan the new migration, and place the migrations ``by_hand`` after it; return None if that fails.
+    """Plan the new migration, and place those ``by_hand`` after it; return None if that fails or isn't enough.
 
     If hazards stop a new migration that ``by_hand`` needs, return ``order`` and the plan that reports the hazards.
     """
@@ -223,7 +224,7 @@ def _plan_next(request: Request, branches: Branches, order: _Order) -> Plan:
 def _reason_for_failure(before: Sequence[MigrationFile], new: MigrationFile, *, is_by_hand: bool) -> str | None:
     """Return the reason that ``new`` doesn't work after the migrations ``before``; None if it works.
 
-    The rollback of a generated migration must restore the schema.
+    The rollback of a generated migration must work, too, and restore the schema.
     """
     migrations = (*before, new)
     with Replay(migrations) as replayed:
@@ -253,11 +254,11 @@ def _renamed(migration: MigrationFile, name: str, depends: tuple[str, ...], fold
 
 
 def _with_header(text: str, old: str, new: str, depends: tuple[str, ...]) -> str:
-    """Return ``text`` with the id ``new`` and other dependencies in the comments before its first statement."""
+    """Return ``text`` with the id ``new`` for ``old``, and with ``depends``, in the comments at its beginning."""
     lines = text.split("\n")
     end = next((number for number, line in enumerate(lines) if not COMMENT.match(line)), len(lines))
     header = [line.replace(old, new) for line in lines[:end] if not _DEPENDS.match(line)]
     if depends:
-        place = next((number for number, line in enumerate(lines[:end]) if _DEPENDS.match(line)), 0)
-        header.insert(place, f"-- depends: {' '.join(depends)}")
+        index = next((number for number, line in enumerate(lines[:end]) if _DEPENDS.match(line)), 0)
+        header.insert(index, f"-- depends: {' '.join(depends)}")
     return "\n".join([*header, *lines[end:]])

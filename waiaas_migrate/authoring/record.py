@@ -30,7 +30,7 @@ class Recorded:
         added: the ids of new migrations, which are now listed.
         edited: the ids of migrations that were edited after they were recorded.
         deleted: the ids of recorded migrations whose files are missing, which are no longer listed.
-        notices: a sentence for each new or edited rollback that doesn't work.
+        notices: a message for each new or edited migration whose rollback is missing or doesn't work.
         written: the manifest, if it changed.
         removed: files of an interrupted run that were deleted.
     """
@@ -47,8 +47,8 @@ class Recorded:
 def record(project: Project, *, released: Collection[str] = ()) -> Recorded:
     """List every migration of the folder in ``manifest.json`` as it is now.
 
-    All migrations are first replayed in memory. PRAGMAs and rename hints stay as recorded; only ``generate`` updates
-    them from schema.yaml.
+    All migrations are first replayed in memory. PRAGMAs and rename hints stay as recorded; ``generate`` updates them.
+    Only a new manifest gets the PRAGMAs of schema.yaml.
 
     Args:
         project: where the files are.

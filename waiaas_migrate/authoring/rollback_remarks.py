@@ -30,7 +30,7 @@ def rollback_remarks(
             yield f"Does not restore the values that the migration converted in {hazard.where}."
         elif hazard.code is Code.DROP_ROWID:
             yield f"Does not restore the rowids of {hazard.where}."
-    yield from _failures(back_hazards)
+    yield from _unexpected_hazards(back_hazards)
 
 
 def hazard_remark(hazard: Hazard) -> str:
@@ -83,7 +83,7 @@ def _changed_values(old: Table, new: Table) -> Iterator[str]:
 
 
 def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
-    """Yield a remark for each enum value that replaced several values, because the rollback can't separate them."""
+    """Yield a remark for each enum value (or NULL) that the rollback can't turn into the value each row held before."""
     where = f"{old.name}.{after.name}"
     allowed_before = values_in_lists(old, before)
     replaced: dict[str | int | None, list[str | int]] = {}
@@ -96,8 +96,8 @@ def _merged_values(old: Table, before: Column, after: Column) -> Iterator[str]:
             yield f"Changes {literal(new)} to {literal(values[0])} in every row of {where}, whatever it held before."
 
 
-def _failures(back_hazards: Iterable[Hazard]) -> Iterator[str]:
-    """Yield a remark for each hazard that can make the rollback fail, with all the places that have this hazard."""
+def _unexpected_hazards(back_hazards: Iterable[Hazard]) -> Iterator[str]:
+    """Yield remarks for the rollback's hazards, except ``_EXPECTED`` ones; hazards of the same text share one."""
     places: dict[str, list[str]] = {}
     for hazard in back_hazards:
         if hazard.code is Code.FOREIGN_KEY_MISMATCH:

@@ -26,8 +26,8 @@ TableColumns = tuple[str, list[str]]
 def changed_rows(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> list[str]:
     """Run a migration and its rollback on sample rows; return a message for each table whose rows change by mistake.
 
-    Every table that the migration could change gets sample rows. If the migration refuses the rows, for example because
-    of a new NOT NULL, nothing is compared.
+    Every table that the migration could change gets sample rows. If the migration or its rollback refuses the rows, for
+    example because of a new NOT NULL, the rows after it aren't compared.
     """
     tables = _tables_within_reach(transition.start, f"{migration.sql}\n{migration.rollback}")
     kept = list(_kept_columns(transition, tables))
@@ -94,8 +94,8 @@ def _keeps_values(old: Column, new: Column, before: Table, after: Table) -> bool
 def insert_sample_rows(connection: sqlite3.Connection, tables: Iterable[Table]) -> None:
     """Insert up to four rows into each of ``tables``, as many as its constraints allow.
 
-    Row n has the same values in every table, so that foreign keys find their parents. The last row of each table has
-    NULL in every column that allows NULL. The other rows have no NULL.
+    In row n, columns of the same type have the same value in every table, so that foreign keys find their parents. Only
+    the last row has NULLs: in each column that allows NULL, has no list of allowed values, and isn't in the key.
     """
     for table in tables:
         columns = [column for column in table.columns if column.generated is None]

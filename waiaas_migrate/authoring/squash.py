@@ -45,7 +45,7 @@ class Squashed:
         replaced: the ids of the migrations that it replaces.
         rows: the tables into which the new migration inserts rows, each with the number of rows.
         written: the files that were written.
-        deleted: the files of the old migrations.
+        deleted: the files of the old migrations, except those that the new migration overwrote.
         removed: files of an interrupted run that were deleted.
     """
 

@@ -50,7 +50,7 @@ def first_misread(content: str) -> str | None:
 
 
 def _tokens(statement: str) -> Sequence[str]:
-    """Return the tokens of a statement, without comments and the semicolon at its end."""
+    """Return the tokens of a statement, without comments and its last semicolon; the whole text if it is invalid."""
     try:
         tokens = [token.text for token in without_comments(tokenize(statement))]
     except SqlError:

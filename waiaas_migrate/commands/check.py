@@ -97,7 +97,7 @@ def _findings(project: Project, *, column_order: bool) -> Iterator[Finding]:
             yield _file_finding(manifest.path, what)
         # Migrations that differ from the manifest also change the fingerprint.
         if manifest.fingerprint != head and not problems:
-            what = "the fingerprint differs from that of the schema that the migrations build."
+            what = "the fingerprint doesn't match the schema that the migrations build."
             yield _file_finding(manifest.path, what)
     elif migrations:
         yield _file_finding(project.migrations, f"{MANIFEST} is missing.", code=FindingCode.MISSING_MANIFEST)
@@ -239,7 +239,7 @@ def _json_schema_fault(path: Path) -> str:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return "schema.yaml names this JSON Schema for editors, but there is no such file."
+        return "schema.yaml names this JSON Schema for editors, but the file is missing."
     except (OSError, ValueError, RecursionError) as error:
         return f"schema.yaml names this JSON Schema for editors, but it can't be read: {error}."
     is_current = not is_json_schema(content) or content == json_schema()

@@ -22,7 +22,7 @@ class ApplicationError(Exception):
 
 @contextlib.contextmanager
 def application_code() -> Iterator[None]:
-    """Run the application's code with its stdout sent to stderr, as ours may be JSON.
+    """Run the application's code with its stdout sent to stderr, because the command's stdout may be JSON.
 
     Raises:
         ApplicationError: the code raised anything but KeyboardInterrupt, such as SystemExit.

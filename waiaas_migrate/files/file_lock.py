@@ -13,7 +13,7 @@ HAS_LOCKS = fcntl is not None
 
 
 def lock_file(descriptor: int, *, shared: bool = False) -> bool:
-    """Lock an open file; return False if it is locked. Without flock, return True."""
+    """Lock an open file; return False if it is already locked. Without flock, return True."""
     if fcntl is not None:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

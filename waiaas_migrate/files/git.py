@@ -25,7 +25,7 @@ class MergeBase(NamedTuple):
 
 
 class Merge(NamedTuple):
-    """The commits of a merge: of the main branch, the merged branch, and their base."""
+    """The last commits of the main branch and of the other branch of a merge, and their merge base, if any."""
 
     main: str
     branch: str
@@ -67,7 +67,7 @@ def _main_branches(name: str | None) -> tuple[str, ...]:
 def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = None) -> Merge:
     """Return the merge in progress, or else the last committed merge.
 
-    ``onto`` is a branch or commit to use instead of ``main_branch``. If that is None, too, the main branch is the
+    ``onto`` is a branch or commit to use instead of ``main_branch``. If both are None, the main branch is the
     remote's default, ``main`` or ``master``.
 
     Raises:
@@ -91,7 +91,7 @@ def read_merge(folder: Path, main_branch: str | None = None, onto: str | None = 
 
 
 def _merge_sides(folder: Path) -> tuple[str, str] | None:
-    """Return the two commits that the merge joins, the checked-out one first."""
+    """Return the two commits that the merge joins, the checked-out one first; None without a merge of two."""
     if merged := _commit(folder, "MERGE_HEAD"):
         return _commit(folder, "HEAD") or "HEAD", merged
     last = _git(folder, "rev-list", "--merges", "--max-count=1", "HEAD")
@@ -100,7 +100,7 @@ def _merge_sides(folder: Path) -> tuple[str, str] | None:
 
 
 def extract_committed(folder: Path, commit: str, target: Path) -> None:
-    """Copy the files (no subfolders) of ``folder`` in ``commit`` to ``target``."""
+    """Copy the files (no subfolders) of ``folder`` in ``commit`` to ``target``; do nothing if git fails."""
     done = _run(folder, "archive", "--format=tar", commit, ".")
     if done is None or done.returncode != 0:
         return

@@ -41,7 +41,7 @@ class Report:
         self._problems.update(dict.fromkeys(problems))
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return the problems in the order of their lines, without duplicates."""
+        """Return the first ``MOST_PROBLEMS`` problems by line, without duplicates; the last one counts any others."""
         ordered = sorted(self._problems, key=lambda problem: (problem.line or 0, problem.column or 0))
         if len(ordered) <= MOST_PROBLEMS:
             return tuple(ordered)

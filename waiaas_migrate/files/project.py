@@ -60,14 +60,14 @@ def _read_lint_table(table: object) -> LintSettings | None:
     if not isinstance(table, dict) or not table.keys() <= {"select", "ignore", "severity"}:
         return None
     select, ignore, severity = table.get("select", []), table.get("ignore", []), table.get("severity", {})
-    if not _is_codes(select) or not _is_codes(ignore) or not isinstance(severity, dict):
+    if not _is_code_list(select) or not _is_code_list(ignore) or not isinstance(severity, dict):
         return None
     if not all(level in SEVERITIES for level in severity.values()):
         return None
     return LintSettings(select=tuple(select), ignore=tuple(ignore), severity=tuple(severity.items()))
 
 
-def _is_codes(value: object) -> bool:
+def _is_code_list(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(code, str) for code in value)
 
 
@@ -90,7 +90,7 @@ def _is_branch(value: object) -> bool:
 _STYLES = ("declarative", "core")
 #: The paths that a project has, with their defaults.
 _PATHS = {"schema": "schema.yaml", "migrations": "migrations", "templates": "templates"}
-#: The files that commands write from schema.yaml or from enums, each with an example.
+#: The settings for files that commands write from schema.yaml or from enums, each with an example.
 _WRITTEN_FILES = {"models": "app/tables.py", "enums_python": "app/enums.py", "enums_typescript": "src/enums.ts"}
 
 
@@ -301,7 +301,7 @@ def _checked_settings(table: object, path: Path, text: str) -> dict[str, Any]:
 
 
 def _line_number(text: str, pattern: str, after: int | None = None) -> int | None:
-    """Return the number of the first line below ``after`` that matches ``pattern``."""
+    """Return the number of the first line below ``after`` that matches ``pattern``; None if none does."""
     for number, line in enumerate(text.splitlines(), start=1):
         if number > (after or 0) and re.match(pattern, line):
             return number

@@ -104,7 +104,7 @@ class MigrateBackend(SQLiteBackend):
 
         Raises:
             UsageError: the URL is malformed.
-            DatabaseFileError: the file can't be used.
+            MigrateError: the file, a PRAGMA or the folder in the URL can't be used.
         """
         if self._shared_connection is not None:
             return self._shared_connection
@@ -148,7 +148,7 @@ class MigrateBackend(SQLiteBackend):
     def lock(self, timeout: float = 10) -> Iterator[None]:  # noqa: ARG002 — the connection's busy timeout is used
         """Run the ``with`` block in one transaction that has SQLite's write lock.
 
-        Foreign keys are off meanwhile. New foreign key violations roll the transaction back.
+        Foreign keys are off meanwhile. New violations roll the transaction back. If a transaction is open, use it.
         """
         if self._in_transaction:
             yield
@@ -174,7 +174,7 @@ class MigrateBackend(SQLiteBackend):
         return cursor
 
     def apply_one(self, migration: Migration, force: bool = False, mark: bool = True) -> None:  # noqa: FBT001, FBT002 — yoyo's own
-        """Apply one migration, and record it in the same transaction."""
+        """Apply one migration and record it, in one transaction if the migration allows that."""
         with self.lock():
             # While the database was unlocked, another process may have applied the migration.
             if self._was_unlocked and mark and self.is_applied(migration):  # type: ignore[no-untyped-call]
@@ -207,7 +207,7 @@ class MigrateBackend(SQLiteBackend):
         return True
 
     def rollback_one(self, migration: Migration, force: bool = False) -> None:  # noqa: FBT001, FBT002 — yoyo's own
-        """Roll back one migration, and delete its record in the same transaction."""
+        """Roll back one migration and delete its record, in one transaction if the migration allows that."""
         with self.lock():
             self._run(migration, "rollback", force=force)
             self.log_migration(migration, "rollback")  # type: ignore[no-untyped-call]
@@ -217,7 +217,7 @@ class MigrateBackend(SQLiteBackend):
     def _run(self, migration: Migration, direction: Literal["apply", "rollback"], *, force: bool) -> None:
         """Run the steps of ``migration``.
 
-        If they must run outside transactions, first commit the open transaction.
+        If they must run outside transactions, commit the open transaction before them, and begin another after them.
         """
         _logger.info("%s %s", "Applying" if direction == "apply" else "Rolling back", migration.id)
         self.ensure_internal_schema_updated()
@@ -296,7 +296,7 @@ class MigrateBackend(SQLiteBackend):
 
 
 def _declared_pragmas(migrations: str | None) -> tuple[Pragma, ...]:
-    """Return the PRAGMAs that the manifest in the folder ``migrations`` declares.
+    """Return the PRAGMAs of the manifest in the folder ``migrations``, with a busy timeout.
 
     Without ``migrations``, use the folder of the current project, because yoyo doesn't pass the folder to a backend.
     """

@@ -1,8 +1,8 @@
 """The canonical form of a schema, in which two schemas are compared.
 
-The form ignores the case of names, spacing, comments, the place of a constraint (on its column or on the table), the
-wording of a list of values in a CHECK, and order without meaning, such as the order of a table's columns. Everything
-else counts. Expressions and statements are compared by :attr:`~waiaas_migrate.schema.model.SqlText.key`.
+The form ignores the case of names and types, spacing, comments, hints, duplicate UNIQUEs, whether a constraint is on
+its column or on the table, how a CHECK writes a list of values, and order without meaning, such as that of columns. It
+compares expressions and statements by :attr:`~waiaas_migrate.schema.model.SqlText.key`. Everything else counts.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _canonical(value: Any, field: str) -> Any:  # noqa: ANN401  any part of a sc
 def _list_expression(allowed: m.AllowedValues) -> m.SqlText:
     """Return one expression for all lists with the same column and values.
 
-    Their order and ``IS NULL OR`` make no difference, because NULL passes any CHECK
+    The order of values makes no difference. Nor does ``IS NULL OR``, because NULL passes any CHECK
     (https://www.sqlite.org/lang_createtable.html#check_constraints).
     """
     values = sorted({(type(value).__name__, str(value)) for value in allowed.values})
@@ -72,7 +72,7 @@ def canonical_collation(name: str | None) -> str | None:
 
 
 def without_expressions(value: Any) -> Any:  # noqa: ANN401  any part of a table
-    """Return ``value`` with all expressions alike, to compare everything else."""
+    """Return ``value`` with equal expressions, to compare only the rest."""
     if isinstance(value, m.SqlText):
         return replace(value, key="")
     if isinstance(value, tuple):

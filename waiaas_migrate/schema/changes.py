@@ -1,6 +1,6 @@
 """The changes that turn one schema into another, as a closed union of types.
 
-:func:`schema_after` makes them to a schema as a value, without SQLite.
+:func:`schema_after` applies changes to a schema in Python, without SQLite.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OwnerT = TypeVar("OwnerT", m.Schema, m.Table)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTable:
-    """A change within the table named ``table``, which exists before and after it."""
+    """A change within the table named ``table``, which stays."""
 
     table: str
 
@@ -80,7 +80,7 @@ class ModifyTableOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReorderColumns(_Modified[tuple[str, ...]]):
-    """The same columns in another order; reported only on request."""
+    """Columns in another order, or others than before; reported only on request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,7 @@ class AddObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropObject:
-    """A dropped view, trigger or virtual table, with the shadow tables of the latter."""
+    """A dropped view or trigger, or a dropped virtual table with its shadow tables."""
 
     old: StatementObject
     new: ClassVar[None] = None
@@ -189,7 +189,7 @@ class ModifyObject:
 
 IndexChange = AddIndex | DropIndex | ModifyIndex
 ObjectChange = AddObject | DropObject | ModifyObject
-#: A change to the definition of a table that exists before and after it.
+#: A change to the CREATE TABLE of a table that stays, except renames.
 Alteration = (
     ModifyTableOptions | ReorderColumns | AddColumn | DropColumn | ModifyColumn | ModifyPrimaryKey | AddUnique
     | DropUnique | AddCheck | DropCheck | ModifyCheck | AddForeignKey | DropForeignKey | ModifyForeignKey
@@ -202,12 +202,12 @@ Modification = (
 
 
 def table_of(change: Change) -> str | None:
-    """Return the name of the table that ``change`` alters, if it alters one."""
+    """Return the name of the table whose options or parts ``change`` changes, if any."""
     return spelled_name(change) if isinstance(change, ModifyTableOptions | InTable) else None
 
 
 def object_of(change: Change) -> tuple[str, str]:
-    """Return the kind and the folded name of the changed object, as in the catalog."""
+    """Return the kind and the folded name of the catalog object to change."""
     match change:
         case AddIndex(new=index) | DropIndex(old=index) | ModifyIndex(new=index):
             return "index", fold(index.name)
@@ -235,7 +235,7 @@ def spelled_name(change: Change) -> str:
 def owner_of(change: Change) -> str | None:
     """Return the folded name of the table to which the changed object belongs.
 
-    A trigger belongs to its table or view. Return None for a view, which belongs to no table.
+    A table belongs to itself, a trigger to its table or view. Return None for a view, which belongs to no table.
     """
     match change:
         case AddObject(new=item) | DropObject(old=item) | ModifyObject(new=item):
@@ -252,10 +252,10 @@ def is_addition(change: Change) -> bool:
 
 
 def foreign_keys_to_check(changes: Sequence[Change]) -> Iterator[tuple[str, m.ForeignKey]]:
-    """Yield each foreign key that existing rows may violate, after its table.
+    """Yield the table and the key, for each key that existing rows may violate.
 
-    Such a key is new, or refers to other columns than before. Rows can't violate a key with a new column that is NULL
-    in every row.
+    Such a key is new, or refers to another table or other columns than before. Rows can't violate a key with a new
+    column that is NULL in every row.
     """
     empty = {
         (fold(change.table), fold(change.new.name))
@@ -306,7 +306,7 @@ def schema_after(schema: m.Schema, changes: Iterable[Change]) -> m.Schema:
 
 
 def altered(table: m.Table, change: Alteration | IndexChange) -> m.Table:  # noqa: PLR0911 — an arm for each kind
-    """Return ``table`` after ``change``. A modified constraint keeps its place."""
+    """Return ``table`` after ``change``; drop the CHECKs and keys on a dropped column."""
     match change:
         case DropColumn(old=column):
             name = fold(column.name)
@@ -333,7 +333,7 @@ def altered(table: m.Table, change: Alteration | IndexChange) -> m.Table:  # noq
 
 
 def _replaced(owner: OwnerT, old: object, new: object) -> OwnerT:
-    """Return ``owner`` with ``new`` instead of ``old``; None adds or removes an item."""
+    """Replace ``old`` by ``new`` in ``owner``; if one is None, add or drop the other."""
     field = _FIELDS[type(old or new)]
     items: tuple[object, ...] = getattr(owner, field)
     index: int = items.index(old) if old in items else len(items)

@@ -111,7 +111,7 @@ def _properties(column: m.Column) -> tuple[str, ...]:
 
 
 def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
-    """Return the values that a list gains and loses, in words, if any."""
+    """Return in words the values that a list gains and loses; None unless only they change."""
     if (lists := lists_of(old, new)) is None:
         return None
     before, after = lists

@@ -17,7 +17,7 @@ ItemT = TypeVar("ItemT")
 def diff(old: Schema, new: Schema, *, column_order: bool = False) -> tuple[c.Change, ...]:
     """Return the changes that turn ``old`` into ``new``, in a fixed order.
 
-    ``column_order``: also report columns that only change their order.
+    ``column_order``: also report a table whose columns are in another order, or are others than before.
     """
     return tuple(_changes(old, new, column_order=column_order))
 
@@ -88,8 +88,8 @@ def _compare(
 ) -> Iterator[c.Change]:
     """Yield the changes from ``old`` to ``new``, additions last.
 
-    A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` is the ``table`` of the
-    changes, if they need one.
+    A new item replaces an old one with the same ``key``, unless the key is None. ``owner`` passes ``table`` to
+    changes within a table.
     """
     dropped, added = _unmatched(old, new)
     successors: dict[object, list[ItemT]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Read the lists of values in CHECKs, which contain the values of an enum."""
+"""Read the lists in CHECKs that restrict a column to the values of an enum."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from waiaas_migrate.schema.names import fold
 
 
 def values_in_lists(table: Table, column: Column) -> frozenset[str | int] | None:
-    """Return the values that CHECKs with a list allow in ``column``, if any."""
+    """Return all values in the lists for ``column``; None if no CHECK is a list."""
     name = fold(column.name)
     found = [check.allowed.values for check in table.checks if check.allowed and check.allowed.column == name]
     return frozenset(value for values in found for value in values) if found else None

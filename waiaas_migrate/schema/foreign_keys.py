@@ -34,7 +34,7 @@ def fault(schema: Schema, tables: Mapping[str, Table], key: ForeignKey) -> Fault
 def is_enforceable(parent: Table, key: ForeignKey) -> bool:
     """Return whether ``key`` refers to all columns of a unique key of ``parent``.
 
-    A unique key counts if it compares each column by the column's own collation.
+    The unique key must compare each column by its own collation. Without targets, only the number of columns counts.
     """
     if not key.targets:
         return parent.primary_key is not None and len(parent.primary_key.parts) == len(key.columns)
@@ -50,7 +50,7 @@ def is_enforceable(parent: Table, key: ForeignKey) -> bool:
 
 
 def targets_of(parent: Table | None, key: ForeignKey) -> tuple[str, ...]:
-    """Return the columns that ``key`` names in ``parent``, or else its primary key."""
+    """Return the targets of ``key``; without any, the primary key of ``parent``."""
     if key.targets or parent is None or parent.primary_key is None:
         return key.targets
     return parent.primary_key.columns

@@ -26,14 +26,15 @@ def hints_from(table: Table, source: Table | None) -> Table:
     columns = tuple(column if column.hints == found else replace(column, hints=found) for column, found in pairs)
     renamed_from = source.renamed_from if source is not None else None
     if renamed_from == table.renamed_from and all(map(is_, columns, table.columns)):
-        return table  # not a copy, because an object is compared with itself faster
+        return table  # not a copy: comparing an object with itself is faster
     return replace(table, renamed_from=renamed_from, columns=columns)
 
 
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
     """Return ``start`` with hints that restore its values as far as possible.
 
-    ``start`` is the schema before a migration, and ``new`` the schema after it, with the hints that it followed.
+    ``start`` is the schema before a migration, and ``new`` the schema after it, with the hints that the migration
+    followed.
     """
     tables = []
     after = new.by_name()
@@ -52,9 +53,9 @@ def _rollback_column(table: Table, column: Column, successor: Column | None) -> 
     """Return ``column`` with hints that reverse those of its ``successor``.
 
     ``successor`` is the column after the migration; None if the migration drops it. If the migration replaced several
-    values by one new value, the rollback restores the first of them in all rows. The same holds for NULL if the column
-    was NOT NULL. If the replacement existed before, rows keep it, because nothing shows which rows had the old value. A
-    dropped column that is NOT NULL without a default gets a neutral value.
+    values by one new value, the rollback restores the first of them in all rows. If the column was NOT NULL, NULL
+    becomes the first value that it replaced. If the replacement existed before, rows keep it, because nothing shows
+    which rows had the old value. A dropped column that is NOT NULL without a default gets a neutral value.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:
@@ -74,7 +75,7 @@ def _rollback_column(table: Table, column: Column, successor: Column | None) -> 
 
 
 def _neutral_value(table: Table, column: Column) -> str:
-    """Return an SQL literal for deleted values, such as zero or an empty text."""
+    """Return a literal to fill a column with: a value in its list, zero or empty."""
     for check in table.checks:
         if check.allowed is not None and check.allowed.column == fold(column.name):
             return literal(check.allowed.values[0])

@@ -167,7 +167,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey(_Key):
-    """A PRIMARY KEY; ``uniques_before`` UNIQUE constraints are written before it."""
+    """A PRIMARY KEY; ``uniques_before`` counts the UNIQUE constraints written before it."""
 
     autoincrement: bool = False
     uniques_before: int = field(default=0, compare=False)
@@ -182,7 +182,7 @@ class Unique(_Key):
 class Check:
     """A CHECK constraint.
 
-    ``column`` is the column that the CHECK is written on. ``allowed`` is its list of values if it is only a list.
+    ``column`` is the column that the CHECK is written on. ``allowed`` is the list of values if the CHECK is only that.
     """
 
     expression: SqlText
@@ -261,7 +261,7 @@ class Table:
     renamed_from: str | None = field(default=None, compare=False)
 
     def column(self, name: str) -> Column | None:
-        """Return the column ``name``, in upper or lower case, if it exists."""
+        """Return the column ``name``, ignoring case, if it exists."""
         return next((column for column in self.columns if fold(column.name) == fold(name)), None)
 
     @property

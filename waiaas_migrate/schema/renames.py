@@ -42,7 +42,7 @@ class Renames:
     def cycles(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the cycles of renames, such as swaps.
 
-        Each cycle of columns is the name of their table and their names; a cycle of tables has an empty first name.
+        Each cycle is a table and the names of its columns. For a cycle of table names, the table is empty.
         """
         steps = {"": [(rename.old, rename.new) for rename in self.tables]}
         for rename in self.columns:
@@ -65,11 +65,11 @@ class Renames:
 def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
     """Return the renames that the hints of ``new`` request and ``old`` needs.
 
-    ``old`` is the schema that the migrations build. A rename is made if the old name is gone and the new name exists. A
-    rename that changes only the case is made if the name has the new case. A swap can't be seen in the schema, because
-    both names exist before and after it. So ``done`` are the hints that earlier migrations followed, in the form that
-    :func:`hints` returns. Renames come in an order in which each new name is free; a cycle, such as a swap, uses a
-    temporary name.
+    ``old`` is the schema that the migrations build. A rename is made if ``old`` has the old name and ``new`` has only
+    the new one. A rename that changes only the case is made if ``old`` has another case. The schema does not show
+    whether a swap was made, because both names exist before and after it. So hints in ``done`` are skipped: earlier
+    migrations followed them (:func:`hints` returns this form). Renames come in an order in which each new name is free;
+    a cycle, such as a swap, uses a temporary name.
     """
     old_tables, new_tables = old.by_name(), new.by_name()
     wanted = {table.name: table.renamed_from for table in new.tables if table.renamed_from is not None}
@@ -129,8 +129,8 @@ def _steps(
 ) -> tuple[list[tuple[str, str]], list[ImpossibleHint]]:
     """Return the ``wanted`` renames in order, and the impossible hints.
 
-    ``owner`` is the table of renamed columns; empty for tables. ``existing`` are the names that the migrations build,
-    and ``declared`` the folded names in schema.yaml.
+    ``owner`` is the table of renamed columns; empty for tables. ``existing`` are the names in the schema that the
+    migrations build, and ``declared`` the folded names in schema.yaml.
     """
     spelled = {fold(name): name for name in existing}
     problems: list[tuple[str, str]] = []  # the new name, and the problem with its hint

@@ -15,7 +15,7 @@ ROWID_NAMES = ("rowid", "_rowid_", "oid")
 def rowid_column(table: Table) -> Column | None:
     """Return the INTEGER PRIMARY KEY, which is an alias of the rowid, if any.
 
-    An INTEGER PRIMARY KEY DESC is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
+    ``INTEGER PRIMARY KEY DESC`` on a column is not an alias (https://www.sqlite.org/lang_createtable.html#rowid).
     """
     key = table.primary_key
     if key is None or table.without_rowid or len(key.parts) != 1 or (key.inline and key.parts[0].descending):
@@ -42,5 +42,5 @@ def rowid_name(*tables: Table) -> str | None:
 
 
 def is_renumbered(old: Table, new: Table) -> bool:
-    """Return whether ``new`` may have other rowids than ``old``."""
+    """Return whether rows may have other rowids in ``new`` than in ``old``."""
     return old.without_rowid != new.without_rowid or rowid_alias(old) != rowid_alias(new)

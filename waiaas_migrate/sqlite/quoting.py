@@ -1,4 +1,4 @@
-"""Quote names and values for SQL; no other module does."""
+"""Quote names and values for SQL."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Linted:
     Args:
         schema: the schema; empty for a statement.
         pragmas: the PRAGMAs of schema.yaml, by name in lower case; None for a live database or a statement.
-        strings: the words in double quotes that SQLite reads as text. Only a live database can have them.
+        strings: the words in double quotes that SQLite reads as text, by object. Only a live database can have them.
         statement: the tokens of the statement, without comments; empty for a schema.
         names: the names, in lower case, of everything that the statement can refer to.
     """

@@ -56,7 +56,7 @@ def snake_case(name: str) -> str:
 
 
 def attribute_name(name: str, taken: Container[str]) -> str:
-    """Return ``name``, changed if it isn't a valid name for an attribute or if it is ``taken``."""
+    """Return ``name``, changed if it isn't a valid name for an attribute or if it is in ``taken``."""
     attribute = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
     if not attribute.isidentifier() or not attribute.strip("_") or attribute.startswith(("__", "_sa_")):
         attribute = f"column_{attribute.strip('_')}"
@@ -64,7 +64,7 @@ def attribute_name(name: str, taken: Container[str]) -> str:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """Return ``name``, with trailing underscores if it is ``taken``."""
+    """Return ``name``, with trailing underscores if it is in ``taken``."""
     while name in taken:
         name += "_"
     return name

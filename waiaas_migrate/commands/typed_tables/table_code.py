@@ -135,7 +135,7 @@ class TableCode:
                 self._leave_out(table, words)
                 continue
             if not key.targets:
-                self._leave_out(table, f"{words} without its columns, which are written here")
+                self._leave_out(table, f"{words} without target columns; this module names them")
             yield key
 
     def _foreign_key_constraint(self, key: ForeignKey, table: Table) -> Code:

@@ -10,8 +10,8 @@ from waiaas_migrate.errors import Problem
 from waiaas_migrate.files.problem_report import Origin, shown, suggestion
 from waiaas_migrate.files.yaml_text.scalars import LARGEST_INTEGER, SMALLEST_INTEGER
 
-#: The form of a definition: ``class`` is an enum class or an object with named members, ``type`` a type that has no
-#: value when the program runs, and ``other`` anything that can't be an enum.
+#: The form of a definition: ``class`` is an enum class or an object with named members, ``list`` a list or tuple,
+#: ``type`` a type, such as a union of literals, and ``other`` anything that can't be an enum.
 Shape = Literal["class", "list", "type", "other"]
 
 
@@ -21,11 +21,10 @@ class EnumDefinition:
 
     Args:
         source: the module or file, as schema.yaml spells it.
-        module: the Python module to import the name from; empty in other languages.
+        module: the Python module to import the name from; empty if there is none.
         at: the place of the definition or the problem.
-
         places: the places of the values; empty if they are not known.
-        members: the names of the members of an enum class, which SQLAlchemy stores by default.
+        members: the names of the members if the shape is ``class``. SQLAlchemy stores names by default.
         shape: the form of the definition.
         problem: the reason that the name can't be used as an enum; empty if it can.
         fix: what to do about the problem.
@@ -48,7 +47,7 @@ class EnumDefinition:
         return dict(zip(self.values, self.places, strict=False)).get(value) or by_member.get(str(value), self.at)
 
     def as_problem(self) -> Problem:
-        """Return the problem of this name, which must have one, in the form that reports take."""
+        """Return the ``problem`` of this definition, which must not be empty, as a problem to report."""
         at = replace(self.at, path=self.name)
         return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
 
@@ -61,7 +60,7 @@ class LoadedEnums:
     definitions: tuple[EnumDefinition, ...] = ()
 
     def find(self, name: str) -> EnumDefinition | None:
-        """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
+        """Return the definition of ``name``, with a ``problem`` if it is unusable; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
             problem = "it has different values in " + " and ".join(f"`{definition.source}`" for definition in found)

@@ -28,8 +28,8 @@ class Language(NamedTuple):
         parse: returns the names in a file, given its text, its path, and its name in messages.
         locate: returns the file of an imported module, given the module's name, the file that imports it, and the
             project's folder; None if the module is not in the project.
-        lists: the expressions that an enum can be, and the fix if it is something else.
-        values: the expressions that a value can be, and the fix if it is something else.
+        lists: the words for expressions that an enum can be, and the fix if it is something else.
+        values: the words for expressions that a value can be, and the fix if it is something else.
     """
 
     parse: Callable[[str, Path, str], e.Module]
@@ -163,7 +163,7 @@ class Evaluator:
         return values
 
     def _member_values(self, entries: Iterable[tuple[str, e.Expression]], module: e.Module) -> list[_Value]:
-        """Return the values of a class; skip aliases, which are later members with the same value."""
+        """Return the values of a class or an object; skip aliases, which are later members with the same value."""
         values: dict[str | int, _Value] = {}
         for member, item in entries:
             if isinstance(item, e.Spread):
@@ -184,7 +184,7 @@ class Evaluator:
 
     @contextmanager
     def _one_step(self, target: _Target) -> Iterator[None]:
-        """Count the steps from reference to reference, and refuse a cycle."""
+        """Count the steps from reference to reference, and refuse too many, which must be a cycle."""
         if self._depth > _LONGEST_CHAIN:
             raise NotLiteral("it refers to itself", _origin(target))
         self._depth += 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-#: The line and the column of an expression, from 1.
+#: The line and the column of an expression, both counted from 1.
 Position = tuple[int, int]
 
 
@@ -36,7 +36,7 @@ class Members(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """All values of another expression, such as ``*STATES``, as part of a list."""
+    """All values of another expression, such as ``*STATES``, as part of a list or an object."""
 
     of: Expression
     at: Position

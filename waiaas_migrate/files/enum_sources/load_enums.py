@@ -63,7 +63,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
     """Load the enums of ``sources``.
 
     An enum is an ``enum.Enum`` subclass, a ``typing.Literal``, or a tuple or list of strings or integers; in
-    TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list.
+    TypeScript an array, an enum, an object or a union of literals; in JSON and YAML a list or a mapping.
 
     No code is executed, except that Python modules are imported if they compute the values of a ``used`` enum.
 
@@ -73,7 +73,7 @@ def load_enums(sources: Sequence[EnumSource], *, root: Path, used: Collection[st
         used: the names of the enums that are needed; None for all.
 
     Raises:
-        SchemaFileError: lists a problem for each source that can't be read.
+        SchemaFileError: lists the sources that can't be read, and the faulty enums in mappings.
     """
     report, evaluator = Report(), Evaluator(_LANGUAGES, root)
     read = [found for source in sources if (found := _read(source, evaluator, root, report)) is not None]
@@ -109,7 +109,7 @@ def _needs_import(
 ) -> bool:
     """Return whether a module must be imported to find the ``used`` enums.
 
-    ``enums`` are the definitions in its ``text``. If ``is_missing``, no text defines one of the used enums.
+    ``enums`` are the definitions in its ``text``. ``is_missing`` means that some used enum may be in no text.
     """
     problems = [enum.name for enum in enums if enum.problem and (used is None or enum.name in used)]
     # Importing can't turn a single value into a list.
@@ -118,7 +118,7 @@ def _needs_import(
 
 
 def _read(source: EnumSource, evaluator: Evaluator, root: Path, report: Report) -> _ReadSource | None:
-    """Read the text of a source; report a problem and return None if the source doesn't exist."""
+    """Read the text of a source; report a problem and return None if it is missing or unusable."""
     if source.mapping is not None:
         # The suffix chooses the language.
         return _ReadSource(source, mapping_module(source.mapping, Path(f"{source.at.file}.yaml"), source.at.file))

@@ -32,7 +32,7 @@ _FLAG_FIX = "use an integer column, such as `{type: integer, check: a BETWEEN 0 
 
 
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
-    """Yield every name in ``modules``, with a problem if it can't be an enum; report modules that can't be imported.
+    """Yield a definition for each name in ``modules``, perhaps with a problem; report modules that can't be imported.
 
     Each of ``modules`` is the name of a source, its module, and the place that names the source. During the imports,
     ``root`` and its ``src`` folder are on ``sys.path``.
@@ -62,13 +62,11 @@ def _import(name: str, origin: Origin, report: Report, root: Path) -> ModuleType
 
 @contextlib.contextmanager
 def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
-    """Import the project's modules from their source inside the block; then restore sys.path and sys.modules."""
+    """Make imports in the block load the project's modules from source; then restore sys.path and sys.modules."""
     folder = root.resolve()
     tops = {name.partition(".")[0] for name in names}
-    places = (folder, folder / "src")
-    project_tops = {
-        top for top in tops for place in places if (place / f"{top}.py").is_file() or (place / top).is_dir()
-    }
+    folders = (folder, folder / "src")
+    project_tops = {top for top in tops for base in folders if (base / f"{top}.py").is_file() or (base / top).is_dir()}
 
     def project_modules() -> dict[str, ModuleType]:
         return {
@@ -82,7 +80,7 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
     try:
         for name in before:
             del sys.modules[name]
-        sys.path[:0] = map(str, places)
+        sys.path[:0] = map(str, folders)
         sys.meta_path.insert(0, finder)
         importlib.invalidate_caches()
         yield
@@ -96,19 +94,19 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
 
 
 def _is_inside(module: ModuleType | None, folder: Path) -> bool:
-    """Return whether a module belongs to the project: its file or package is in ``folder``."""
+    """Return whether a module belongs to the project: it is in ``folder``, but not among installed packages."""
     file = getattr(module, "__file__", None)
-    places = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
-    return any(isinstance(place, str) and _is_project_file(place, folder) for place in places)
+    paths = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
+    return any(isinstance(path, str) and _is_project_path(path, folder) for path in paths)
 
 
-def _is_project_file(place: str, folder: Path) -> bool:
-    path = Path(place)
+def _is_project_path(name: str, folder: Path) -> bool:
+    path = Path(name)
     return path.is_relative_to(folder) and _INSTALLED.isdisjoint(path.relative_to(folder).parts)
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the source each time, because a cached .pyc hides an edit of the same second and size."""
+    """Compiles the source each time, because a cached .pyc hides an edit within a second that keeps the size."""
 
     def path_stats(self, path: str) -> typing.Never:
         raise OSError(path)  # if the time and size of the source are unknown, Python doesn't use the cache
@@ -124,7 +122,7 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target)
-        if spec and isinstance(spec.loader, SourceFileLoader) and _is_project_file(spec.loader.path, self._folder):
+        if spec and isinstance(spec.loader, SourceFileLoader) and _is_project_path(spec.loader.path, self._folder):
             spec.loader = _SourceLoader(name, spec.loader.path)
             return spec
         return None

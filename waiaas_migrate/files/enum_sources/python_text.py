@@ -107,7 +107,7 @@ class _ModuleReader:
                 return
 
     def _is_inert(self, statement: ast.stmt) -> bool:
-        """Return whether a statement binds no name when Python runs it."""
+        """Return whether a statement certainly binds no name when Python runs it."""
         match statement:
             case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.AnnAssign(target=ast.Name(), value=None):
                 return True
@@ -199,7 +199,7 @@ class _ModuleReader:
                 return e.Computed(at)
 
     def _class(self, node: ast.ClassDef) -> e.Expression:
-        """Return the members of an enum class whose values are literals of the right type."""
+        """Return the members of an enum class; a class with other values than literals is computed."""
         at, bases = _position(node), tuple(map(self._qualified, node.bases))
         decorators = set(map(self._qualified, node.decorator_list))
         if bases not in _BASES or node.keywords or not decorators <= _DECORATORS:
@@ -245,7 +245,7 @@ def _assignment(statement: ast.stmt) -> tuple[str, ast.expr] | None:
 
 
 def _constant(node: ast.expr) -> e.Expression:
-    """Return a constant, or a reference to a constant."""
+    """Return a constant or a reference; any other expression is computed."""
     at = _position(node)
     match node:
         case ast.Constant(value=value) if isinstance(value, str | int) and not isinstance(value, bool):

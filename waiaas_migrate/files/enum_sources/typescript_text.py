@@ -312,7 +312,7 @@ def _literal(node: Node) -> e.Expression:
 
 
 def _string(node: Node) -> str:
-    """Return the text of a string, without its quotes and escapes."""
+    """Return the text of a string without its quotes, with its escapes decoded."""
     parts = [
         _text(child) if child.type != "escape_sequence" else _escaped(_text(child)[1:]) for child in node.named_children
     ]

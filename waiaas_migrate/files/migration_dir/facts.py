@@ -53,7 +53,7 @@ UNKNOWN = Facts()
 
 
 def short_fingerprint(fingerprint: str) -> str:
-    """Return the beginning of a fingerprint, which is long enough to identify the catalog."""
+    """Return the first digits of a fingerprint, which are enough to identify the catalog."""
     return fingerprint.partition(":")[2][:_SHORT_LENGTH]
 
 

@@ -35,7 +35,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
 _RESTORE = f"Restore {MANIFEST} from git. If it is lost, delete it and run `waiaas-migrate generate`."
 _RECORD = "Run `waiaas-migrate record`."
 _IF_NOT_RELEASED = "If not, run `waiaas-migrate record`."
-#: The flag that opens a pipe that nobody writes to without waiting.
+#: The flag that keeps open() from waiting if the path is a pipe that nobody writes to.
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 #: The exceptions of code that reads JSON of an unexpected form.
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
@@ -43,7 +43,7 @@ _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """The entry of a migration; ``hash`` covers the hash of the entry before and the migration's id, text and facts."""
+    """The entry of a migration; ``hash`` covers the previous entry's hash and the migration's id, files and facts."""
 
     id: str
     hash: str
@@ -57,7 +57,7 @@ class Manifest:
     Args:
         migrations: the entries, in the order in which the migrations are applied.
         fingerprint: the fingerprint of the catalog after all migrations.
-        hints: the rename hints of schema.yaml that the migrations have fulfilled.
+        hints: the rename hints of schema.yaml that the migrations have followed.
         ignore: names and globs of other tools' tables, which the project ignores.
     """
 
@@ -156,7 +156,7 @@ def read_recorded(
 
 
 def _state(folder: Path) -> tuple[int, int, int, Unfinished] | None:
-    """Return a value that changes whenever a command commits: with the manifest and the unfinished files."""
+    """Return the state of manifest and unfinished files, which changes at each commit; None if there is no manifest."""
     try:
         status = (folder / MANIFEST).stat()
     except OSError:
@@ -309,7 +309,7 @@ def _missing(manifest: Manifest, migrations: Iterable[MigrationFile]) -> Iterato
 
 
 class _Change(NamedTuple):
-    """A migration that differs from its entry. If ``is_edit``, its recorded text was edited."""
+    """A migration that differs from its entry; ``is_edit`` if one of its files, or the entry itself, was edited."""
 
     id: str
     is_edit: bool

@@ -210,7 +210,7 @@ def _paths(folder: Path, problems: list[Problem], *, missing_ok: bool) -> list[P
 
 
 def _is_migration(entry: os.DirEntry[str]) -> bool:
-    """Return whether the file is a migration or a rollback for yoyo, except the ``._*`` files of macOS."""
+    """Return whether yoyo reads the file as a migration, a rollback or a hook; False for the ``._*`` files of macOS."""
     is_sql_or_python = os.path.splitext(entry.name)[1] in {".py", ".sql"}  # noqa: PTH122 — there is no path yet
     return is_sql_or_python and not entry.name.startswith((_EDITED_NOW, _APPLE_DOUBLE)) and entry.is_file()
 
@@ -261,7 +261,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
 
 
 def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Return ``depends`` and ``transactional`` from the directives before the first line that isn't a comment."""
+    """Return ``depends`` and ``transactional`` from the directives in the comments at the beginning."""
     found: dict[str, list[str]] = {"depends": [], "transactional": []}
     for number, line in enumerate(sql.split("\n"), 1):
         if directive := _DIRECTIVE.match(line):

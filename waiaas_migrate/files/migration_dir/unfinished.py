@@ -4,7 +4,7 @@ A command that writes migrations first writes a journal: the names and hashes of
 hashes of the current and the new manifest. Replacing the manifest is the commit point. While the old manifest is in
 place, readers ignore new files, and read the copies of replaced files. Once the new manifest is in place, readers
 ignore the files to delete. So every reader sees the folder as it was before or after the command, without writing to
-it. Only files with the recorded hashes are ever deleted; files that a person wrote or edited are kept.
+it. A migration is only deleted if it has the recorded hash; files that a person wrote or edited are kept.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def journal_text(folder: Path, files: Mapping[str, str], removed: Collection[str
 def unfinished(folder: Path) -> Unfinished:
     """Return the files in ``folder`` that a running or interrupted command hasn't committed or deleted yet.
 
-    If the journal is incomplete, no file was added yet: a command completes the journal first.
+    An incomplete journal means that no file was added yet, and an empty one that all changes are committed.
     """
     if not (folder / JOURNAL).is_file():  # reading a pipe with that name would block forever
         return Unfinished()

@@ -73,7 +73,7 @@ def write_history(
 def write_files(
     folder: Path, files: Mapping[str, str], *, removed: Collection[str] = (), seen: FolderState
 ) -> tuple[Path, ...]:
-    """Write ``files`` into ``folder`` and return their paths; on any failure, change nothing.
+    """Write ``files`` into ``folder`` and return their paths; change nothing if that fails before the commit.
 
     Args:
         folder: the migrations folder, created if it is missing.

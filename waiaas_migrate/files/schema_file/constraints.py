@@ -30,7 +30,7 @@ ParsedForeignKey = ParsedKey[ForeignKey]
 
 
 def read_key(make: Callable[..., Key], form: Form, value: Value, columns: Columns) -> ParsedKey[Key] | None:
-    """Read a key or an index; ``make`` builds it from the values of its mapping."""
+    """Return a key or an index, which ``make`` builds from the values of the mapping; None if it can't be read."""
     found = form.read(value, columns)
     return None if found is None else ParsedKey(key=make(**found), at=value)
 

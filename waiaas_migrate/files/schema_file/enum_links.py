@@ -55,7 +55,7 @@ class ValueList:
         return frozenset(self.check.allowed.values if self.check.allowed is not None else ())
 
     def name_similarity(self, enum: _Candidate) -> tuple[int, int]:
-        """Count the words of the enum's name in the list's names and, negated, the others."""
+        """Return how many words of the enum's name the list's names have, and minus the number of the other words."""
         context = words_of(self.table.name, self.column.name, self.check.name or "")
         words = words_of(enum.name)
         return len(words & context), -len(words - context)
@@ -121,7 +121,7 @@ def _best_matches(listing: ValueList, enums: Sequence[_Candidate]) -> list[_Cand
 
 
 def _near_misses(listing: ValueList, enums: Iterable[_Candidate]) -> Iterator[str]:
-    """Yield a remark on each enum that differs from the list by one value."""
+    """Yield a remark on each similar enum that differs from the list by one value."""
     near: dict[frozenset[str | int], list[_Candidate]] = {}
     for enum in enums:
         is_similar = len(enum.values & listing.values) >= _ENOUGH_SHARED_VALUES or listing.name_similarity(enum)[0] > 0

@@ -26,9 +26,9 @@ class Kind:
 
     Args:
         shape: the JSON Schema of such values.
-        read: takes a YAML value and returns what the model holds for it; None after reporting a problem.
-        write: takes what the model holds and returns it as YAML data; None to leave the key out. Its third argument
-            names the item in errors.
+        read: turns a YAML value into the model's value, or reports a problem and returns None.
+        write: turns the model's value into YAML data; None leaves the key out. The third argument names the item in
+            errors.
     """
 
     shape: Shape
@@ -107,7 +107,7 @@ class Form:
         return found
 
     def read(self, value: Value, columns: Columns) -> dict[str, Any] | None:
-        """Return ``value`` as arguments for the model; None if its short key is invalid."""
+        """Return ``value`` as arguments for the model; None if the form's short key is missing or invalid."""
         found = self.contents(self.fields(value), columns)
         is_complete = not self.short or (self.keys[self.short].attribute or self.short) in found
         return found if is_complete else None

@@ -139,7 +139,7 @@ def _read_pragma_setting(value: Value) -> str | int | None:
 
 
 def _known_names(tables: Iterable[ParsedTable], fields: dict[str, Value]) -> frozenset[str]:
-    """Return the names of columns, tables and views, which SQL may double-quote."""
+    """Return the names of columns, tables (also virtual ones) and views, which SQL may double-quote."""
     names = {column.column.name for parsed in tables for column in parsed.columns}
     for section in ("tables", "views", "virtual_tables"):
         if section in fields:

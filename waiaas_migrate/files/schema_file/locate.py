@@ -1,4 +1,4 @@
-"""Find places in schema.yaml of keys, changed items and problems found later."""
+"""Find the lines in schema.yaml of keys, of changed items, and of problems that are found after reading it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _read_places_below(node: Node, at: Origin, keys: KeyPath) -> Iterator[tuple[
 
 
 def locate_hazards(hazards: tuple[Hazard, ...], path: Path, *, root: Path) -> tuple[Hazard, ...]:
-    """Add places to ``hazards`` about a hint, a literal, a function or a collation."""
+    """Return ``hazards``, with places for those about a hint, a literal, a name, a function or a collation."""
     if not any(hazard.name for hazard in hazards):
         return hazards
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -92,7 +92,7 @@ def _shown_place(at: Origin, text: str, lines: Sequence[str], literal: str) -> s
 
 
 def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
-    """Return whether the text at ``keys`` names what the hazard is about."""
+    """Return whether the text at ``keys`` names the subject of ``hazard``."""
     if hazard.code in (Code.SWAP_NAMES, Code.NARROW_TYPE):
         return keys[-1] == hazard.name
     if keys[-1] == "collate" and hazard.code is Code.UNKNOWN_COLLATION:
@@ -101,7 +101,7 @@ def _is_about(hazard: Hazard, keys: KeyPath, text: str) -> bool:
 
 
 def declared_names(path: Path) -> frozenset[str]:
-    """Return the names of tables and views in the file; none if it is invalid."""
+    """Return the names of tables, virtual tables and views in the file; none if it is missing or invalid."""
     try:
         found = [keys for keys, _, text in read_places(path, path.parent) if text is None]
     except SchemaFileError:
@@ -110,7 +110,7 @@ def declared_names(path: Path) -> frozenset[str]:
 
 
 def locate_problems(problems: Iterable[Problem], path: Path, *, root: Path) -> list[Problem]:
-    """Add the file's name to ``problems``, and the lines of their key paths.
+    """Return ``problems`` with the file's name, and with the line and column of the key path of each.
 
     Case is ignored, because a problem may spell names as the migrations do.
     """

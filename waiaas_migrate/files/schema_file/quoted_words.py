@@ -18,7 +18,7 @@ _SECTIONS = {"tables": "table", "views": "view", "triggers": "trigger"}
 _TABLE_KEYS = frozenset({"checks", "indexes"})
 _COLUMN_KEYS = frozenset({"check", "generated"})
 
-#: The kind and the folded name of a table, view or trigger.
+#: The kind of a table, view or trigger, and its name in lower case.
 Owner = tuple[str, str]
 
 
@@ -39,7 +39,7 @@ def quoted_word_problems(
 
 
 def _owner(keys: KeyPath) -> Owner:
-    """Return the table, view or trigger with the SQL at ``keys``; empty if not SQL."""
+    """Return the table, view or trigger with the SQL at ``keys``; two empty texts if there is no SQL."""
     kind = _SECTIONS.get(keys[0], "") if len(keys) > 1 else ""
     if kind == "table" and not (keys[2] in _TABLE_KEYS or (len(keys) > 4 and keys[4] in _COLUMN_KEYS)):
         return "", ""

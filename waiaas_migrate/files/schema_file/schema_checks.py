@@ -1,4 +1,4 @@
-"""Check schema.yaml for what SQLite would refuse, and for contradictory keys."""
+"""Check schema.yaml for declarations that SQLite would refuse, and for contradictory keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHECKED = frozenset({"default", "enum", "generated"})
 
 
 def check_schema(tables: tuple[ParsedTable, ...], objects: tuple[ParsedObject, ...]) -> None:
-    """Report what SQLite would refuse, and keys that contradict each other."""
+    """Report declarations that SQLite would refuse, and keys that contradict each other."""
     _check_names(tables, objects)
     for parsed in tables:
         keys: list[ParsedKey[Any]] = [*parsed.primary_keys, *parsed.uniques, *parsed.indexes]

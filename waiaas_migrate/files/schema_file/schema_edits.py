@@ -28,7 +28,7 @@ class SchemaEdit:
     Args:
         place: the file and the line of the key at ``path``.
         path: a key path, such as ``tables.tasks.columns``.
-        action: whether to add ``text`` below that key, to replace the key and its value with it, or to remove them.
+        action: whether to add ``text`` below the key, replace the key and its value with ``text``, or remove the key.
         text: indented lines of YAML; empty if the action is to remove.
     """
 

@@ -1,6 +1,6 @@
 """Write a schema as schema.yaml, as briefly as the format allows.
 
-Reading the text gives a schema with the same meaning. Hints for ``generate`` are left out, because they only tell how
+Reading the text gives a schema with the same meaning. Hints for ``generate`` are left out, because they only say how
 to change a schema.
 """
 
@@ -38,7 +38,7 @@ class EnumReference(NamedTuple):
     by_names: bool = False
 
 
-#: References to enums, by the folded names of the table and column that use them.
+#: References to enums, by the names (in lower case) of the table and column that use them.
 Links = Mapping[tuple[str, str], EnumReference]
 
 _NO_LINKS: Links = {}
@@ -46,7 +46,7 @@ _NO_LINKS: Links = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TableContext:
-    """The table of a column, and its references to enums by folded name of the column.
+    """The table of a column, and its references to enums by the column's name in lower case.
 
     ``external`` has the foreign keys that don't refer to a unique key of a table in the schema.
     """
@@ -121,9 +121,9 @@ def _table(table: Table, parents: Mapping[str, Table], enums: Links) -> Lines:
 
 
 def with_lists_on_columns(table: Table, linked: Container[str] | None = None) -> Table:
-    """Move CHECKs that list the values of a column from the table to the column.
+    """Return ``table`` with each CHECK that lists the values of a column moved to that column.
 
-    A column gets at most one list. If ``linked`` is given, move only lists of these columns, given by folded name.
+    A column gets at most one list. If ``linked`` is given, move only lists of these columns (names in lower case).
     """
     columns = {fold(column.name): column for column in table.columns if linked is None or fold(column.name) in linked}
     taken = {fold(check.column) for check in table.checks if check.column is not None and check.allowed is not None}
@@ -207,7 +207,7 @@ def _column_data(layout: ColumnLayout, context: _TableContext) -> Data:
 
 
 def _find_list_check(layout: ColumnLayout, context: _TableContext) -> _ListCheck:
-    """Return the CHECK to write as ``boolean`` or ``enum``.
+    """Return the CHECK to write as ``boolean`` or ``enum``, if any.
 
     For a column that is linked to an enum, this is the first CHECK with a list of values. For another column, it is the
     first one that equals the CHECK that ``boolean`` or ``enum`` would generate.

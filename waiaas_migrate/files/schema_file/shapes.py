@@ -40,7 +40,7 @@ ENUM_KEY: Shape = {"pattern": f"^{_STORABLE}"}
 
 
 def word(words: Iterable[str]) -> Shape:
-    """Return the shape of one of ``words`` in any case, which editors suggest."""
+    """Return the shape of any of ``words``, in any case. Editors suggest the words."""
     known = list(words)
     pattern = "|".join(any_case(text) for text in known)
     return any_of({"enum": known}, {"type": "string", "pattern": rf"^\s*({pattern})\s*$"})

@@ -79,7 +79,7 @@ def _present(values: Iterable[T | None]) -> tuple[T, ...]:
 
 
 def _unqualified_check(check: Check, table: str, names: tuple[str, ...]) -> Check:
-    """Return ``check`` with ``table.column`` as ``column``, and its listed values."""
+    """Return ``check``, understood as if ``table.column`` were ``column``, with the values that it lists."""
     unqualified = ddl.read_expression(check.expression.sql, names, table)
     is_same = unqualified.key == check.expression.key
     expression = check.expression if is_same else replace(check.expression, key=unqualified.key)

@@ -38,7 +38,7 @@ INDEX_TERM = Form(
 def _list_kind(
     shape: s.Shape, read: Callable[[Value, Columns], Any], write: Callable[[Any, Columns, str], Data]
 ) -> Kind:
-    """Return the kind of a list of columns, each with ``shape``, that isn't empty."""
+    """Return the kind of a nonempty list of columns; ``shape`` is the JSON Schema of one column."""
 
     def read_list(value: Value, columns: Columns) -> tuple[Any, ...] | None:
         values = value.items(_EXAMPLE)

@@ -102,7 +102,7 @@ def write_name(name: str, _: Columns, where: str) -> str:
 
 
 def write_object_name(name: str, kind: str) -> str:
-    """Return ``name``; raise UnsupportedError if no table, index or view can have it."""
+    """Return ``name``; raise UnsupportedError if no table, view, index or trigger can have it."""
     if problem := object_name_problem(name):
         raise unsupported(f"{kind} {name!r}", problem)
     return name
@@ -113,7 +113,7 @@ def write_expression(expression: SqlText, columns: Columns, where: str) -> str:
     try:
         ddl.read_expression(expression.sql, columns)
     except SqlError as error:
-        raise unsupported(f"{where}: {expression.sql}", f"it is not an expression to this grammar: {error}.") from None
+        raise unsupported(f"{where}: {expression.sql}", f"it can't be read as an expression: {error}.") from None
     return expression.sql
 
 
@@ -145,7 +145,7 @@ def _read_literal(value: Value, _: Columns) -> SqlText | None:
 
 
 def parse_sql(value: Value, sql: str | None, columns: Columns = (), *, default: bool = False) -> SqlText | None:
-    """Parse an expression or a DEFAULT; return None for None or after a problem."""
+    """Parse an expression or a DEFAULT; return None if ``sql`` is None or can't be parsed."""
     if sql is None:
         return None
     if ddl.has_carriage_return(sql):
@@ -159,13 +159,13 @@ def parse_sql(value: Value, sql: str | None, columns: Columns = (), *, default: 
 
 
 def _syntax_fix(text: str, otherwise: str) -> str:
-    """Return the fix for invalid SQL: add quotes, if a YAML comma cut it off."""
+    """Return the fix for invalid SQL: to add quotes if a comma of YAML cut it off, else ``otherwise``."""
     is_cut = text.count("(") > text.count(")")
     return "A comma inside `{…}` ends the value. Put the whole value in quotes." if is_cut else otherwise
 
 
 def _keyword(words: Mapping[str, T]) -> Kind:
-    """Return the kind of one of ``words``; a word that means None is the default."""
+    """Return the kind of one of ``words``; the word that means None is the default."""
     written = {meaning: word for word, meaning in words.items()}
     return Kind(s.word(words), lambda value, _: value.word(words), lambda content, _columns, _where: written[content])
 

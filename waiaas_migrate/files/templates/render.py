@@ -85,7 +85,7 @@ class Renderer:
         self._environment.filters.update(
             above=lambda comment: "".join(f"    -- {line}\n" for line in (comment or "").splitlines()),
             beside=_comment_beside,
-            has_constraints=lambda place: place.primary_key or place.uniques or place.checks or place.foreign_keys,
+            has_constraints=lambda owner: owner.primary_key or owner.uniques or owner.checks or owner.foreign_keys,
             layout=layout,
             literal=_literal,
             name=_name,
@@ -98,7 +98,7 @@ class Renderer:
     def step(self, step: Step, guards: Mapping[Guard, str] | None = None) -> RenderedStep:
         """Return ``step`` with the SQL of its actions.
 
-        ``guards`` maps each guard to its column in the migration's guard table, or to its label if left out.
+        ``guards`` maps guards to their columns in the migration's guard table; a missing guard's column is its label.
 
         Raises:
             TemplateError: a template can't be used.
@@ -141,7 +141,7 @@ class Renderer:
 
 
 def _named_guards(actions: Iterable[Action]) -> dict[Guard, str]:
-    """Return a unique column of the guard table for each guard, from its label."""
+    """Return a unique column name in the guard table for each guard, derived from its label."""
     named: dict[Guard, str] = {}
     for guard in dict.fromkeys(guard for action in actions for guard in guards_of(action)):
         label = re.sub(r"[^a-z0-9_]", "_", guard.label.lower())
@@ -165,12 +165,12 @@ def _literal(value: str) -> str:
 
 
 def _quoted(message: str) -> str:
-    """Return ``message`` as a double-quoted name, without a backslash before a quote."""
+    """Return ``message`` as a double-quoted name, with a space between a backslash and a quote."""
     return '"' + re.sub(r"\\(?=['\"]|\Z)", r"\\ ", message).replace('"', '""') + '"'
 
 
 def _comment_beside(comment: str | None) -> str:
-    """Return ``comment`` as an SQL comment for the end of a line; "" for None."""
+    """Return ``comment`` as an SQL comment for the end of a line; "" if it is empty or None."""
     if not comment:
         return ""
     lines = comment.splitlines()

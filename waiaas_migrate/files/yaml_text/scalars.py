@@ -57,7 +57,7 @@ def resolve(text: str, *, plain: bool, tag: str | None = None) -> Scalar:
 
 
 def tag_error(tag: str) -> ScalarError:
-    """Return the error for a tag, such as ``!!python/object``; none is accepted."""
+    """Return the error for a tag that isn't accepted, such as ``!!python/object``."""
     short = "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
     return ScalarError(f"the tag `{short}` is not allowed.", "Remove it; only plain YAML is read.")
 

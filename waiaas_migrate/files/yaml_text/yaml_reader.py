@@ -145,7 +145,7 @@ def read_yaml(path: Path, *, name: str, missing: str = "") -> Node:
 
 
 def parse_yaml(text: str, *, name: str, loader: type[Any] = LOADER) -> Node:
-    """Return the tree of a YAML text; raise what :func:`read_yaml` raises."""
+    """Return the tree of a YAML text; raise the same errors as :func:`read_yaml`."""
     stream = loader(text)
     reader = _Reader(stream, name)
     root = None

@@ -18,8 +18,8 @@ _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off":
 class Value(NamedTuple):
     """A value in a YAML file.
 
-    Methods such as :meth:`text` return the value as a type. If it has another type, they report that as a problem and
-    return None, or an empty list.
+    Methods such as :meth:`text` return a value of one type. If it has another type, they report that as a problem and
+    return None, or an empty list or dict.
 
     ``key`` is the node of the key that holds the value; in a list, the node of the value. ``within`` is the mapping or
     list that contains the value at ``step``, a key or an index.
@@ -99,7 +99,7 @@ class Value(NamedTuple):
         return None
 
     def sql(self) -> str | None:
-        """Return the value as SQL, in which numbers, true and null look the same."""
+        """Return the value as SQL, in which numbers, true and null look as in YAML."""
         if isinstance(self.node, ScalarNode) and not isinstance(self.node.value, str) and self.node.text:
             return self.node.text
         return self.text("an SQL expression")

@@ -54,12 +54,12 @@ def _node(data: Data, indent: int) -> yaml.Node:
             after_key = indent + len(key) + 2
             is_below = isinstance(value, Mapping | list | tuple) and not _fits(value, after_key)
             pairs.append((_scalar(key), _node(value, indent + _INDENT if is_below else after_key)))
-        flows = not data or (not isinstance(data, Lines) and _fits(data, indent))
-        return yaml.MappingNode(MAPPING_TAG, pairs, flow_style=flows)
+        is_flow = not data or (not isinstance(data, Lines) and _fits(data, indent))
+        return yaml.MappingNode(MAPPING_TAG, pairs, flow_style=is_flow)
     if isinstance(data, Sequence) and not isinstance(data, str):
-        flows = _fits(data, indent)
-        inside = 0 if flows else indent + _INDENT
-        return yaml.SequenceNode(SEQUENCE_TAG, [_node(item, inside) for item in data], flow_style=flows)
+        is_flow = _fits(data, indent)
+        inside = 0 if is_flow else indent + _INDENT
+        return yaml.SequenceNode(SEQUENCE_TAG, [_node(item, inside) for item in data], flow_style=is_flow)
     return _scalar(data)
 
 
@@ -68,7 +68,7 @@ def _fits(data: Data, indent: int) -> bool:
 
 
 def _widths(data: Data) -> Iterator[int]:
-    """Yield the width of each part on one line; _NO_LIMIT if it needs several."""
+    """Yield the width of each part on one line; _NO_LIMIT for a part that needs several lines."""
     if isinstance(data, Lines) or (isinstance(data, Paragraph) and "\n" in data):
         yield _NO_LIMIT
     elif isinstance(data, Mapping):
@@ -93,7 +93,7 @@ def _scalar(value: Scalar) -> yaml.Node:
 
 
 def _style(text: str) -> str | None:
-    """Return the quotes that YAML 1.2 needs; PyYAML adds those that YAML 1.1 needs."""
+    """Return ``|`` for a block, or the quotes that YAML 1.2 needs; PyYAML adds those that YAML 1.1 needs."""
     # If a block ended in empty lines, the blank line that is written after it would belong to the text.
     is_block = isinstance(text, Paragraph) and "\n" in text and text.strip() and not text.endswith("\n\n")
     # In a block, other line ends would be read back as line feeds.

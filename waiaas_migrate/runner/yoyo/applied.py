@@ -1,4 +1,4 @@
-"""Read the records of applied migrations from yoyo's tables; write nothing.
+"""Read the records of applied migrations from yoyo's tables and the runner's; write nothing.
 
 This module doesn't import yoyo, because opening a database that is up to date must be fast. Queries name the schema
 ``main``, since a connection may have attached other databases with yoyo's tables.
@@ -27,10 +27,10 @@ cached_hash = functools.lru_cache(maxsize=1 << 16)(migration_hash)
 TEXT_TABLE = "_yoyo_migration_text"
 
 #: The hashes of the applied migrations, as one value, because Python takes longer to fetch many rows. INDEXED BY makes
-#: SQLite refuse a view named _yoyo_migration, which may never end: only a table has the index of a primary key.
+#: SQLite refuse a view named _yoyo_migration, whose query may never end: only a table has a primary key's index.
 _HASHES = """group_concat(ifnull(migration_hash, ''))
 FROM main._yoyo_migration INDEXED BY sqlite_autoindex__yoyo_migration_1"""
-#: The valid rows of the runner's table: those written together with the current row in yoyo's table.
+#: The valid rows of the runner's table, which were written together with the current row in yoyo's table.
 VALID_TEXTS = f"""FROM main._yoyo_migration AS y JOIN main.{TEXT_TABLE} AS i INDEXED BY sqlite_autoindex_{TEXT_TABLE}_1
 ON i.migration_hash = y.migration_hash AND i.applied_at_utc = y.applied_at_utc"""
 _ALL_TEXTS = f"SELECT group_concat(i.migration_hash || ' ' || i.content_hash) {VALID_TEXTS}"
@@ -53,7 +53,7 @@ class Records:
     Args:
         applied: the hashes under which yoyo records the applied migrations.
         version: the version of yoyo's tables; 0 if the version is unknown.
-        texts: for each migration that the runner applied or adopted, the hash of the migration's text; by yoyo's hash.
+        texts: the hash of the text of each migration that the runner recorded, by the hash under which yoyo records it.
     """
 
     applied: frozenset[str]
@@ -138,8 +138,8 @@ def _text(value: object) -> str:
 def read_records(connection: sqlite3.Connection) -> Records:
     """Return the records of applied migrations; read them with one statement if possible.
 
-    If a table is missing (as after plain yoyo) or old, or if the connection has a text factory, use several statements.
-    Another process may write between them.
+    If a table is missing (as after plain yoyo), old or empty, or if the connection has a text factory, use several
+    statements. Another process may write between them.
 
     Raises:
         DatabaseRefused: another object has the name of a table that records migrations.
@@ -156,9 +156,9 @@ def read_records(connection: sqlite3.Connection) -> Records:
 def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozenset[str] | None, object]:
     """Return the hashes of the applied migrations, and one recorded manifest hash.
 
-    The manifest hash is the one recorded with ``last``, yoyo's hash of a migration. The hashes are None if they can't
-    be read with one statement. The manifest hash is None if the runner's table doesn't have that migration, as after
-    plain yoyo.
+    The manifest hash is the one recorded with ``last``, yoyo's hash of a migration. The hashes are None if there are
+    none, or if one statement can't read them. The manifest hash is None if the runner's table doesn't have that
+    migration, as after plain yoyo.
     """
     rows = _read_rows(connection, _HEAD, last)
     if rows is None:
@@ -168,7 +168,7 @@ def read_head_records(connection: sqlite3.Connection, last: str) -> tuple[frozen
 
 
 def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list[tuple[Any, ...]] | None:
-    """Return the rows of ``query``; None if a table is missing, old or not readable."""
+    """Return the rows of ``query``; None if a table is missing, old or unreadable."""
     cursor = connection.cursor()
     cursor.row_factory = None
     try:
@@ -181,7 +181,7 @@ def _read_rows(connection: sqlite3.Connection, query: str, *values: str) -> list
 
 
 def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """Return the rows of a ``query`` on ``VALID_TEXTS``; none if a table is missing.
+    """Return the rows of a ``query`` on ``VALID_TEXTS``; empty if a table is missing.
 
     Raises:
         DatabaseRefused: another object has the name of the runner's table.

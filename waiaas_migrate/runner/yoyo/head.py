@@ -16,19 +16,19 @@ from waiaas_migrate.files.migration_dir.migration_files import migration_hash
 from waiaas_migrate.runner.yoyo.applied import read_head_records
 from waiaas_migrate.sqlite.database.pragmas import Pragma, wait_timeout
 
-#: Nanoseconds in which a file may be written twice and keep its time, since file times are not exact.
+#: Nanoseconds within which two writes may give a file the same time, since file times are not exact.
 _SETTLED_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The facts in a manifest that a database without pending migrations matches.
+    """The facts in a manifest that identify a database without pending migrations.
 
     Args:
         hashes: the hashes under which yoyo records the migrations.
         last: the hash under which yoyo records the last migration; empty without migrations.
-        manifest_hash: the manifest's hash of the last migration, which covers all migrations before it, too.
-        fingerprint: the fingerprint of the catalog after the last migration.
+        manifest_hash: the manifest's hash of the last migration and all before it; None without migrations.
+        fingerprint: the fingerprint of the catalog after the last migration; None if it is unknown.
         pragmas: the PRAGMAs to set on every connection.
         timeout: the seconds to wait for locks of other connections.
     """
@@ -42,7 +42,7 @@ class Head:
 
 
 def read_head(folder: str) -> Head | None:
-    """Return the head of a folder, cached until its manifest changes; None without one.
+    """Return the head of a folder, cached until its manifest changes; None without a manifest.
 
     Raises:
         MigrationsError: the file is not a manifest that ``generate`` wrote.

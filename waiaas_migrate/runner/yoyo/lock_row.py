@@ -85,7 +85,7 @@ class sole_transaction(write_transaction):  # noqa: N801 — as write_transactio
 
 
 def _read_lock(connection: sqlite3.Connection) -> tuple[int, float | None] | None:
-    """Return the process ID in the lock row, and the Unix time of the row; None without a row.
+    """Return the process ID in the lock row, and the Unix time of the row; None without a row or table.
 
     Return 0 for an unreadable process ID, and None for an unreadable time. yoyo/backends/base.py writes the row.
     """

@@ -18,8 +18,8 @@ ChangeT = TypeVar("ChangeT", bound=c.Change)
 class HazardContext:
     """The schema after a migration, its tables, and all changes of the migration.
 
-    ``tables`` are the tables of ``new`` by folded name. ``satisfied`` are the CHECKs, each after the folded name of its
-    table, that every row passes because the migration sets all values that the CHECK reads.
+    ``tables`` are the tables of ``new`` by folded name. ``satisfied`` are pairs of the folded name of a table and
+    a CHECK that every row passes, because the migration sets all values that the CHECK reads.
     """
 
     new: Schema
@@ -36,7 +36,7 @@ class HazardContext:
         return (change for change in self.changes if isinstance(change, kind) and c.table_of(change) == table)
 
     def is_satisfied(self, change: c.AddCheck) -> bool:
-        """Return whether every row passes a new CHECK."""
+        """Return whether every row passes a new CHECK; False if in doubt."""
         if (fold(change.table), change.new) not in self.satisfied:
             return False
         modified = self.of_kind(c.ModifyColumn, change.table)

@@ -30,7 +30,7 @@ class Code(StrEnum):
     STALE_VALUE = "STALE_VALUE"
 
 
-#: Hazards that delete or exchange data.
+#: Hazards that delete, convert, replace or exchange data.
 DESTRUCTIVE = frozenset(
     {
         Code.DROP_TABLE,
@@ -43,7 +43,7 @@ DESTRUCTIVE = frozenset(
     }
 )
 
-#: Hazards at which ``generate`` stops without writing anything, unless they are allowed by name.
+#: Hazards at which ``generate`` stops without writing anything, unless ``--allow`` permits them.
 STOPPING = DESTRUCTIVE | {Code.BREAK_OBJECT, Code.STALE_VALUE}
 
 #: The advice if existing rows may break a new rule.
@@ -72,12 +72,12 @@ class Hazard:
 
     @property
     def is_destructive(self) -> bool:
-        """Whether the migration deletes or exchanges data."""
+        """Whether the migration deletes, converts, replaces or exchanges data."""
         return self.code in DESTRUCTIVE
 
     @property
     def stops_generate(self) -> bool:
-        """Whether ``generate`` stops unless the hazard is allowed by name."""
+        """Whether ``generate`` stops unless ``--allow`` permits the hazard."""
         return self.code in STOPPING
 
     def __str__(self) -> str:

@@ -46,7 +46,7 @@ def _is_similar(dropped: Table, added: Table) -> bool:
 
 
 def dropped_column(change: c.DropColumn, context: HazardContext) -> Hazard:
-    """Return the hazard; suggest a rename if a new column is similar."""
+    """Return the hazard; suggest a rename if a new column has the same affinity."""
     name, fix = change.old.name, how_to_allow(Code.DROP_COLUMN)
     for added in context.of_kind(c.AddColumn, change.table):
         if affinity(added.new.type) == affinity(change.old.type):
@@ -87,7 +87,7 @@ def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
 
 
 def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if an existing column becomes an alias of the rowid."""
+    """Yield a hazard if an existing or backfilled column becomes an alias of the rowid."""
     table = context.table(change.table)
     column = rowid_column(table)
     keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))
@@ -134,7 +134,7 @@ def removed_values(change: c.AddCheck | c.ModifyCheck, context: HazardContext) -
 
 
 def swapped_names(renames: Renames) -> Iterator[Hazard]:
-    """Yield a hazard for each cycle of renames, which a schema does not show."""
+    """Yield a hazard for each cycle of renames, such as a swap."""
     for table, names in renames.cycles():
         kind, content = ("columns", "values") if table else ("tables", "rows")
         what = f"exchanges the names of {kind} {', '.join(names)}, and so the {content} under each name."

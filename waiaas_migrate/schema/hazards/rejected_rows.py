@@ -56,7 +56,7 @@ def added_column(change: c.AddColumn, context: HazardContext) -> Iterator[Hazard
 
 
 def modified_column(change: c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield hazards of NOT NULL, of a backfill, and of another collation."""
+    """Yield hazards if a column becomes NOT NULL or changes its collation."""
     before, after, where = change.old, change.new, f"{change.table}.{change.new.name}"
     if before.not_null is None and after.not_null is not None:
         if after.hints.backfill is None:
@@ -125,7 +125,7 @@ def _possible_violation(table: str, key: ForeignKey) -> Hazard:
 
 
 def other_enforcement(old: Schema, new: Schema) -> Iterator[Hazard]:
-    """Yield a hazard for each foreign key that becomes enforceable or unenforceable."""
+    """Yield a hazard for each key that becomes enforceable, or has a new fault."""
     yield from (_possible_violation(table, key) for table, key in f.newly_enforceable_keys(old, new))
     known = {(f.identity(table, key), found) for table, key, found in f.faulty_keys(old)}
     for table, key, found in f.faulty_keys(new):

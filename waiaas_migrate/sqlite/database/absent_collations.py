@@ -31,7 +31,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 def _execute_with_stand_in(
     connection: sqlite3.Connection, statement: str, collation: str, refusal: sqlite3.OperationalError
 ) -> sqlite3.Cursor:
-    """Run a statement with a stand-in; undo it if the stand-in compared values."""
+    """Run a statement with a stand-in; if that compares values, undo it and raise ``refusal``."""
     compared: list[str] = []
 
     def compare(left: str, _: str) -> int:

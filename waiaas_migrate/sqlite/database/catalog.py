@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from waiaas_migrate.errors import DatabaseFileError
 from waiaas_migrate.sqlite.database.connection import database_name
 
-#: The tables that record which migrations have run: yoyo's (yoyo/backends/base.py) and one of the runner's.
+#: The tables in which yoyo (yoyo/backends/base.py) and the runner keep their records and locks.
 _LOCK = "yoyo_lock"
 _BOOKKEEPING = frozenset({"_yoyo_migration", "_yoyo_log", "_yoyo_version", _LOCK, "_yoyo_migration_text"})
-#: The names of SQLite's own tables, and of the tables with which yoyo tests whether DDL is transactional.
+#: The prefixes of SQLite's own tables, and of the tables with which yoyo tests whether DDL is transactional.
 _INTERNAL_PREFIXES = ("sqlite_", "yoyo_tmp_")
 
 #: The option of a STRICT table (https://www.sqlite.org/stricttables.html).
@@ -70,7 +70,7 @@ class CatalogFacts:
 
 
 def is_internal(name: str) -> bool:
-    """Return whether ``name`` is a name of SQLite, yoyo or the runner, not of the schema."""
+    """Return whether ``name`` belongs to SQLite, yoyo or the runner, not to the schema."""
     folded = name.lower()
     return folded in _BOOKKEEPING or folded.startswith(_INTERNAL_PREFIXES)
 
@@ -125,6 +125,6 @@ def _facts(text: str) -> CatalogFacts:
 
 
 def fingerprint(rows: Iterable[CatalogRow]) -> str:
-    """Return a hash of the CREATE statements of ``rows``, in any order."""
+    """Return a hash of the names and CREATE statements of ``rows``, whatever their order."""
     texts = sorted([row.kind, row.name, row.table, row.sql] for row in rows)
     return "sha256:" + hashlib.sha256(json.dumps(texts).encode()).hexdigest()

@@ -37,7 +37,7 @@ def check_options(options: dict[str, Any]) -> None:
     allowed = ConnectOptions.__annotations__
     for name in options:
         if name not in allowed:
-            instead = _ALTERNATIVES.get(name, f"the options are {', '.join(allowed)}.")
+            instead = _ALTERNATIVES.get(name, f"use one of {', '.join(allowed)}.")
             raise UsageError(f"{name} is not an option of the connection. Instead, {instead}")
     if "autocommit" in options and sys.version_info < (3, 12):
         raise UsageError("autocommit requires Python 3.12. Use isolation_level=None, or begin transactions by hand.")

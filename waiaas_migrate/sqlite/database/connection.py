@@ -22,7 +22,7 @@ from waiaas_migrate.sqlite.database.file import file_of_mode_0600, is_whole, rea
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY, Database, StrPath, database_path
 
-#: 3.37 has STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
+#: The oldest supported SQLite: the first with STRICT tables and ``pragma_table_list`` (https://www.sqlite.org/releaselog/3_37_0.html).
 OLDEST = (3, 37, 0)
 #: The seconds to wait for locks of other connections if nothing else is declared, as by default in sqlite3.connect.
 DEFAULT_TIMEOUT = 5.0
@@ -36,7 +36,7 @@ _CANNOT_CREATE_WAL = (
     "cannot be used: SQLite cannot make files beside it, which a WAL needs even for reading. Give the folder write "
     "permission. To read a database that nobody changes, open it as file:PATH?immutable=1."
 )
-#: What is wrong with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
+#: The problem with a file, by SQLite's result code (https://www.sqlite.org/rescode.html). An extended code takes
 #: precedence over its primary code.
 _FAULTS = {
     sqlite3.SQLITE_NOTADB: "is not a SQLite database, or it is encrypted or made by a newer SQLite. Check the path.",
@@ -95,7 +95,7 @@ def connect_file(
     Raises:
         DatabaseFileError: the file can't be opened or written, or isn't a SQLite database.
         DatabaseBusy: another connection kept the database locked for longer than ``timeout``.
-        UsageError: the path does not name a database.
+        UsageError: the path does not name a database, or the setup function left a transaction open.
     """
     require_sqlite()
     database = path if isinstance(path, Database) else database_path(path)
@@ -147,8 +147,8 @@ def _refuse_uri(database: Database, error: sqlite3.OperationalError) -> None:
 def open_read_only(path: StrPath | Database) -> sqlite3.Connection:
     """Open an existing database for reading.
 
-    Opening never changes committed data, but it may roll back what a killed process left unfinished. If the database is
-    in WAL mode and SQLite can't create the WAL, open the file as immutable (https://www.sqlite.org/wal.html#readonly).
+    Opening never changes committed data, but may roll back the unfinished transaction of a killed process. In WAL mode,
+    if SQLite can't create the WAL, open the file as immutable (https://www.sqlite.org/wal.html#readonly).
 
     Raises:
         DatabaseFileError: the file is missing, can't be read, or isn't a SQLite database.
@@ -226,7 +226,7 @@ def plain_error(
         )
     if code == sqlite3.SQLITE_AUTH:
         return UsageError(
-            f"{where}: an authorizer of this connection forbids what a run needs. Remove it: set_authorizer(None)."
+            f"{where}: an authorizer of this connection forbids a needed action. Remove it: set_authorizer(None)."
         )
     if str(error).startswith(_SIGNS_OF_DAMAGE):
         code = sqlite3.SQLITE_CORRUPT
@@ -288,7 +288,7 @@ def undone_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def database_of(connection: sqlite3.Connection) -> Database:
-    """Return the main database of ``connection``."""
+    """Return the main database of ``connection``, without a path if an authorizer hides it."""
     try:
         file = main_file(connection)
     except sqlite3.Error:  # an authorizer may forbid even this query
@@ -297,7 +297,7 @@ def database_of(connection: sqlite3.Connection) -> Database:
 
 
 def database_name(connection: sqlite3.Connection) -> str:
-    """Return the path of the main database, for messages; ``:memory:`` if there is no file."""
+    """Return the main database's name for messages: its path, ``:memory:`` or "the database"."""
     return database_of(connection).name
 
 

@@ -33,7 +33,7 @@ NOT_ATTACHED = "too many attached databases"
 _COMMENTS = r"(?>\s+|--[^\n]*\n|/\*.*?\*/)*+"
 _VERB = re.compile(_COMMENTS + r"(\w*)", re.DOTALL)
 #: Verbs that never change the schema of the main database.
-_ROWS_ONLY = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
+_NO_DDL = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT UPDATE VALUES WITH".split())
 #: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
@@ -98,7 +98,7 @@ class _Memory(sqlite3.Connection):
         if not self.missing_databases:
             return False
         self.missing_databases -= verb == "DETACH"
-        if verb in _ROWS_ONLY:
+        if verb in _NO_DDL:
             return _NAME_NOT_FOUND.match(error) is not None
         return _IN_OTHER_DATABASE.match(error) is not None and (
             verb != "CREATE" or error.startswith("unknown database ")
@@ -126,7 +126,7 @@ def open_memory() -> sqlite3.Connection:
 
 
 def has_skipped_attach(connection: sqlite3.Connection) -> bool:
-    """Return whether an ATTACH was skipped, so that a statement may fail without the database."""
+    """Return whether a skipped ATTACH has had no DETACH, so that a statement may lack its database."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
 
@@ -153,7 +153,7 @@ def execute(connection: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Commit a ``with`` block; on an error, roll back and reset PRAGMAs."""
+    """Run a ``with`` block in a transaction; on an error, roll back and reset two PRAGMAs."""
     connection.execute("BEGIN")
     try:
         yield
@@ -190,7 +190,7 @@ def schema_copy(catalog: Iterable[CatalogRow], *, skip_refused: bool = False) ->
     """Return a database in memory with the objects in ``catalog``, and no rows.
 
     Args:
-        catalog: the objects to create; virtual tables come before their shadow tables.
+        catalog: the objects to create; virtual tables must come before their shadow tables.
         skip_refused: whether to leave out objects that SQLite refuses, such as a shadow table that already exists
             because its virtual table created it.
 

@@ -97,7 +97,7 @@ def _check_syntax(pragma: Pragma) -> None:
 
 
 def read_pragma(cursor: sqlite3.Cursor, text: str) -> str | int | None:
-    """Run ``PRAGMA name`` or ``PRAGMA name = value``; return the value that SQLite reports, None without one."""
+    """Run ``PRAGMA name`` or ``PRAGMA name = value``; return the value that SQLite reports; None if it reports none."""
     rows = cursor.execute(f"PRAGMA {text}").fetchall()
     value: str | int | bytes | None = rows[0][0] if rows else None
     return value.decode() if isinstance(value, bytes) else value
@@ -120,13 +120,13 @@ def matches(pragma: Pragma, found: str | int | None) -> bool:
 
 
 def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], database: str | None = None) -> None:
-    """Set each PRAGMA in order, and read it back.
+    """Set each PRAGMA in order, unless the file already has its value, and verify it.
 
     ``database`` is the database's name for messages; by default, its path.
 
     Raises:
-        PragmaError: after a PRAGMA was set, SQLite reports another value, or none.
-        DatabaseBusy: other connections prevented a change of the journal mode.
+        PragmaError: SQLite rejects a PRAGMA, or reports another value or none afterwards.
+        MigrateError: the file can't be used; DatabaseBusy if other connections kept it locked.
         UsageError: a name isn't a single word, or a value isn't a word or a whole number.
     """
     cursor = sqlite3.Cursor(connection)  # connection.cursor() may return the application's own class
@@ -145,7 +145,7 @@ def apply_pragmas(connection: sqlite3.Connection, pragmas: Sequence[Pragma], dat
 
 
 def _has_no_effect(connection: sqlite3.Connection, pragma: Pragma) -> bool:
-    """Return whether ``pragma`` has no effect on a database in memory or an immutable file.
+    """Return whether ``pragma`` has no effect because the database is in memory or immutable.
 
     SQLite reads an immutable file without its journal, so it does not report that the file is in WAL mode.
     """
@@ -165,7 +165,7 @@ def apply_layout_pragmas(
 
 
 def wait_timeout(pragmas: Sequence[Pragma]) -> float:
-    """Return the declared busy timeout in seconds; opening a database uses it, too."""
+    """Return the busy timeout in seconds, by default 5; opening a database uses it, too."""
     declared = (str(pragma.value) for pragma in pragmas if pragma.name.lower() == "busy_timeout")
     return next((int(value) / 1000 for value in declared if value.isdecimal() and value.isascii()), DEFAULT_TIMEOUT)
 

@@ -1,7 +1,7 @@
 """Call the application's setup function for each new connection.
 
-Users pass the function as ``setup=``. It adds collations, functions and extensions to every connection that a call
-opens, including connections to databases in memory.
+Users pass the function as ``setup=``. It adds collations, functions and extensions to every connection that this
+package opens, including connections to databases in memory.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Database:
         name: the name of the database in messages.
         file: the path of the database; None for a database in memory.
         uri: the ``file:`` URI, if the user gave one.
-        existed_before: whether the file existed before. If it is missing now, it must not be created again.
+        existed_before: whether the file was found earlier. If it is missing now, it must not be created again.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The file as a path."""
+        """The file as a path; None for a database in memory."""
         return None if self.file is None else Path(self.file)
 
     @property
@@ -63,7 +63,7 @@ def database_path(text: StrPath) -> Database:
 
     Raises:
         UsageError: the text does not name a database.
-        DatabaseFileError: the text names a folder.
+        DatabaseFileError: the text ends in a slash, as the name of a folder does.
     """
     name = os.fsdecode(text)
     if not name or "\0" in name:
@@ -92,7 +92,7 @@ def database_text(path: StrPath) -> str:
 
 
 def _file_path(text: str, name: str) -> str:
-    """Return ``text`` if it can name a file; a trailing slash, which a Path drops, can't."""
+    """Return ``text``; raise an error if it can't name a file. A Path would drop a trailing slash."""
     if "\0" in text:
         raise UsageError(f"{name} contains a character that no file name can have. Correct it.")
     if text[-1:] == os.sep:

@@ -61,7 +61,7 @@ class AddColumn:
 class DropColumn:
     """ALTER TABLE … DROP COLUMN, which writes every row but no index.
 
-    ``is_legacy``: set PRAGMA legacy_alter_table, with which SQLite does not compile all views and triggers.
+    ``is_legacy``: set PRAGMA legacy_alter_table, so that SQLite does not compile the views and triggers.
     """
 
     table: str
@@ -106,7 +106,7 @@ class EditDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndEdits:
-    """Make every connection read the edited definitions; fail if one has an error."""
+    """Make every connection read the edited definitions; fail if one is invalid."""
 
     tables: tuple[str, ...]
 
@@ -170,7 +170,7 @@ class UpdateRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillFullText:
-    """Rebuild the index of a full-text table from its content table."""
+    """Rebuild the index of a full-text table from its content table or view."""
 
     table: str
 
@@ -191,8 +191,8 @@ class GuardForeignKeysOff:
 class GuardDefinition:
     """Fail if ``table`` was changed by hand, because a rebuild would lose the change.
 
-    The expected definition is ``text``. If ``text`` is None, the expected definition is that of ``new_table`` after the
-    replacement of its name (``name_piece``) and of ``pieces``.
+    The expected definition is ``text``. If ``text`` is None, the expected definition is that of ``new_table`` after
+    replacing its name (``name_piece``) and ``pieces``.
     """
 
     table: str
@@ -204,7 +204,7 @@ class GuardDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardObjects:
-    """Fail if the table has other indexes or triggers than ``names``.
+    """Fail if the table has indexes or triggers besides ``names``.
 
     A rebuild would lose them. ``triggers_only``: look only for triggers, which would fire when an UPDATE changes rows.
     """
@@ -218,8 +218,8 @@ class GuardObjects:
 class Orphans:
     """The rows of ``table`` whose foreign key on ``columns`` has no row in ``parent``.
 
-    ``where`` is the condition for these rows; it refers to the table as ``child``. ``rowid`` is the name of the rowid;
-    None if rowids may change.
+    ``where`` is the condition for these rows; it refers to the table as ``child``. ``rowid`` names the rowid, by
+    which rows are compared with earlier ones; None if it may change or has no usable name.
     """
 
     table: str
@@ -265,14 +265,14 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message of a failed condition, and a name for its guard table column."""
+    """The message of a failed condition, and the name of its column in the guard table."""
 
     label: str
     message: str
 
 
 def guards_of(action: Action) -> tuple[Guard, ...]:  # noqa: C901, PLR0911 — one arm for each kind of action
-    """Return the guards that can stop ``action``."""
+    """Return the guards by which ``action`` can stop the migration."""
     match action:
         case GuardForeignKeysOff():
             return (Guard(label="foreign_keys_off", message="run PRAGMA foreign_keys = OFF before this migration"),)

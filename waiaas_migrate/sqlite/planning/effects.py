@@ -37,8 +37,8 @@ class Effects:
         tables: each table that the migration reads or writes, under its name before the migration, with its highest
             cost; None if any table may be affected at any cost.
         changes_rows: the migration may add, change or delete rows.
-        changes_keys: the migration adds or changes foreign keys.
-        loses: the migration may lose data, even without a rebuild and a destructive hazard.
+        changes_keys: the migration may add, change or check foreign keys.
+        loses: the migration may lose data for a reason other than a rebuild or a destructive hazard.
         hazards: the hazards in the header comment.
     """
 
@@ -103,12 +103,12 @@ class Tally:
         self._tables[fold(name)] = known[0], max(known[1], cost, key=_ORDER.index)
 
     def create(self, table: str, cost: Cost) -> None:
-        """Add a new table; with the name of a dropped table, it counts as a rebuild."""
+        """Add a new table, which counts as a rebuild if a dropped table had its name."""
         self._created.add(fold(table))
         self.touch(table, Cost.REBUILD if fold(table) in self._dropped else cost)
 
     def drop(self, table: str) -> None:
-        """Add the drop of a table and its rows."""
+        """Add a DROP TABLE, which deletes the rows."""
         self._dropped.add(fold(table))
         self.write(table)
 

@@ -17,7 +17,7 @@ from waiaas_migrate.sqlite.reading.spelling import sql_name
 
 
 def parent_guards(transition: Transition) -> Iterator[Step]:
-    """Yield steps that fail if a row has no parent by a key that SQLite now checks."""
+    """Yield steps that fail if a row violates a new or newly enforceable foreign key."""
     new, enforceable = transition.new, newly_enforceable_keys(transition.old, transition.new)
     for table, key in (*foreign_keys_to_check(transition.changes), *enforceable):
         if (orphans := _orphans(new, table, key)) is not None:
@@ -26,7 +26,7 @@ def parent_guards(transition: Transition) -> Iterator[Step]:
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return the steps before and after the migration that compare violations."""
+    """Return steps that record violations before the migration and compare them after it."""
     parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     columns = frozenset(transition.changing_columns())
@@ -44,7 +44,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
 def _orphan_pairs(
     transition: Transition, parents: Collection[str], columns: Collection[tuple[str, str]]
 ) -> Iterator[tuple[Orphans, Orphans]]:
-    """Yield the orphans before and after, for each key to ``parents`` or ``columns``."""
+    """Yield old and new orphans of each key that refers to ``parents`` or uses ``columns``."""
     old, new = transition.old.by_name(), transition.new.by_name()
     for name, table in new.items():
         old_keys = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}

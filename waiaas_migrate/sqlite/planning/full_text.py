@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.reading.virtual_tables import external_content
 def fill_steps(transition: Transition) -> Iterator[Step]:
     """Yield a step for each full-text table that must index its rows again.
 
-    Such a table is created again, or its content changes. No trigger fires while a migration changes rows, so triggers
+    Such a table is created, or its content changes. No trigger fires while a migration changes rows, so triggers
     do not update the index.
     """
     created = {fold(virtual.name) for virtual in transition.created(VirtualTable)}

@@ -53,7 +53,7 @@ def layout(table: Table) -> TableLayout:
 
 def column_layout(table: Table, column: Column) -> ColumnLayout:
     """Return ``column`` with the constraints of ``table`` that are written on it."""
-    return next(place for place in layout(table).columns if fold(place.column.name) == fold(column.name))
+    return next(found for found in layout(table).columns if fold(found.column.name) == fold(column.name))
 
 
 def _by_kind(constraints: Iterable[Constraint]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class _Planner:
         return not trigger.columns or not planned.updated_columns.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop indexes that change, and those whose names new tables or their indexes get."""
+        """Drop old indexes, and those of old tables whose names new tables or indexes get."""
         new = self._transition.created(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
         for table in self._transition.dropped(Table):

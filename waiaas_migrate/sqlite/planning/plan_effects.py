@@ -84,9 +84,9 @@ class _PlanTally(Tally):
             self.touch(owner, Cost.SCAN if action.kind == "index" else Cost.CONSTANT)
 
     def _add_column(self, action: a.AddColumn, cost: Cost) -> None:
-        place = action.column
+        added = action.column
         # SQLite tests NOT NULL on every row if the value is not a constant default.
-        is_computed = place.column.generated is not None and place.column.not_null is not None
-        self.touch(action.table, Cost.SCAN if is_computed or place.foreign_keys else cost)
-        self.changes_keys |= bool(place.foreign_keys)
-        self._added.add((fold(action.table), fold(place.column.name)))
+        is_computed = added.column.generated is not None and added.column.not_null is not None
+        self.touch(action.table, Cost.SCAN if is_computed or added.foreign_keys else cost)
+        self.changes_keys |= bool(added.foreign_keys)
+        self._added.add((fold(action.table), fold(added.column.name)))

@@ -72,7 +72,7 @@ def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[
     # legacy mode would not change the CHECK.
     checks = [(check, without_table_prefix(check.expression.sql, new.name)) for check in new.checks]
     is_qualified = any(text != check.expression.sql for check, text in checks)
-    # SQLite would read a string in double quotes as a new column of the same name, so the text is written again.
+    # SQLite would read a string in double quotes as a new column of the same name, so write the text from scratch.
     if not (is_qualified or table.strings):
         steps = text_steps(table.text, table.old, table.changes, table.transition.write, new)
     if steps is None:
@@ -84,7 +84,7 @@ def _create_and_guard(table: TableChanges, new: Table, new_table: str) -> tuple[
 
 
 def _rowid_guards(old: Table, new: Table) -> list[a.GuardNoRow]:
-    """Return a guard against NULLs, which SQLite would number, in a new rowid."""
+    """Return a guard against NULLs in a new rowid column, which SQLite would number."""
     alias = rowid_alias(new)
     column = old.column(alias) if alias is not None and alias != rowid_alias(old) else None
     if column is None or column.not_null is not None:
@@ -110,7 +110,7 @@ def _keeps_value(old: Table, new: Table, name: str) -> bool:
 
 
 def _copied_values(old: Table, new: Table) -> Iterator[a.Assignment]:
-    """Yield the columns to copy: not generated, and not filled by a default."""
+    """Yield the values to copy, also of the rowid; not generated values or defaults."""
     alias = rowid_alias(new)
     if (rowid := rowid_name(old, new)) is not None and alias is None:
         yield a.Assignment(column=rowid, source=rowid)

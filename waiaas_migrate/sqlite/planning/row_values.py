@@ -79,7 +79,7 @@ def updates(old: Table, new: Table) -> tuple[UpdateRows, ...]:
     """Return the UPDATE statements that give the rows of ``old`` their new values.
 
     Each replaced enum value gets its own statement. But one statement changes all values at once if values are swapped,
-    if a column has a backfill, or if a CHECK reads several of the columns.
+    if a column has a backfill, or if a CHECK reads several changed columns.
     """
     changing = [
         (column, value)
@@ -173,7 +173,7 @@ def _check_guard(table: Table, check: Check) -> GuardNoRow:
 def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRow]:
     """Yield a guard against values that a list loses, or rows that break a CHECK.
 
-    Without a BINARY collation, a removed value may be equal to one that stays, so such a guard tests the CHECK, too.
+    If the collation is not BINARY, a removed value may be equal to one that stays, so the guard tests the CHECK, too.
     """
     # "IS NULL OR" before a list makes no difference, because NULL passes any CHECK.
     if (lists := lists_of(before, after)) is None:
@@ -193,10 +193,10 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
-    """Return the CHECKs that all rows pass, each after the folded name of its table.
+    """Return the folded name of the table and the CHECK, for each CHECK that all rows pass.
 
-    The migration sets all values that such a CHECK reads: each column gets a default, or a backfill that reads no
-    column. SQLite tests the CHECK on a sample row with these values. ``old`` is the schema after the renames.
+    The migration sets all values that such a CHECK reads: each column gets a default, NULL, or a backfill that
+    reads no column. SQLite tests the CHECK on a sample row with these values. ``old`` is the schema after the renames.
     """
     found: set[tuple[str, Check]] = set()
     before = old.by_name()

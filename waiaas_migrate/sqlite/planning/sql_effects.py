@@ -1,6 +1,6 @@
 """Compute the effects of hand-written SQL; if in doubt, assume the worst case.
 
-SQLite's own tokenizer reads the statements. Only ``CREATE`` and ``ALTER TABLE … ADD`` or ``RENAME`` never lose data.
+Only ``CREATE``, ``SELECT``, harmless PRAGMAs, and ``ALTER TABLE … ADD`` or ``RENAME`` count as never losing data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HAZARD = re.compile(r"--\s*hazard (?P<code>[A-Z_]+) (?P<where>.+?):(?: |\Z)")
 _HARMLESS = frozenset({"user_version", "application_id"})
 #: Modules of SQLite whose CREATE VIRTUAL TABLE reads no other table.
 _MODULES = frozenset({"fts3", "fts4", "fts5", "rtree", "rtree_i32", "geopoly"})
-#: Words in a column definition because of which SQLite, or the runner, checks existing rows.
+#: Words in a column definition that make SQLite or the runner check existing rows.
 _CHECKED = frozenset({"AS", "CHECK", "GENERATED", "NOT", "REFERENCES"})
 
 
@@ -30,7 +30,7 @@ class _Unclear(Exception):
 
 
 def effects_of_sql(statements: Sequence[str]) -> Effects:
-    """Return the effects of ``statements``, with the hazards in their comments."""
+    """Return the effects of ``statements``, with the hazards in the first comments."""
     tally = Tally()
     hazards = tuple(_announced(statements))
     try:
@@ -166,7 +166,7 @@ class _Statement:
         self._tally.loses = True
 
     def _select(self) -> None:
-        """Add a scan of each table that a query reads."""
+        """Add a scan of each table that a query names after FROM or JOIN."""
         while not self._reader.is_at_end:
             if self._reader.next().word in ("FROM", "JOIN") and self._reader.peek() != "(":
                 self._tally.touch(self._table(), Cost.SCAN)

@@ -97,7 +97,7 @@ def _places(new: Schema, removed: _RemovedValues) -> Iterator[tuple[_Place, froz
 
 
 def _verb(use: LiteralUse, removed: _RemovedValues, names: frozenset[str]) -> str:
-    """Return a verb phrase for a use of the value; empty if by other columns only."""
+    """Return a verb phrase for the use of a value; empty if only other columns use it."""
     key = fold(removed.table.name), fold(removed.column.name)
     columns = [
         column

@@ -1,9 +1,9 @@
 """Choose how to change a table: by ALTER TABLE, a catalog edit, or a rebuild.
 
 A catalog edit changes only the text of the table in sqlite_schema. It takes constant time, but works only if the stored
-bytes stay the same. Whatever determines these bytes needs a rebuild: collations, keys, UNIQUE, generated columns, table
-options, and types of another affinity. So does a DEFAULT, because SQLite takes the value of rows older than a column
-from the catalog (https://www.sqlite.org/lang_altertable.html#altertabaddcol).
+bytes stay the same. Changes to anything that determines these bytes need a rebuild: collations, primary keys, UNIQUE,
+generated columns, table options, and types of another affinity. So does a changed DEFAULT, because rows older than the
+column take its value from the catalog (https://www.sqlite.org/lang_altertable.html#altertabaddcol).
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _key_columns(table: Table) -> set[str]:
 
 
 def _keeps_comments(table: TableChanges, name: str) -> bool:
-    """Return whether all other columns keep their comments."""
+    """Return whether other columns keep their comments if DROP COLUMN drops ``name``."""
     columns = [fold(column.name) for column in table.old.columns]
     dropped = {fold(drop.old.name) for drop in table.drops}
     at = columns.index(name)
@@ -177,7 +177,7 @@ def _adds_checks_later(table: Table, column: Column) -> bool:
 
 
 def _ordered_additions(table: TableChanges) -> list[c.AddColumn] | None:
-    """Return the added columns, each after those that it uses, if possible."""
+    """Return the added columns, each after those that it uses; None if impossible."""
     waiting = {fold(change.new.name): change for change in table.additions}
     used = {name: _used_names(table.new, change.new) - {name} for name, change in waiting.items()}
     ordered: list[c.AddColumn] = []
@@ -225,7 +225,7 @@ def _needs_edit(table: TableChanges, change: c.Alteration) -> bool:
 
 
 def _in_place(table: TableChanges, added: Sequence[c.AddColumn], row_updates: Sequence[a.UpdateRows]) -> TablePlan:
-    """Return a plan without a rebuild. Changes of rules on updated columns come first."""
+    """Return a plan without a rebuild. Edits that may allow updates come first."""
     updated = frozenset(fold(item.column) for update in row_updates for item in update.assignments)
     early = [change for change in table.changes if _allows_update(updated, change) and _needs_edit(table, change)]
     late = [_as_not_null(change) for change in table.changes if change not in early and _needs_edit(table, change)]
@@ -298,24 +298,24 @@ class _DefinitionEditor:
     def add_columns(self, added: Sequence[c.AddColumn]) -> None:
         """Add columns to the definition as ALTER TABLE does."""
         for change in added:
-            place = _as_added(self._changes, change)
-            self._text = table_text.with_added_column(self._text, self._write(place))
+            layout = _as_added(self._changes, change)
+            self._text = table_text.with_added_column(self._text, self._write(layout))
             self._table = replace(
                 self._table,
-                columns=(*self._table.columns, place.column),
-                checks=(*self._table.checks, *place.checks),
-                foreign_keys=(*self._table.foreign_keys, *place.foreign_keys),
+                columns=(*self._table.columns, layout.column),
+                checks=(*self._table.checks, *layout.checks),
+                foreign_keys=(*self._table.foreign_keys, *layout.foreign_keys),
             )
 
 
 def _as_added(table: TableChanges, change: c.AddColumn) -> ColumnLayout:
     """Return a new column without the constraints that need its backfill first."""
-    place = column_layout(table.new, change.new)
+    layout = column_layout(table.new, change.new)
     if waits_for_backfill(change.new):
-        place = replace(place, column=replace(change.new, not_null=None))
+        layout = replace(layout, column=replace(change.new, not_null=None))
     if _adds_checks_later(table.new, change.new):
-        place = replace(place, checks=())
-    return place
+        layout = replace(layout, checks=())
+    return layout
 
 
 def _alterations(
@@ -327,10 +327,10 @@ def _alterations(
     """Yield the steps that add columns, update rows, and then test ``late_guards``."""
     steps = []
     for change in added:
-        place = _as_added(table, change)
+        new = _as_added(table, change)
         guards = () if waits_for_backfill(change.new) else row_guards(table.new, change)
-        actions = (*guards, a.AddColumn(table=table.new.name, column=place))
-        steps.append(a.Step(words=describe(change), cost=Cost.SCAN if place.checks else Cost.CONSTANT, actions=actions))
+        actions = (*guards, a.AddColumn(table=table.new.name, column=new))
+        steps.append(a.Step(words=describe(change), cost=Cost.SCAN if new.checks else Cost.CONSTANT, actions=actions))
     if not row_updates:
         yield from steps
         return

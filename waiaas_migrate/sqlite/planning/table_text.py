@@ -94,13 +94,13 @@ class TableText:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return the rest of the line after part ``at``; None if more lines follow."""
+        """Return the rest of the line after part ``at``; None if a comment is on a later line."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
     @property
     def separator(self) -> str:
-        """The white space before a part: a line break if each part has its own line."""
+        """The white space before a new part: a line break if the first part is on a new line."""
         before = self.sql[: self.parts[0].start]
         return "\n" + (before.rpartition("\n")[2] or "    ") if "\n" in before else " "
 
@@ -268,7 +268,7 @@ class _Unclear(Exception):
 def _changed_text(sql: str, before: Table, after: Table, write: Write) -> str | None:
     """Return ``sql``, the text of ``before``, changed to the text of ``after``.
 
-    Return None if columns change their order, or if a comment may belong to a dropped column or to another one.
+    Return None if in doubt, for example if columns change their order, or a comment may belong to a dropped part.
     """
     text = parse_table(sql)
     try:
@@ -355,7 +355,7 @@ def _removal(text: TableText, at: int, *, is_last: bool) -> _Edit:
 
 
 def _insertion(text: TableText, at: int, item: str) -> Iterator[_Edit]:
-    """Insert ``item`` after part ``at`` and its comment."""
+    """Yield edits that insert ``item`` after part ``at`` and its comment; -1 means first."""
     end = text.parts[at].end
     if at >= 0 and not text.has_comment(at):
         yield _Edit(end, end, "," + text.separator + item)

@@ -65,7 +65,7 @@ class Transition:
         return ((before[fold(new.name)], new) for new in self.new.tables if fold(new.name) in before)
 
     def changing_columns(self) -> Iterator[tuple[str, str]]:
-        """Yield the table and column (folded) of existing values that may change."""
+        """Yield the folded table and column of existing values that may change."""
         changed = {fold(c.table_of(change) or "") for change in self.changes}
         for old, table in self.kept_tables():
             for column in table.columns if fold(table.name) in changed else ():

@@ -1,7 +1,7 @@
 """Find functions and collations that a schema uses and SQLite does not have.
 
-An application may register its own, so databases in memory have stand-ins for them (``database/memory.py``). Without
-this check, nobody would notice a misspelled name until a row is written.
+An application may register its own, so databases in memory accept any name (``database/memory.py``). Without this
+check, nobody would notice a misspelled name until a row is written.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def default_error(sql: str) -> str | None:
 
 
 def uses_name(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses the function, collation or literal ``name``."""
+    """Return whether ``text`` uses ``name``: a folded function or collation, or a literal."""
     try:
         tokens = without_comments(tokenize(text))
     except SqlError:
@@ -114,7 +114,7 @@ def _names(use: SqlText | str | None) -> Iterator[tuple[Code, str]]:
 
 
 def _uses(schema: Schema, old: Schema) -> Iterator[_Use]:
-    """Yield expressions and collations, with the backfills that fill rows of ``old``."""
+    """Yield expressions and collations, including backfills that fill rows of ``old``."""
     before = old.by_name()
     for table in schema.tables:
         for column in table.columns:

@@ -27,7 +27,7 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 class BrokenObject:
     """A view, virtual table or trigger that doesn't work.
 
-    ``fails``: every use of the object is an error. False for a trigger that only never fires for one of its columns.
+    ``fails``: every use of the object is an error. It is False for a trigger that works, but never fires for a column.
     """
 
     kind: str
@@ -88,7 +88,7 @@ def _broken_triggers(
 
 
 def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Return the folded columns of a table or view, each with whether UPDATE may set it."""
+    """Map each folded column of a table or view to whether UPDATE may set it; empty on an error."""
     query = "SELECT name, hidden FROM pragma_table_xinfo(?)"
     try:
         return {fold(name): hidden == 0 for name, hidden in database.execute(query, (table,))}
@@ -99,7 +99,7 @@ def _columns(database: sqlite3.Connection, table: str) -> dict[str, bool]:
 def _check_trigger(
     scratch: sqlite3.Connection, trigger: Trigger, columns: Mapping[str, bool]
 ) -> Iterator[BrokenObject]:
-    """Yield what is wrong with ``trigger``, which doesn't exist in ``scratch`` yet."""
+    """Yield the faults of ``trigger``, which doesn't exist in ``scratch`` yet."""
     for column in trigger.columns:
         if not columns.get(fold(column)):
             reason = "is generated" if fold(column) in columns else "does not exist"
@@ -131,7 +131,7 @@ def _firing_statement(trigger: Trigger, settable: Collection[str]) -> str | None
 
 
 def culprit_of(connection: sqlite3.Connection, error: sqlite3.Error) -> CatalogRow | None:
-    """Return the object that made ALTER TABLE fail with ``error``; None if another cause did."""
+    """Return the object that made ALTER TABLE fail with ``error``; None if no object did."""
     query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql NOT NULL"
     for kind, name, table, sql in connection.execute(query):
         # Compare whole names, because a name may contain text that looks like the next part of the message.
@@ -161,7 +161,7 @@ def dropped_culprits(connection: sqlite3.Connection, rename: str) -> Iterator[tu
 
 
 def names_that_block_renames(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the folded names of the objects that make every ALTER TABLE … RENAME fail."""
+    """Return the folded names of the objects that make every ALTER TABLE … RENAME TO fail."""
     connection.execute("SAVEPOINT probe")
     try:
         return frozenset(fold(culprit.name) for culprit, _ in dropped_culprits(connection, RENAME_TABLE))

@@ -61,7 +61,7 @@ def _expression(sql: str, names: frozenset[str], owner: str) -> SqlText:
 def read_stored_expression(tokens: Sequence[Token], names: frozenset[str], owner: str = "") -> SqlText:
     """Read an expression in a CREATE statement that SQLite has accepted.
 
-    If syntaqlite rejects the expression, compare it by its words instead of its meaning. ``names`` are the names in
+    If syntaqlite rejects the expression, its key is its words instead of its meaning. ``names`` are the names in
     scope (:func:`names_in_scope`). ``owner`` is the table of the expression: ``owner.column`` means ``column``.
     """
     try:
@@ -154,7 +154,7 @@ def read_view(name: str, sql: str, names: Iterable[str] = ()) -> View:
     ``names`` are the names that the view can refer to; without them, words in double quotes are read as names.
 
     Raises:
-        SqlError: ``sql`` is neither, or creates a view of another name.
+        SqlError: ``sql`` is neither CREATE VIEW nor a query, or creates a view of another name.
     """
     tokens = tokenize(sql)
     reader = TokenReader(without_comments(tokens))
@@ -305,11 +305,11 @@ def may_omit_parentheses(sql: str) -> bool:
     return len(tokens) == 1 and tokens[0].kind is not Kind.SYMBOL
 
 
-def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
-    """Return whether ADD COLUMN gives a DEFAULT to existing rows as INSERT does to new rows.
+def is_safe_in_add_column(sql: str, affinity: Affinity) -> bool:
+    """Return whether existing rows get the same value from a DEFAULT in ADD COLUMN as new rows.
 
     ADD COLUMN rejects expressions, CURRENT_TIMESTAMP and the like. Existing rows read any other DEFAULT from the
-    table's text, and SQLite doesn't always convert it to the column's affinity ``kind``: TRUE stays a number in a TEXT
+    table's text, and SQLite doesn't always convert it to the column's affinity: TRUE stays a number in a TEXT
     column, 1e3 keeps its spelling, and 1.0 is an integer in a column without affinity.
     """
     if not may_omit_parentheses(sql):
@@ -318,9 +318,9 @@ def is_safe_in_add_column(sql: str, kind: Affinity) -> bool:
     if token.word in ("CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"):
         return False
     if token.word in ("TRUE", "FALSE"):
-        return kind != "TEXT"
+        return affinity != "TEXT"
     is_real = token.kind is Kind.VALUE and token.text[:2].lower() not in ("0x", "x'") and not token.text.isdigit()
-    return not is_real or kind in ("NUMERIC", "REAL")
+    return not is_real or affinity in ("NUMERIC", "REAL")
 
 
 def has_carriage_return(sql: str) -> bool:
@@ -334,5 +334,5 @@ def has_carriage_return(sql: str) -> bool:
 
 
 def names_in(sql: str) -> frozenset[str]:
-    """Return the folded words, names and strings in ``sql``, and so all columns in it."""
+    """Return the folded words, names and strings in ``sql``, which include its columns."""
     return frozenset(fold(token.name) for token in tokenize(sql) if token.is_name or token.kind is Kind.STRING)

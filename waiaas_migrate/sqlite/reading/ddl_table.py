@@ -60,7 +60,7 @@ def read_table(sql: str) -> m.Table:
 
 
 def _rowid_key(key: m.PrimaryKey | None, columns: Sequence[m.Column]) -> m.PrimaryKey | None:
-    """Drop a DESC without effect: in a table constraint on a single INTEGER column."""
+    """Drop DESC from a table's constraint on one INTEGER column, because it has no effect."""
     if key is None or key.inline or len(key.parts) != 1 or not key.parts[0].descending:
         return key
     types = {fold(column.name): column.type or "" for column in columns}

@@ -15,7 +15,7 @@ class Dependencies:
     """The columns and views that an expression or a query reads; all names are folded.
 
     Args:
-        columns: pairs of table and column.
+        columns: pairs of table or view, and column; the column is empty if no column of the table is read.
         views: the names of the views.
         reads_other_rows: whether an expression over a row of a table also reads other rows of that table.
     """

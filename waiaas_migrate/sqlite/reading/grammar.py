@@ -1,8 +1,8 @@
 """Split SQL into tokens and compute its meaning, with SQLite's own grammar.
 
 Only this module imports syntaqlite, which provides the grammar. Its tokens keep the author's text; its trees keep only
-the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens, and trees only show
-whether two expressions or statements mean the same.
+the meaning, without positions in the text. So ``ddl.py`` reads CREATE statements from tokens. Trees are only compared
+with each other, or searched for literals.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEVELS_OF_CASE = 3
 
 
 class SqlError(ValueError):
-    """SQLite's grammar rejects a text; the message says why."""
+    """A text is not the SQL that its reader expects; the message says why."""
 
 
 class Kind(Enum):
@@ -191,7 +191,7 @@ def _meaning(sql: str, statement: bool) -> str:  # noqa: FBT001 — positional, 
     return _canonical_text(trees[0] if statement else _only_expression(trees[0]))
 
 
-#: syntaqlite's categories of tokens that don't make a tree deeper. The category "other" has white space, but also
+#: syntaqlite's categories of tokens that don't make a tree deeper. The category "other" includes white space, and
 #: ISNULL and NOTNULL, which are operators.
 _LEAVES = frozenset({"identifier", "number", "string", "comment", "punctuation", "parameter", "function", "type"})
 #: Words after which each comma makes the tree one level deeper, as an operator does.
@@ -201,22 +201,22 @@ _DEEPENS_COMMAS = frozenset({"FROM", "UNION", "INTERSECT", "EXCEPT"})
 def _max_depth(tokens: Sequence[dict[str, Any]]) -> int:
     """Return an upper bound for the depth of the tree of ``tokens``."""
     # For each open parenthesis: the level at which its content starts, and whether commas deepen the tree there.
-    bases, level, deepest, joins = [0], 0, 0, [False]
+    bases, level, deepest, commas_deepen = [0], 0, 0, [False]
     for raw in tokens:
         word = raw["text"].upper()
         if word == "(":
             level += _LEVELS_OF_PARENTHESIS
             bases.append(level)
-            joins.append(False)
+            commas_deepen.append(False)
         elif word == ")" and len(bases) > 1:
             level = bases.pop() - _LEVELS_OF_PARENTHESIS
-            joins.pop()
-        elif word == ";" or (word == "," and not joins[-1]):
+            commas_deepen.pop()
+        elif word == ";" or (word == "," and not commas_deepen[-1]):
             level = bases[-1]
-            joins[-1] = False
+            commas_deepen[-1] = False
         elif word.strip() and (word == "," or raw["category"] not in _LEAVES):
             level += _LEVELS_OF_CASE if word == "CASE" else 1
-            joins[-1] = joins[-1] or word in _DEEPENS_COMMAS
+            commas_deepen[-1] = commas_deepen[-1] or word in _DEEPENS_COMMAS
         deepest = max(deepest, level)
     return deepest
 

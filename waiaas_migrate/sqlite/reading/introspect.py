@@ -47,7 +47,7 @@ def introspect(
 
     Raises:
         UnsupportedError: an object can't be read exactly; the message names it.
-        sqlite3.DatabaseError: the file can't be read.
+        DatabaseFileError, sqlite3.DatabaseError: the catalog is damaged, or the file can't be read.
     """
     return introspect_with_strings(connection, known, other_tools=other_tools)[0]
 
@@ -55,7 +55,7 @@ def introspect(
 def introspect_with_strings(
     connection: sqlite3.Connection, known: Known | None = None, *, other_tools: OtherTools | None = None
 ) -> tuple[Schema, QuotedStrings]:
-    """Return what :func:`introspect` does, and the schema's strings in double quotes."""
+    """Return the schema, as :func:`introspect` does, and its strings in double quotes."""
     rows = read_catalog(connection) if other_tools is None else read_project_catalog(connection, other_tools)
     schema = _read(connection, rows, known or {})
     requoted, strings = requote_strings(rows, schema)
@@ -138,7 +138,7 @@ def _index(row: CatalogRow, table: Table, known: Known) -> Index:
 def _names_for_views_and_triggers(
     tables: Iterable[Table], virtual: Iterable[VirtualTable], rows: Sequence[CatalogRow]
 ) -> frozenset[str]:
-    """Return the names that views and triggers can refer to; none if there are neither."""
+    """Return the names that views and triggers can refer to; empty if there are no views and triggers."""
     if not any(row.kind in ("view", "trigger") for row in rows):
         return frozenset()
     names = {fold(row.name) for row in rows}

@@ -37,7 +37,7 @@ class RelatedColumn(NamedTuple):
 
 
 class LiteralUse(NamedTuple):
-    """A literal ``value``, and the columns that it is compared with or written to."""
+    """A literal ``value``, and the columns that it is compared with or, if ``is_written``, written to."""
 
     value: str | int
     columns: tuple[RelatedColumn, ...]
@@ -182,7 +182,7 @@ class _LiteralFinder:
         return None
 
     def _sources(self, statement: Tree) -> Scope:
-        """Return the sources in the FROM clause of a SELECT, or the table of another statement."""
+        """Return the sources in the FROM clause of a statement, and the table that it writes to."""
         found: dict[str, str | None] = {}
         waiting = [statement.get("from_clause"), statement.get("table")]
         while waiting:

@@ -60,6 +60,10 @@ KNOWN_TABLES = (
     "room_master_table",  # Room
     "android_metadata",  # Android
 )
+#: The words that can end a FROM clause.
+_AFTER_SOURCES = frozenset(
+    ("WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "SELECT")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class OtherTools:
 
     Args:
         patterns: the names and globs in the project's ``ignore``, in addition to ``KNOWN_TABLES``.
-        declared: the folded names of the project's tables and views, which patterns don't match.
+        declared: the folded names of the project's tables and views; patterns don't apply to them.
     """
 
     patterns: tuple[str, ...] = ()
@@ -86,14 +90,14 @@ class OtherTools:
     def exclude_from(self, rows: tuple[CatalogRow, ...]) -> tuple[CatalogRow, ...]:
         """Return ``rows`` without the objects of other tools.
 
-        An index or a trigger belongs to the tool that its table belongs to, and a shadow table to that of its virtual
-        table. A view belongs to other tools if all tables that it reads do.
+        An index, trigger or shadow table belongs to the owner of its table or virtual table. An undeclared view belongs
+        to other tools if every table does whose name follows FROM or JOIN in it.
         """
         owned = {fold(row.name) for row in rows if row.kind in ("table", "view") and self.owns(row.name)}
         if not owned:
             return rows
-        virtual = [row for row in rows if not row.is_virtual or fold(row.name) in owned]
-        owned |= known_shadow_names(virtual) - self.declared
+        candidates = [row for row in rows if not row.is_virtual or fold(row.name) in owned]
+        owned |= known_shadow_names(candidates) - self.declared
         views = {fold(row.name): _tables_read(row.sql) for row in rows if row.kind == "view"}
         waiting = {name: read for name, read in views.items() if read and name not in self.declared}
         while more := {name for name, read in waiting.items() if read <= owned} - owned:
@@ -114,11 +118,13 @@ def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def _tables_read(sql: str) -> frozenset[str]:
-    """Return the folded names after FROM and JOIN in a CREATE VIEW."""
+    """Return the folded names after each FROM and JOIN in a CREATE VIEW, and after the commas in a FROM clause."""
     words = [word for word in significant_tokens(sql) if word != "("]
     read: set[str] = set()
-    for at, word in enumerate(words):
-        if word.upper() in ("FROM", "JOIN"):
+    in_sources = False
+    for at, word in enumerate(map(str.upper, words)):
+        in_sources = word in ("FROM", "JOIN") or (in_sources and word not in _AFTER_SOURCES)
+        if in_sources and word in ("FROM", "JOIN", ","):
             after = at + (3 if words[at + 2 : at + 3] == ["."] else 1)
             read.update(fold(unquote(name)) for name in words[after : after + 1] if name.upper() != "SELECT")
     return frozenset(read)

@@ -63,7 +63,7 @@ def is_string_term(sql: str) -> bool:
 
 
 def quote_as_names(sql: str) -> str:
-    """Put backticks in place of double quotes, so that the words can only be names."""
+    """Return ``sql`` on one line, with backticks for double quotes, so that the words are names."""
     return spell(
         [
             token._replace(text="`" + token.name.replace("`", "``") + "`") if _is_double_quoted(token) else token

@@ -16,7 +16,7 @@ from waiaas_migrate.sqlite.quoting import quote_literal, quote_name
 from waiaas_migrate.sqlite.reading.grammar import Kind, Token, tokenize, without_comments
 
 #: Words that open or close a block for sqlparse. In SQLite, they are never keywords inside an expression or the body of
-#: a trigger.
+#: a trigger, except DO in an upsert.
 _BLOCK_WORDS = frozenset({"BEGIN", "DECLARE", "DO", "FOR", "GO", "IF", "LOOP", "WHILE"})
 #: Words before an operand. After these words, END is a name, because it can't close a CASE.
 _BEFORE_OPERANDS = frozenset("AND BETWEEN CASE ELSE IN IS LIKE GLOB NOT OR THEN WHEN".split())
@@ -33,7 +33,7 @@ def spell_statement(tokens: Sequence[Token]) -> str:
     """Return a statement as written, except for tokens that sqlparse misreads."""
     body_starts = next((at for at, token in enumerate(tokens) if token.word == "BEGIN"), len(tokens))
     is_trigger = any(token.word == "TRIGGER" for token in tokens[:4])
-    # sqlparse knows the blocks of CREATE TRIGGER, so the keywords before and around the trigger's body stay as written.
+    # sqlparse knows the blocks of CREATE TRIGGER, so the keywords around the body, and DO, stay as written.
     keywords = frozenset(
         at
         for at, token in enumerate(tokens)
@@ -62,7 +62,7 @@ def _spelled(tokens: Sequence[Token], keywords: frozenset[int] = frozenset()) ->
 
 
 def tidy_whitespace(sql: str) -> str:
-    """Replace tabs and remove trailing spaces, except inside tokens.
+    """Replace tabs and carriage returns, and remove trailing spaces, except in strings and names.
 
     Raises:
         SqlError: a part of ``sql`` is not a token.
@@ -77,7 +77,7 @@ def tidy_whitespace(sql: str) -> str:
 
 
 def _tidy_lines(text: str) -> str:
-    """Replace the tabs in ``text``, and remove spaces at the ends of all lines but the last."""
+    """Replace tabs and form feeds in ``text``, and remove spaces at the ends of all lines but the last."""
     lines = text.replace("\f", " ").expandtabs(4).split("\n")
     return "\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]])
 

@@ -1,4 +1,4 @@
-"""Read the tokens of a statement one after another, as the parsers of this package do."""
+"""Read the tokens of a statement one after another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TokenReader:
         self.position = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the word or symbol ``ahead`` tokens further on; empty for any other token."""
+        """Return the word or symbol ``ahead`` tokens further on; empty for another token, or at the end."""
         at = self.position + ahead
         return self._tokens[at].word if at < len(self._tokens) else ""
 
@@ -88,5 +88,5 @@ def split_commas(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
         else:
             parts[-1].append(token)
     if not all(parts):
-        raise SqlError("a list has nothing between two commas")
+        raise SqlError("a list is empty, or has nothing before or after a comma")
     return [tuple(part) for part in parts]

@@ -2,8 +2,8 @@
 
 SQLite recognizes shadow tables by name only (https://www.sqlite.org/vtab.html#xshadowname). It calls ``notes_content``
 a shadow table of the FTS5 table ``notes`` even if ``notes`` has external content and a user made ``notes_content``. So
-for names that a user may choose, this module also compares the CREATE TABLE with those that the full-text modules
-write.
+for names that a user may choose, this module also checks that the CREATE TABLE looks like one that a full-text module
+writes.
 
 The runner uses this module and works without syntaqlite, so this module reads statements with regular expressions.
 """
@@ -95,10 +95,10 @@ def shadow_names(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> 
 
 
 def possible_shadow_tables(connection: sqlite3.Connection, rows: Sequence[CatalogRow]) -> dict[str, CatalogRow]:
-    """Return tables that may be shadow tables: their folded names, each with the virtual table.
+    """Map the folded name of each table that may be a shadow table to its virtual table.
 
-    The name of such a table begins with the name of a virtual table whose module is neither known to this package nor
-    loaded into ``connection``, so nobody can decide.
+    The table's name begins with the name of a virtual table whose module is neither known to this package nor loaded
+    into ``connection``, so this package can't decide.
     """
     virtual = _of_unknown_modules(rows)
     if not virtual:
@@ -129,7 +129,7 @@ class ExternalContent:
     Args:
         table: the table or view with the content.
         rowid: the column of ``table`` that identifies a row.
-        columns: the indexed columns; none if an FTS4 table doesn't name them, and so indexes all.
+        columns: the columns that the module's arguments name; none if an FTS4 table names none, and so indexes all.
     """
 
     table: str
