@@ -25,7 +25,7 @@ class MigrationFolder:
     migrations: tuple[MigrationFile, ...]
     post_apply: tuple[MigrationFile, ...] = ()
     manifest: Manifest | None = None
-    #: Patterns for tables of other tools, besides those in the manifest.
+    #: Patterns for tables of other tools, besides the patterns in the manifest.
     ignore: tuple[str, ...] = ()
     #: The ids of the migrations, in their order.
     ids: tuple[str, ...] = field(init=False, compare=False, repr=False)

@@ -107,7 +107,7 @@ def _partly_squashed(folder: MigrationFolder, records: Records, missing: tuple[s
 def manual_changes(
     connection: sqlite3.Connection, folder: MigrationFolder, pending: Sequence[str]
 ) -> Sequence[Difference]:
-    """Return the differences between the schema and the one that the migrations make, without the ``pending`` ones.
+    """Return the differences between the schema and the one that all but the ``pending`` migrations make.
 
     Return nothing if the migrations can't be replayed, for example if they change tables that they don't create.
     """

@@ -42,20 +42,20 @@ class Interrupted(Picklable, KeyboardInterrupt):
 
     def __str__(self) -> str:
         names = ", ".join(self.committed)
-        where = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
+        start = "Interrupted" if self.migration is None else f"Interrupted in {self.migration}"
         if not self.is_known:
             hint = f"Run `waiaas-migrate status {shlex.quote(self.database)}` to see what was applied."
-            return f"{where}, and {self.database} cannot be read now. {hint}"
+            return f"{start}, and {self.database} cannot be read now. {hint}"
         if not self.rolled_back:
             kept = f"{self.database} keeps what {self.migration} did outside a transaction"
-            return f"{where}: {kept}, and {names}." if names else f"{where}: {kept}."
+            return f"{start}: {kept}, and {names}." if names else f"{start}: {kept}."
         if names and self.was_rolling_back:
             return f"Interrupted too late to stop the run: {names} had been rolled back in {self.database}."
         if names and self.is_complete:
             return f"Interrupted too late to stop the run: {names} had been applied to {self.database}."
         if names:
-            return f"{where}: {self.database} keeps {names}; the rest was rolled back."
-        return f"{where}: all was rolled back; {self.database} is unchanged."
+            return f"{start}: {self.database} keeps {names}; the rest was rolled back."
+        return f"{start}: all was rolled back; {self.database} is unchanged."
 
 
 class ReplayInterrupted(KeyboardInterrupt):
