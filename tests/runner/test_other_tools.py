@@ -296,6 +296,8 @@ def _row(kind: str, name: str, sql: str, table: str | None = None) -> CatalogRow
         ("SELECT * FROM _litestream_seq", True),
         ('select 1 from/**/("_LITESTREAM_SEQ")', True),
         ("SELECT * FROM main._litestream_seq a LEFT JOIN [_litestream_lock] b", True),
+        ("SELECT a.id, b.id FROM _litestream_seq AS a, _litestream_lock b ORDER BY 1, 2", True),
+        ("SELECT * FROM _litestream_seq, tasks", False),
         ("SELECT * FROM tasks JOIN _litestream_seq", False),
         ("SELECT '_litestream_seq' FROM tasks -- FROM _litestream_seq", False),
         ("SELECT _litestream_seq FROM tasks", False),

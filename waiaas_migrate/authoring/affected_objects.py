@@ -52,14 +52,14 @@ def stale_indexes(before: sqlite3.Connection, after: sqlite3.Connection, transit
     made = _made_objects(transition)
     for virtual in transition.new.virtual_tables:
         content = external_content(virtual.statement.sql)
-        now = None if content is None or content.table not in views else _dependencies(after, content)
-        if content is None or now is None:
+        dependencies = None if content is None or content.table not in views else _dependencies(after, content)
+        if content is None or dependencies is None:
             continue  # not over a view, or it can't be read, which newly_broken_objects reports
-        read = {(table, column) for table, column in now.columns if table in stored}
+        read = {(table, column) for table, column in dependencies.columns if table in stored}
         if fold(virtual.name) in made:
             is_stale = any(table in transition.old.by_name() for table, _ in read)
         else:
-            used = {content.table, *now.views, *(table for table, _ in read)}
+            used = {content.table, *dependencies.views, *(table for table, _ in read)}
             is_stale = bool(made & used) or may_change(transition, read)
             is_stale = is_stale or read != _renamed(_dependencies(before, content), transition)
         if is_stale:

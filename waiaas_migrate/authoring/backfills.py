@@ -79,7 +79,7 @@ def _cycle_problems(transition: Transition) -> Iterator[Problem]:
     _, cycle = backfill_order(transition, tuple(transition.reads))
     for table, column in _filled_columns(transition):
         if fold(table.name) in cycle:
-            what = f"the backfills of {' and '.join(cycle)} each read what this migration changes in the other."
+            what = f"the backfills of {' and '.join(cycle)} each read columns that this migration changes in the other."
             yield _problem(table, column, what, "Make one of the changes in a separate migration.")
             return
 

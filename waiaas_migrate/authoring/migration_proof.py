@@ -21,7 +21,7 @@ from waiaas_migrate.sqlite.reading.introspect import introspect
 
 
 def prove(before: sqlite3.Connection, transition: Transition, migration: MigrationFile) -> str:
-    """Prove that ``migration`` makes ``transition``, keeps rows, can be rolled back, and is readable for yoyo.
+    """Prove that ``migration`` makes only ``transition``, can be rolled back, and is read correctly by yoyo.
 
     The proof runs the migration on ``before``, the database that the existing migrations build, and rolls it back.
 

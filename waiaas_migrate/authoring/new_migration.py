@@ -49,7 +49,7 @@ class New:
 
 
 def new(project: Project, *, name: str, python: bool = False) -> New:
-    """Write an empty migration with the next number. It depends on each migration that no other depends on.
+    """Write an empty migration that has the next number and runs after all existing migrations.
 
     The manifest doesn't list it yet: complete the migration, then run ``record``.
 

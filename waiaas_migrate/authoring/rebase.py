@@ -54,11 +54,11 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
 
     Args:
         project: where the files are; schema.yaml is merged already.
-        onto: the branch to build on; the main branch if None.
+        onto: the branch or commit to build on; the main branch if None.
         allow: codes of the hazards to allow, or ``all``.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard, or git has no merge, or doesn't know the main branch.
+        UsageError: ``allow`` names an unknown hazard, git has no merge, or neither side is in the main branch.
         InputError: a file cannot be used, or a hand-written migration doesn't work after those of the main branch.
         ProofError: the new migration fails its proof.
     """

@@ -47,7 +47,7 @@ class EnumDefinition:
         return dict(zip(self.values, self.places, strict=False)).get(value) or by_member.get(str(value), self.at)
 
     def as_problem(self) -> Problem:
-        """Return the problem of this name, which must have one, in the form that reports take."""
+        """Return the ``problem`` of this definition, which must not be empty, as a problem to report."""
         at = replace(self.at, path=self.name)
         return at.problem(f"can't be an enum: {self.problem}.", self.fix or "Correct it there.")
 
@@ -60,7 +60,7 @@ class LoadedEnums:
     definitions: tuple[EnumDefinition, ...] = ()
 
     def find(self, name: str) -> EnumDefinition | None:
-        """Return the definition of ``name``, which may have a ``problem``; None if no source defines it."""
+        """Return the definition of ``name``, with a ``problem`` if it is unusable; None if no source defines it."""
         found = [definition for definition in self.definitions if definition.name == name]
         if len({definition.values for definition in found}) > 1:
             problem = "it has different values in " + " and ".join(f"`{definition.source}`" for definition in found)

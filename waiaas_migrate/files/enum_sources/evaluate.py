@@ -184,7 +184,7 @@ class Evaluator:
 
     @contextmanager
     def _one_step(self, target: _Target) -> Iterator[None]:
-        """Count the steps from reference to reference, and refuse a cycle."""
+        """Count the steps from reference to reference, and refuse too many, which must be a cycle."""
         if self._depth > _LONGEST_CHAIN:
             raise NotLiteral("it refers to itself", _origin(target))
         self._depth += 1

@@ -32,7 +32,7 @@ _FLAG_FIX = "use an integer column, such as `{type: integer, check: a BETWEEN 0 
 
 
 def imported_enums(modules: Sequence[tuple[str, str, Origin]], root: Path, report: Report) -> Iterator[EnumDefinition]:
-    """Yield every name in ``modules``, with a problem if it can't be an enum; report modules that can't be imported.
+    """Yield a definition for each name in ``modules``, perhaps with a problem; report modules that can't be imported.
 
     Each of ``modules`` is the name of a source, its module, and the place that names the source. During the imports,
     ``root`` and its ``src`` folder are on ``sys.path``.
@@ -94,7 +94,7 @@ def _fresh_imports(names: Sequence[str], root: Path) -> Iterator[None]:
 
 
 def _is_inside(module: ModuleType | None, folder: Path) -> bool:
-    """Return whether a module belongs to the project: its file or package is in ``folder``."""
+    """Return whether a module belongs to the project: it is in ``folder``, but not among installed packages."""
     file = getattr(module, "__file__", None)
     paths = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
     return any(isinstance(path, str) and _is_project_path(path, folder) for path in paths)

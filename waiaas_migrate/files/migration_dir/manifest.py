@@ -57,7 +57,7 @@ class Manifest:
     Args:
         migrations: the entries, in the order in which the migrations are applied.
         fingerprint: the fingerprint of the catalog after all migrations.
-        hints: the rename hints of schema.yaml that the migrations have fulfilled.
+        hints: the rename hints of schema.yaml that the migrations have followed.
         ignore: names and globs of other tools' tables, which the project ignores.
     """
 

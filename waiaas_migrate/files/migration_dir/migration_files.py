@@ -261,7 +261,7 @@ def _read_text(path: Path, problems: list[Problem], *, is_sql: bool) -> str | No
 
 
 def _sql_header(path: Path, sql: str, problems: list[Problem]) -> tuple[tuple[str, ...], bool]:
-    """Return ``depends`` and ``transactional`` from the directives before the first line that isn't a comment."""
+    """Return ``depends`` and ``transactional`` from the directives in the comments at the beginning."""
     found: dict[str, list[str]] = {"depends": [], "transactional": []}
     for number, line in enumerate(sql.split("\n"), 1):
         if directive := _DIRECTIVE.match(line):

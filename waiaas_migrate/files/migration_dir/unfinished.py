@@ -4,7 +4,7 @@ A command that writes migrations first writes a journal: the names and hashes of
 hashes of the current and the new manifest. Replacing the manifest is the commit point. While the old manifest is in
 place, readers ignore new files, and read the copies of replaced files. Once the new manifest is in place, readers
 ignore the files to delete. So every reader sees the folder as it was before or after the command, without writing to
-it. Only files with the recorded hashes are ever deleted; files that a person wrote or edited are kept.
+it. A migration is only deleted if it has the recorded hash; files that a person wrote or edited are kept.
 """
 
 from __future__ import annotations

@@ -60,6 +60,10 @@ KNOWN_TABLES = (
     "room_master_table",  # Room
     "android_metadata",  # Android
 )
+#: The words that can end a FROM clause.
+_AFTER_SOURCES = frozenset(
+    ("WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "SELECT")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +118,13 @@ def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=1024)
 def _tables_read(sql: str) -> frozenset[str]:
-    """Return the first folded name after each FROM and JOIN in a CREATE VIEW."""
+    """Return the folded names after each FROM and JOIN in a CREATE VIEW, and after the commas in a FROM clause."""
     words = [word for word in significant_tokens(sql) if word != "("]
     read: set[str] = set()
-    for at, word in enumerate(words):
-        if word.upper() in ("FROM", "JOIN"):
+    in_sources = False
+    for at, word in enumerate(map(str.upper, words)):
+        in_sources = word in ("FROM", "JOIN") or (in_sources and word not in _AFTER_SOURCES)
+        if in_sources and word in ("FROM", "JOIN", ","):
             after = at + (3 if words[at + 2 : at + 3] == ["."] else 1)
             read.update(fold(unquote(name)) for name in words[after : after + 1] if name.upper() != "SELECT")
     return frozenset(read)
