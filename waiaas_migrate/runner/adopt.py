@@ -86,8 +86,8 @@ def adopt_in(database: StrPath, folder: MigrationFolder, *, at: str | None = Non
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
         DatabaseRefused: the database has records of other migrations, or no tables.
-        UsageError: ``at`` is not a migration, or is earlier than one that is recorded.
-        Interrupted: Ctrl-C ended the run.
+        UsageError: there are no migrations, ``at`` is not one, or ``at`` is earlier than one that is recorded.
+        Interrupted, ReplayInterrupted: Ctrl-C ended the run.
     """
     target = replace(database_path(database), existed_before=True)
     return retry_while_migrating(target, lambda: _adopt_file(target, folder, at, dry_run=dry_run))

@@ -1,4 +1,4 @@
-"""Apply pending migrations in batches; verify each batch before it commits."""
+"""Apply pending migrations in batches; verify each batch before COMMIT, if it runs in a transaction."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _LONG_TIMEOUT, _FEW_STATEMENTS = 1.0, 100
 class ApplyResult:
     """The migrations that a run applied, in order, its notices, and the path of its backup, if it made one.
 
-    If no migrations were pending, ``manual_changes`` are the differences from the schema that the migrations build.
+    If none were pending, and the run verifies, ``manual_changes`` are the differences from the migrations' schema.
     """
 
     applied: tuple[str, ...] = ()
@@ -119,11 +119,11 @@ def apply_pending(
     run. Ctrl-C can then end a running statement, too.
 
     Raises:
-        ApplyError: a migration failed, added foreign key violations, or did not lead to the recorded schema;
+        ApplyError: a migration failed, added foreign key violations, or did not build the expected schema;
             ``committed`` names the migrations that stay applied.
         UnknownMigrationsError: the database is ahead of the folder.
         OtherMigrationsError: the database ran other migrations than those of the folder.
-        DatabaseRefused: the database has tables of unknown origin, or is locked.
+        DatabaseRefused: for example, tables are of unknown origin, or manual changes would be lost.
         UsageError: a transaction is open on the connection.
     """
     with standard_settings(connection):
@@ -178,7 +178,7 @@ class Upgrade(Run):
         return not is_pending and not find_squashed_records(self.connection, self.folder)
 
     def _next_batch(self, state: LockState, _lock: MigratingLock) -> tuple[MigrationFile, ...]:
-        """Return the next batch, under the write lock; if it isn't empty, create or upgrade yoyo's tables."""
+        """Return the next batch, under the write lock; first bring yoyo's tables and their records up to date."""
         records = read_records(self.connection)
         if not self.committed:
             refuse_changed(self.connection, self.folder, records)
@@ -251,7 +251,7 @@ class Upgrade(Run):
                     self.steps.log(hook)
 
     def _run_outside_transaction(self, migration: MigrationFile) -> None:
-        """Run ``migration``, which can't run in a transaction, and then record it."""
+        """Run ``migration`` without a transaction and record it, unless another process has applied it meanwhile."""
         with MigratingLock(main_file(self.connection)) as lock:
             lock.take_or_wait(self.connection)
             with migration_pragmas(self.connection):
@@ -277,7 +277,7 @@ class Upgrade(Run):
             raise error.with_changes(rolled_back=False) from error
 
     def run_late_hooks(self) -> None:
-        """Run the hooks that can't run in a transaction."""
+        """Run the hooks that can't run in a transaction, if this run applied any migration."""
         late = [hook for hook in self.folder.post_apply if not hook.transactional]
         for hook in late if self.committed else ():
             with MigratingLock(main_file(self.connection)) as lock:

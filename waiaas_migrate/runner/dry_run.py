@@ -41,7 +41,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
-    """A table that a migration changes, the cost of the change, and the table's size; None if the table is new."""
+    """A table that a migration changes, the cost of the change, and the table's ``size``, None for a new table."""
 
     table: str
     cost: Cost
@@ -64,7 +64,7 @@ class MigrationEstimate:
     writes: bool = True
 
     def bytes_to_write(self, file_size: int) -> int:
-        """Return the disk space, in bytes, that the migration may need for its largest table.
+        """Return the bytes of disk space that the largest table may need; twice the file if any table may change.
 
         A rebuild copies the table. The journal or the WAL holds a copy of each page that changes.
         """
@@ -76,7 +76,7 @@ class MigrationEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """The migrations of a run, the size of the database and the free disk space in bytes, and whether it is backed up.
+    """The migrations of a run, the size of the database and the free disk space in bytes, and whether a backup is made.
 
     ``manual_changes`` has the same meaning as in :class:`~waiaas_migrate.runner.apply.ApplyResult`.
     """
@@ -154,7 +154,7 @@ def estimate_all(
     fleet: Fleet = Fleet(),  # noqa: B008 — a frozen value
     may_make: Collection[StrPath] | None = None,
 ) -> Iterator[Outcome[Estimate]]:
-    """Yield the estimate of a run of ``apply_to_all`` for each of ``databases``.
+    """Yield the estimate of a run of ``apply_to_all`` with the same arguments for each of ``databases``.
 
     Raises:
         MigrationsError: the folder can't be used.

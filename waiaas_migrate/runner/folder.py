@@ -104,7 +104,7 @@ def read_folder(path: StrPath) -> MigrationFolder:
     """Read a migrations folder.
 
     Raises:
-        MigrationsError: the folder cannot be read or differs from its manifest; ``problems`` lists everything.
+        MigrationsError: the folder cannot be read or differs from its manifest; ``problems`` lists every difference.
     """
     folder = Path(path)
     migrations, post_apply, manifest = read_recorded(folder)

@@ -24,7 +24,7 @@ Root = int | str
 
 
 class FollowedTable:
-    """A table from the beginning, its current root page and columns, and whether its rows may have been deleted.
+    """A table that existed at the beginning, its root page and columns now, and whether its rows may have been deleted.
 
     Args:
         name: the name of the table at the beginning.
@@ -43,7 +43,7 @@ class FollowedTable:
         self._names = {fold(name)}
 
     def update(self, tables: dict[Root, str], columns: dict[Root, list[str]], before: dict[Root, list[str]]) -> None:
-        """Find the table after a statement, given all ``tables`` and ``columns`` now, and the columns ``before``."""
+        """Follow the table through a statement, given all ``tables`` and ``columns`` after it, and those ``before``."""
         if self.root in tables:
             self._follow_columns(before.get(self.root, []), columns[self.root])
             self._names.add(fold(tables[self.root]))

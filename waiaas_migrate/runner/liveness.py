@@ -13,7 +13,7 @@ _TOLERANCE = 2.0
 def may_be_running(pid: int, since: float | None) -> bool:
     """Return whether the process that had the id ``pid`` at the time ``since`` (Unix seconds) may still be running.
 
-    If a process with this id started after ``since``, it is another process.
+    If a process with this id started after ``since``, it is another process. ``since`` is None if unknown.
     """
     if pid <= 0:
         return False

@@ -53,8 +53,8 @@ class Loss:
 def losses_of(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> tuple[Loss, ...]:
     """Return the data that rolling back ``todo``, in this order, would delete; write nothing.
 
-    Tables without rows, and columns without values, are left out. The rollbacks run in memory, on the schema of
-    ``connection`` without its rows. A Python migration isn't run, so its losses are unknown.
+    Leave out tables without rows, and columns without values. The rollbacks run in memory, on a copy of the schema.
+    The losses are unknown for Python migrations, which don't run, and from the first rollback that fails.
     """
     unknown: list[Loss] = []
     rows = read_catalog(connection)

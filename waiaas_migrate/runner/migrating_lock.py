@@ -35,7 +35,7 @@ ResultT = TypeVar("ResultT")
 LOCK_SUFFIX = "-migrating"
 
 _FLAGS = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-#: The number of attempts of ``announce``, the seconds between them, and the seconds between those of ``take_or_wait``.
+#: How often ``announce`` tries, the seconds between its attempts, and the seconds between attempts of ``take_or_wait``.
 _ATTEMPTS, _PAUSE, _LONG_PAUSE = 20, 0.001, 0.02
 
 #: The locks that this process holds: path and thread, by descriptor.
@@ -168,7 +168,7 @@ def retry_while_migrating(database: Database | sqlite3.Connection, work: Callabl
     Migrations may take any length of time, so the busy timeout starts when they end.
 
     Raises:
-        DatabaseBusy: another connection holds a lock, and no migrations run.
+        DatabaseBusy: another connection holds a lock and no migrations run, or ``work`` had begun to commit.
     """
     was_migrating = False
     while True:

@@ -44,7 +44,7 @@ def find_pending(connection: sqlite3.Connection, folder: MigrationFolder, *, ver
     Raises:
         OtherMigrationsError: the database ran other migrations, or has records of migrations that never ran.
         UnknownMigrationsError: the database is ahead of the folder.
-        DatabaseRefused: an object with the name of a table that records migrations is something else.
+        DatabaseRefused: another object has the name of a table that records migrations.
     """
     pending, records = _read_pending(connection, folder)
     if verify and _only_yoyo_recorded_last(connection, folder, pending, records):
@@ -72,7 +72,7 @@ def refuse_changed(connection: sqlite3.Connection, folder: MigrationFolder, reco
 
 
 def find_changed(connection: sqlite3.Connection, folder: MigrationFolder, records: Records) -> Mismatch | None:
-    """Return the applied migrations whose text has changed since, or that are only a part of a squash."""
+    """Return the applied migrations whose text has changed; or the squashed ones that ran, if not all of them ran."""
     if missing := missing_for_squash(folder, records):
         return _partly_squashed(folder, records, missing)
     ran, current = records.texts, folder.text_hashes

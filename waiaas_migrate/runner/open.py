@@ -118,8 +118,8 @@ def open_database(
 
     Raises:
         DatabaseFileError: the file can't be used, or its backup can't be written.
-        DatabaseRefused: there is no room for the backup, or the database is damaged; nothing was applied.
-        ApplyError: a migration failed; the database is unchanged.
+        DatabaseRefused: for example, there is no room for the backup, or the database is damaged.
+        ApplyError: a migration failed; ``committed`` lists the migrations that stay applied.
         UnknownMigrationsError: the database is ahead of the migrations.
         OtherMigrationsError: the database ran other migrations of the same names.
         PragmaError: a PRAGMA did not take effect.
@@ -169,12 +169,12 @@ def _open(database: Database, folder: str, head: Head, backup: BackupWhen, setup
 def push_schema(connection: sqlite3.Connection, *, migrations: StrPath, backup: BackupWhen = "auto") -> None:
     """Apply pending migrations on ``connection``; its PRAGMAs and settings stay as they are.
 
-    ``backup`` and notices are as for :func:`open_database`; a database in memory is never backed up. If a migration
-    ran, the connection has no authorizer afterwards.
+    ``backup`` and notices are as for :func:`open_database`; a database in memory is never backed up. If a Python
+    migration ran, the connection has no authorizer afterwards.
 
     Raises:
-        UsageError: a transaction is open on the connection.
-        ApplyError: a migration failed; the database is unchanged.
+        UsageError: a transaction is open on the connection, or ``backup`` is unknown.
+        ApplyError: a migration failed; ``committed`` lists the migrations that stay applied.
         UnknownMigrationsError: the database is ahead of the migrations.
         OtherMigrationsError: the database ran other migrations of the same names.
         MigrationsError: the migrations folder can't be used.

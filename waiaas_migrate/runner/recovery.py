@@ -33,7 +33,7 @@ def had_run(
     """
     if not migration.transactional:
         return False
-    is_before = is_after = False  # whether the schema is the one before or after ``migration``; both if it is the same
+    is_before = is_after = False  # whether the schema is the one before or after ``migration``; both if they are equal
     with suppress(MigrateError), Replay((*applied, migration)) as replay:
         before = read_facts(replay.run(applied).connection)
         after = read_facts(replay.run((*applied, migration)).connection)

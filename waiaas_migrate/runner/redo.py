@@ -1,7 +1,7 @@
-"""``apply --redo``: roll back migrations that were changed or deleted, then apply the current ones, in one transaction.
+"""``apply --redo``: roll back migrations that were changed or deleted, then apply the current ones.
 
-The database stores the rollbacks of the last migrations that it ran. Those are used, since the rollbacks in the folder
-may have changed.
+The rollback and the first batch share a transaction. A changed or deleted migration is rolled back with the rollback
+that the database stored when it ran the migration, and an unchanged migration with the rollback in the folder.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def redo(
     Raises:
         DatabaseFileError: the file is missing, or can't be used.
         MigrationsError: the folder can't be used.
-        UnsupportedError: the rollback of one of the migrations is missing.
-        DatabaseRefused: data would be lost and ``confirm`` returned false, or a migration was adopted or failed; the
-            database is unchanged.
+        UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
+        DatabaseRefused: ``confirm`` returned false, or a migration was adopted or failed; ``committed`` lists the
+            migrations that stay applied.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
     folder = read_folder(migrations)

@@ -117,7 +117,7 @@ def _table_in(what: str) -> str | None:
 
 
 def _duplicates(connection: sqlite3.Connection, statement: str, what: str, copy: re.Match[str] | None) -> str:
-    """Describe the rows with the same values in the unique key or index of ``statement`` or ``what``."""
+    """Describe the duplicates in the unique index that ``statement`` creates, or in the columns that ``what`` names."""
     unique = _terms_of_index(statement)
     if unique is None:
         columns = [part.rpartition(".")[2] for part in what.split(", ") if "." in part]

@@ -28,7 +28,7 @@ _NOT_IN_TRANSACTION = "Write `-- transactional: false` into its head, so that it
 
 _AFTER_MERGE = (
     "This happens if branches are merged. Delete the files of the migration that no database has run, restore the "
-    "manifest.json from before it, and run `waiaas-migrate generate`, which writes the migration again."
+    "manifest.json from before that migration, and run `waiaas-migrate generate`, which writes the migration again."
 )
 #: Part of SQLite's messages that refuse VACUUM and some PRAGMAs in a transaction.
 _IN_TRANSACTION = re.compile(r"(?:within|inside) (?:a )?transaction")
@@ -52,7 +52,7 @@ class Replay:
         self.connection.close()
 
     def run(self, migrations: Sequence[MigrationFile]) -> Self:
-        """Run those of ``migrations`` that haven't run yet; the list must begin with those that have.
+        """Run the ``migrations`` that haven't run in this replay yet; the ones that have must come first.
 
         Raises:
             ApplyError: a migration fails.

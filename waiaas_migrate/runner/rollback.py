@@ -80,7 +80,7 @@ def roll_back_in(
         MigrationsError: the folder can't be used.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent`` names a migration that is not applied, or ``allow`` an unknown hazard.
-        DatabaseRefused: data would be lost and ``confirm`` returned false, the rollback failed, or the disk has no
+        DatabaseRefused: ``confirm`` returned false, a migration was adopted, the rollback failed, or the disk has no
             room for the backup; the database is unchanged.
         Interrupted: Ctrl-C or ``options.stop`` ended the run.
     """
@@ -100,7 +100,7 @@ def roll_back_in(
 
 
 class UnconfirmedLossError(Exception):
-    """Rolling back would delete data that another process wrote after the losses were confirmed."""
+    """Other migrations, tables or columns are affected than were confirmed, since another process wrote meanwhile."""
 
 
 class ConfirmedRollback(NamedTuple):
@@ -155,7 +155,7 @@ def confirm_rollback(
 
 
 def _refuse_adopted(connection: sqlite3.Connection, todo: Sequence[MigrationFile]) -> None:
-    read_applied(connection)  # raises an error if one of yoyo's tables is something else
+    read_applied(connection)  # raises an error if another object has the name of one of yoyo's tables
     identities = read_identities(connection)
     adopted = [one.id for one in todo if (row := identities.get(cached_hash(one.id))) is not None and row.was_adopted]
     if adopted:
@@ -197,7 +197,7 @@ def roll_back(
         OtherMigrationsError: the database ran other migrations than those of the folder.
         UnsupportedError: one of the migrations has no rollback, or runs outside transactions.
         UsageError: ``extent.to`` is not applied, or a transaction is open on the connection.
-        UnconfirmedLossError: data that was not ``confirmed`` would be deleted.
+        UnconfirmedLossError: other migrations, tables or columns are affected than were ``confirmed``.
     """
     with standard_settings(connection):
         todo = _find_migrations(connection, folder, extent)

@@ -63,7 +63,7 @@ class Run:
         self._monitor = Monitor(connection, options.listener, options.stop, is_attached=interruption is not None)
         listener = None if options.listener is None else self._monitor.send
         self.steps = StepRunner(connection, (*folder.migrations, *folder.post_apply), listener)
-        #: Whether the run rolls back migrations, which deletes data written since. Its errors always name the backup.
+        #: Whether the run rolls back migrations, which deletes data written since. If so, each error names the backup.
         self._deletes_data = direction == "rollback"
         effects = [WORST_CASE] * len(todo) if self._deletes_data else folder.forward(todo)
         self.wants_backup = wants_backup(connection, effects, options.backup)
@@ -104,7 +104,7 @@ class Run:
         return after
 
     def run_one(self, migration: MigrationFile, check: ForeignKeyCheck) -> None:
-        """Run ``migration``; back up the database before the first one."""
+        """Run ``migration``; before the first one, back up the database if the run needs a backup."""
         check.announce(self.effects([migration])[0].unenforceable)
         self._back_up(migration.id)
         self._started += 1
@@ -125,7 +125,7 @@ class Run:
     def prove(
         self, applied: Sequence[MigrationFile], todo: Sequence[MigrationFile], facts: CatalogFacts
     ) -> SchemaProof | None:
-        """Compare the schema with the one that ``applied`` build, before ``todo`` run.
+        """Compare the schema with the one that ``applied`` build, and call :meth:`SchemaProof.prepare` for ``todo``.
 
         Pass the result to :meth:`verify` after the run. The result is None if the run doesn't verify the schema, or if
         the manifest records no schema.
@@ -166,7 +166,7 @@ class Run:
         raise ApplyError(database=database_name(self.connection), migration=batch_name(batch), reason=reason)
 
     def _back_up(self, migration: str) -> None:
-        """Back up the committed state before the first migration runs."""
+        """Back up the committed state, if the run needs a backup and has neither made one nor committed anything."""
         if not self.wants_backup or self.committed or self.backup is not None:
             return
         self._monitor.start(Progress(migration=migration, words="backup", unit="pages"))
@@ -180,7 +180,7 @@ def batch_name(batch: Sequence[MigrationFile]) -> str:
 
 
 def wants_backup(connection: sqlite3.Connection, effects: Sequence[Effects], when: BackupWhen) -> bool:
-    """Return whether a run with these ``effects`` makes a backup; a database without tables is never backed up."""
+    """Return whether a run with these ``effects`` makes a backup; False for a database without tables, or in memory."""
     if when == "never" or not effects or not (when == "always" or any(one.may_lose for one in effects)):
         return False
     return bool(main_file(connection)) and any(row.kind == "table" for row in read_catalog(connection))

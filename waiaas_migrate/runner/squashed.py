@@ -51,6 +51,6 @@ def update_squashed(connection: sqlite3.Connection, folder: MigrationFolder) -> 
         write_record(connection, name, "unmark")
         delete_identity(connection, name)
     write_identity(connection, squash, folder, was_adopted=was_adopted)
-    for migration in folder.migrations[1:]:  # the hash in the manifest also covers all earlier migrations
+    for migration in folder.migrations[1:]:  # their hashes in the manifest changed with the squash
         if (row := identities.get(cached_hash(migration.id))) is not None and row.text_hash == migration.text_hash:
             write_identity(connection, migration, folder, was_adopted=row.was_adopted)

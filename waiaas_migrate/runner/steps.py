@@ -147,7 +147,7 @@ class StepRunner:
     def record(
         self, migration: MigrationFile, folder: MigrationFolder, operation: Operation, *, was_adopted: bool = False
     ) -> None:
-        """Record ``operation``: that ``migration`` was applied or rolled back, or is marked as applied or not."""
+        """Record that ``migration`` was applied, rolled back, marked as applied, or unmarked, as ``operation`` says."""
         with self._plain_errors(migration):
             record(self.connection, migration, folder, operation, was_adopted=was_adopted)
 
@@ -226,7 +226,7 @@ class StepRunner:
 
 @functools.lru_cache(maxsize=4096)
 def _line_and_verb(statement: str) -> tuple[str, str]:
-    """Return the first line of a statement's code, and its verb if it begins or ends a transaction."""
+    """Return the first line of a statement's code, and the verb that begins or ends a transaction; empty if none."""
     verb = _VERB.match(statement)
     return first_line(statement), verb["verb"].upper() if verb else ""
 

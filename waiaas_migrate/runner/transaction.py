@@ -78,7 +78,7 @@ class migration_pragmas:  # noqa: N801 — a context manager, as standard_settin
     def __exit__(self, *exc_info: object) -> None:
         # A migration that failed may have left a transaction open, which executescript would commit.
         _end_transaction(self._connection)
-        # Faster: Python releases its lock once per statement of a script, but about six times for a single statement.
+        # executescript releases Python's global lock once per statement, and execute about six times.
         self._connection.executescript(";".join(_setting(name, value) for name, value in self._before.items()))
 
 
@@ -198,8 +198,8 @@ def python_steps(connection: sqlite3.Connection, *, transactional: bool) -> Iter
 
     If ``transactional``, the steps can't end the transaction or turn its journal off; savepoints are allowed. SQLite
     asks an authorizer before it compiles a statement (https://www.sqlite.org/c3ref/set_authorizer.html), so this covers
-    SQL, ``connection.commit()`` and ``with connection:`` alike. The connection loses the caller's authorizer, which
-    can't be read and restored. The row factory and the text factory are restored.
+    SQL, ``connection.commit()`` and ``with connection:`` alike. The caller's authorizer is lost, since it can't be read
+    and restored. In any case, the row factory and the text factory are restored.
     """
     denied: list[str] = []
 

@@ -42,7 +42,7 @@ KEPT = 3
 _NAME = re.compile(r"(?P<file>.+)\.backup-(?P<stamp>[0-9]{8}T[0-9]{6}Z)(?:-(?P<head>[A-Za-z0-9._-]+))?\Z", re.DOTALL)
 #: The names of partial files, and of files that ``restore`` replaced.
 _ASIDE = re.compile(r".+\.(?:replaced-[0-9]{8}T[0-9]{6}Z.*|(?:backup|restore)-partial(?:-.+)?)\Z", re.DOTALL)
-#: How many characters of a migration's id the name of a backup has.
+#: How many characters of a migration's id the name of a backup contains.
 _HEAD_LENGTH = 80
 #: Counters in the file header that differ between copies of the same content (https://www.sqlite.org/fileformat.html).
 _COUNTERS = (slice(24, 28), slice(92, 100))

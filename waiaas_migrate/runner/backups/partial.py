@@ -105,7 +105,7 @@ def take_free_name(partial: Path, names: Iterable[Path]) -> Path:
 
 @contextmanager
 def file_errors(database: str | Path, *, doing: str, problem: str, fix: str) -> Iterator[None]:
-    """Report errors of SQLite and of the system as errors of this package, with ``problem`` and ``fix``."""
+    """Raise errors of SQLite as errors of this package, and an OSError as one with ``problem`` and ``fix``."""
     try:
         with plain_errors(str(database), doing=doing):
             yield

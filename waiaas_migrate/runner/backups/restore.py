@@ -68,7 +68,7 @@ def restore(
         UsageError: the database has no file.
         DatabaseFileError: the backup is missing or damaged, or the folder cannot be written.
         DatabaseBusy: a process has the database open.
-        DatabaseRefused: the disk has no room.
+        DatabaseRefused: the disk has no room, or another process created or replaced the file, too.
         RestoreInterrupted: Ctrl-C was pressed; the error says whether the backup was restored.
     """
     target = database_file(database)
@@ -95,7 +95,7 @@ def restore(
 
 
 def _raise_with_outcome(error: BaseException, done: Restored, *, is_in_place: bool) -> None:
-    """Raise an error that says what was restored; return if nothing was, so that ``error`` itself can be raised."""
+    """Raise an error that says what was restored; return if nothing was, unless Ctrl-C was pressed."""
     if isinstance(error, KeyboardInterrupt):
         raise RestoreInterrupted(done.database, done if is_in_place else None) from error
     if is_in_place:
@@ -109,10 +109,10 @@ def database_file(database: StrPath) -> Path:
     Raises:
         UsageError: the database is in memory.
     """
-    place = database_path(database)
-    if place.path is None:
-        raise UsageError(f"{place.name}: a database in memory has no backups. Give the path of a file.")
-    return Path(os.path.realpath(place.path))
+    target = database_path(database)
+    if target.path is None:
+        raise UsageError(f"{target.name}: a database in memory has no backups. Give the path of a file.")
+    return Path(os.path.realpath(target.path))
 
 
 def _find_backup(target: Path, backup: str | None) -> Path:
@@ -170,7 +170,7 @@ def _refuse_file_of_another_user(target: Path) -> None:
 
 @contextmanager
 def _exclusive_connection(target: Path, swap: Swap) -> Iterator[bool]:
-    """Merge the WAL of ``target`` and lock the file; yield whether it is locked, False if SQLite can't read the file.
+    """Merge the WAL of ``target`` and lock the file; yield whether it is locked; False if it is empty or unreadable.
 
     A connection can leave WAL mode only if no other connection is open. In other modes, it gets an exclusive lock only
     if no other connection reads or writes (https://www.sqlite.org/pragma.html#pragma_journal_mode). If the file is not

@@ -48,7 +48,7 @@ class Swap:
 
         Raises:
             OSError: the folder can't be written.
-            DatabaseRefused: the disk has no room for a copy of the old file, or another process replaced it, too.
+            DatabaseRefused: the disk has no room for a copy of the old file, or another process wrote ``target``, too.
         """
         self._status = self._arriving.stat()
         with ExitStack() as open_files:
@@ -69,7 +69,7 @@ class Swap:
             raise DatabaseRefused(
                 f"{self.target}: another process replaced the restored file. Check the content of the file.{kept}"
             )
-        with suppress(OSError):  # an index of the WAL, which SQLite makes again
+        with suppress(OSError):  # the index of the WAL, which SQLite creates again
             beside(self.target, "-shm").unlink()
 
     def remove_second_names(self) -> None:

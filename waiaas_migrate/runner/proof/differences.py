@@ -29,8 +29,8 @@ class Difference:
         table: the folded name of the object's table; None for an object without a table.
         where: the name of the table, view or trigger, to show to the user.
         words: a description of the difference.
-        detail: what must be equal, besides ``subject`` and ``table``, if two differences are the same.
-        is_extra: whether no migration makes the object.
+        detail: compared, besides ``subject`` and ``table``, to decide whether two differences are the same.
+        is_extra: whether the object is a table or view that no migration makes.
         missing: the table or column that a migration makes and the database lacks.
     """
 
@@ -58,27 +58,27 @@ def differences(
     """
     with Replay(migrations) as replay:
         found = _compare(connection, replay.run(migrations).connection, folder.other_tools)
-    of_hooks = made_by_hooks(folder) if found else frozenset()
-    return [difference for difference in found if difference.subject not in of_hooks]
+    hook_subjects = made_by_hooks(folder) if found else frozenset()
+    return [difference for difference in found if difference.subject not in hook_subjects]
 
 
 def matching_migrations(connection: sqlite3.Connection, folder: MigrationFolder) -> tuple[str, ...]:
-    """Return the migrations after which the schema equals the database's schema, latest first.
+    """Return the ids of the migrations after which the schema equals the database's schema, latest first.
 
     There may be several, since some migrations change only rows.
     """
-    of_hooks = made_by_hooks(folder)
+    hook_subjects = made_by_hooks(folder)
     found: list[str] = []
     with Replay(folder.migrations) as replay:
         for number, migration in enumerate(folder.migrations, 1):
             made = replay.run(folder.migrations[:number]).connection
-            if all(one.subject in of_hooks for one in _compare(connection, made, folder.other_tools)):
+            if all(one.subject in hook_subjects for one in _compare(connection, made, folder.other_tools)):
                 found.append(migration.id)
     return tuple(found[::-1])
 
 
 def made_by_hooks(folder: MigrationFolder) -> frozenset[tuple[str, str]]:
-    """Return the kinds and folded names of the objects that the post-apply hooks make or change."""
+    """Return the kinds and folded names of the objects that the post-apply hooks change; none if a hook fails."""
     if not folder.post_apply:
         return frozenset()
     files = (*folder.migrations, *folder.post_apply)
@@ -137,7 +137,7 @@ def _missing(change: Change) -> str | None:
 
 
 def _detail(change: Change) -> object:
-    """Return ``change``; if it changes the options of a table, return only the options."""
+    """Return ``change``; if it changes the options of a table, return only the name and options."""
     if isinstance(change, ModifyTableOptions):
         return [(fold(table.name), table.strict, table.without_rowid) for table in (change.old, change.new)]
     return change
@@ -153,7 +153,7 @@ def _compare_texts(found: Sequence[CatalogRow], wanted: Sequence[CatalogRow]) ->
 
 
 def _difference(row: CatalogRow, found: CatalogRow | None, wanted: CatalogRow | None) -> Difference:
-    """Return the difference of one object: ``found`` in the database, ``wanted`` by the migrations; None if missing."""
+    """Return the difference between an object in the database and in the migrations; one of the two may be None."""
     what = "has another definition"
     if found is None:
         what = "is missing"

@@ -62,7 +62,7 @@ class ForeignKeyCheck:
         return self._touched.isdisjoint((fold(key.table), fold(key.parent)))
 
     def _violations(self, keys: Iterable[Key]) -> tuple[Violation, ...]:
-        """Return the violations of those of ``keys`` that the run can break."""
+        """Check the ``keys`` that the run can break, and return the violations."""
         return tuple(violations(self._connection, [key for key in keys if key not in self._safe]))
 
     def announce(self, tables: Iterable[str]) -> None:
@@ -70,7 +70,7 @@ class ForeignKeyCheck:
         self._announced += map(fold, tables)
 
     def finish(self, migration: str, facts: CatalogFacts | None = None) -> tuple[str, ...]:
-        """Return notices of old and announced violations; ``facts`` are those of the catalog after the run, if known.
+        """Return notices of old and announced violations; ``facts`` are the catalog's facts after the run, if known.
 
         Raises:
             ApplyError: ``migration`` added violations.
@@ -141,7 +141,7 @@ class ForeignKeyCheck:
 def _identities_by_key(
     found: Iterable[Violation], kept: Collection[KeyNames], may_renumber: Callable[[str], bool]
 ) -> Iterator[object]:
-    """Yield what identifies each violation: key, values and error, and the rowid unless the run may have changed it."""
+    """Yield an identity of each violation: kept key, values and error, and rowid unless the run may have changed it."""
     for key, of_key in itertools.groupby(found, lambda one: one.key):
         names = key.names if key.names in kept else None
         has_rowids = names is not None and not may_renumber(key.table)

@@ -19,7 +19,7 @@ from waiaas_migrate.sqlite.database.catalog import read_catalog
 Definition = tuple[str, str]
 
 _COLUMNS = "SELECT lower(name), pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid"
-#: SQLite finds the index of a key by the key's position in the text, so both texts must have their keys in one order.
+#: SQLite finds the index of a key by the key's position in the text, so the order of the keys must be the same.
 _KEYS = """
     SELECT lower(i.name), x.seqno, lower(x.name), x."desc", lower(x.coll)
     FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x

@@ -81,9 +81,9 @@ class SchemaProof:
             )
 
     def new_differences(self, applied: Sequence[MigrationFile], facts: CatalogFacts) -> list[Difference]:
-        """Return the differences from the ``applied`` migrations that the run added; add notices about older ones.
+        """Return the differences that the run added; add notices about the differences from before the run.
 
-        ``facts`` are the facts of the catalog after the run.
+        ``facts`` are the catalog's facts after the run. Return none if ``applied`` aren't the first of the folder.
         """
         found: list[Difference] = []
         if _are_first(self._folder, applied) and not is_recorded(self._folder, applied, facts):
@@ -100,7 +100,7 @@ class SchemaProof:
 def proof_of(
     connection: sqlite3.Connection, folder: MigrationFolder, applied: Sequence[MigrationFile], facts: CatalogFacts
 ) -> SchemaProof | None:
-    """Return a new proof; None if the manifest is missing or records no fingerprint of the schema."""
+    """Return a new :class:`SchemaProof`; None if the manifest is missing or records no fingerprint of the schema."""
     if folder.manifest is None or folder.manifest.fingerprint is None:
         return None
     return SchemaProof(connection, folder, applied, facts)

@@ -177,7 +177,7 @@ def _orphans(connection: sqlite3.Connection, key: Key, rowid: str | None) -> Ite
 
 
 def deleted(connection: sqlite3.Connection, found: Iterable[Violation]) -> Iterator[Violation]:
-    """Yield the violations in ``found`` whose row was deleted: the table no longer has its rowid."""
+    """Yield the violations in ``found`` whose row was deleted: no row of the table has its rowid now."""
     for table, of_table in itertools.groupby(found, lambda one: one.key.table):
         query = f"SELECT 1 FROM main.{quote_name(table)} WHERE {_rowid_name(connection, table)} = ?"
         for one in of_table:

@@ -1,1 +1,1 @@
-"""Reports of how far a run has come, and requests to stop it."""
+"""Report the progress of a run, and stop the run on request."""

@@ -158,7 +158,7 @@ class Monitor:
 
         These are the instructions of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
 
-        EXPLAIN of a statement that writes resets ``changes()`` to 0. So return no table if the statement may call
+        EXPLAIN of a statement that writes resets ``changes()`` to 0. So return None and 0 if the statement may call
         ``changes()``.
         """
         if self._may_call_changes(statement):
