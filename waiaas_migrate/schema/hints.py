@@ -33,8 +33,7 @@ def hints_from(table: Table, source: Table | None) -> Table:
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
     """Return ``start`` with hints that restore its values as far as possible.
 
-    ``start`` is the schema before a migration, and ``new`` the schema after it, with the hints that the migration
-    followed.
+    ``start`` is the schema before a migration, and ``new`` the one after it, with the hints that the migration used.
     """
     tables = []
     after = new.by_name()
