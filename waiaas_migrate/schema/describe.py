@@ -111,7 +111,7 @@ def _properties(column: m.Column) -> tuple[str, ...]:
 
 
 def _list_difference(table: str, old: m.Check, new: m.Check) -> str | None:
-    """Return in words the values that a list gains and loses; None unless only they change."""
+    """Describe the values that a list gains and loses; None unless only they change."""
     if (lists := lists_of(old, new)) is None:
         return None
     before, after = lists

@@ -33,8 +33,7 @@ def hints_from(table: Table, source: Table | None) -> Table:
 def rollback_target(start: Schema, new: Schema, renames: Renames) -> Schema:
     """Return ``start`` with hints that restore its values as far as possible.
 
-    ``start`` is the schema before a migration, and ``new`` the schema after it, with the hints that the migration
-    followed.
+    ``start`` is the schema before a migration, and ``new`` the one after it, with the hints that the migration used.
     """
     tables = []
     after = new.by_name()
@@ -53,9 +52,9 @@ def _rollback_column(table: Table, column: Column, successor: Column | None) -> 
     """Return ``column`` with hints that reverse those of its ``successor``.
 
     ``successor`` is the column after the migration; None if the migration drops it. If the migration replaced several
-    values by one new value, the rollback restores the first of them in all rows. If the column was NOT NULL, NULL
-    becomes the first value that it replaced. If the replacement existed before, rows keep it, because nothing shows
-    which rows had the old value. A dropped column that is NOT NULL without a default gets a neutral value.
+    values by one new value, all rows get the first of them back. If the column was NOT NULL, NULL becomes the first
+    value that it replaced. If the replacement existed before, rows keep it, because nothing shows which rows had the
+    old value. A dropped column that is NOT NULL without a default gets a neutral value.
     """
     if successor is None:
         if column.not_null is None or column.default is not None or column.generated is not None:

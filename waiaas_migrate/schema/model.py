@@ -167,7 +167,7 @@ class _Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey(_Key):
-    """A PRIMARY KEY; ``uniques_before`` counts the UNIQUE constraints written before it."""
+    """A PRIMARY KEY; ``uniques_before`` counts the UNIQUE constraints before it."""
 
     autoincrement: bool = False
     uniques_before: int = field(default=0, compare=False)

@@ -67,9 +67,9 @@ def resolve(old: Schema, new: Schema, done: Collection[str] = ()) -> Renames:
 
     ``old`` is the schema that the migrations build. A rename is made if ``old`` has the old name and ``new`` has only
     the new one. A rename that changes only the case is made if ``old`` has another case. The schema does not show
-    whether a swap was made, because both names exist before and after it. So hints in ``done`` are skipped: earlier
-    migrations followed them (:func:`hints` returns this form). Renames come in an order in which each new name is free;
-    a cycle, such as a swap, uses a temporary name.
+    whether a swap was made, because both names exist before and after it. So hints in ``done``, which earlier
+    migrations followed, are skipped if ``old`` has the new name (:func:`hints` returns their form). Renames come in an
+    order in which each new name is free; a cycle, such as a swap, uses a temporary name.
     """
     old_tables, new_tables = old.by_name(), new.by_name()
     wanted = {table.name: table.renamed_from for table in new.tables if table.renamed_from is not None}

@@ -15,7 +15,7 @@ from waiaas_migrate.schema.model import Check, Schema
 def find_hazards(
     old: Schema, new: Schema, changes: Sequence[c.Change], satisfied: Collection[tuple[str, Check]] = ()
 ) -> tuple[Hazard, ...]:
-    """Return the hazards of ``changes``, and of keys that SQLite starts or stops enforcing.
+    """Return the hazards of ``changes``, then those of (un)enforceable foreign keys.
 
     ``old`` is the schema before the changes, but after the renames. :class:`HazardContext` explains ``satisfied``.
     """

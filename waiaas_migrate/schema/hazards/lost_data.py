@@ -87,7 +87,7 @@ def modified_options(change: c.ModifyTableOptions) -> Iterator[Hazard]:
 
 
 def replaced_rowids(change: c.ModifyPrimaryKey | c.ModifyColumn, context: HazardContext) -> Iterator[Hazard]:
-    """Yield a hazard if an existing or backfilled column becomes an alias of the rowid."""
+    """Yield a hazard if a column with values becomes an alias of the rowid."""
     table = context.table(change.table)
     column = rowid_column(table)
     keys = list(context.of_kind(c.ModifyPrimaryKey, change.table))

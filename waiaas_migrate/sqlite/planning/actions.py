@@ -265,7 +265,7 @@ def template_of(action: Action) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """The message of a failed condition, and the name of its column in the guard table."""
+    """The message of a failed condition, and its column in the guard table."""
 
     label: str
     message: str

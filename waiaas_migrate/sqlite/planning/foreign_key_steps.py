@@ -26,7 +26,7 @@ def parent_guards(transition: Transition) -> Iterator[Step]:
 
 
 def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-    """Return steps that record violations before the migration and compare them after it."""
+    """Return steps that record violations before a migration and compare them after."""
     parents = {fold(c.old.name) for c in transition.changes if isinstance(c, DropTable)}
     parents |= {fold(c.table) for c in transition.changes if isinstance(c, ModifyPrimaryKey)}
     columns = frozenset(transition.changing_columns())
@@ -44,7 +44,7 @@ def violation_guards(transition: Transition) -> tuple[tuple[Step, ...], tuple[St
 def _orphan_pairs(
     transition: Transition, parents: Collection[str], columns: Collection[tuple[str, str]]
 ) -> Iterator[tuple[Orphans, Orphans]]:
-    """Yield old and new orphans of each key that refers to ``parents`` or uses ``columns``."""
+    """Yield old and new orphans of keys to ``parents`` and keys that use ``columns``."""
     old, new = transition.old.by_name(), transition.new.by_name()
     for name, table in new.items():
         old_keys = {identity(name, key): key for key in old[name].foreign_keys} if name in old else {}

@@ -193,7 +193,7 @@ def _list_guard(table: Table, before: Check, after: Check) -> Iterator[GuardNoRo
 
 
 def checks_always_met(old: Schema, new: Schema) -> frozenset[tuple[str, Check]]:
-    """Return the folded name of the table and the CHECK, for each CHECK that all rows pass.
+    """Return the CHECKs that all rows pass, in pairs of folded table name and CHECK.
 
     The migration sets all values that such a CHECK reads: each column gets a default, NULL, or a backfill that
     reads no column. SQLite tests the CHECK on a sample row with these values. ``old`` is the schema after the renames.

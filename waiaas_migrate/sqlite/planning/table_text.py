@@ -94,13 +94,13 @@ class TableText:
         return bool(self.gap(at).strip(" \t\r\n\f,"))
 
     def line_comment(self, at: int) -> str | None:
-        """Return the rest of the line after part ``at``; None if a comment is on a later line."""
+        """Return the rest of the line after part ``at``; None if a comment follows below."""
         line, _, rest = self.gap(at).partition("\n")
         return None if rest.strip() or line.count("/*") > line.count("*/") else line
 
     @property
     def separator(self) -> str:
-        """The white space before a new part: a line break if the first part is on a new line."""
+        """The white space before a new part: a line break if the first part has one."""
         before = self.sql[: self.parts[0].start]
         return "\n" + (before.rpartition("\n")[2] or "    ") if "\n" in before else " "
 
@@ -355,7 +355,7 @@ def _removal(text: TableText, at: int, *, is_last: bool) -> _Edit:
 
 
 def _insertion(text: TableText, at: int, item: str) -> Iterator[_Edit]:
-    """Yield edits that insert ``item`` after part ``at`` and its comment; -1 means first."""
+    """Yield edits that insert ``item`` after part ``at`` (-1: first) and its comment."""
     end = text.parts[at].end
     if at >= 0 and not text.has_comment(at):
         yield _Edit(end, end, "," + text.separator + item)

@@ -74,7 +74,7 @@ def default_error(sql: str) -> str | None:
 
 
 def uses_name(text: str, code: Code, name: str) -> bool:
-    """Return whether ``text`` uses ``name``: a folded function or collation, or a literal."""
+    """Return whether ``text`` uses a literal, or a function or collation (folded)."""
     try:
         tokens = without_comments(tokenize(text))
     except SqlError:
