@@ -36,7 +36,7 @@ def test_the_command_writes_what_check_accepts(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (json.dumps({**json_schema(), "definitions": {}}), "is of another release"),
+        (json.dumps({**json_schema(), "definitions": {}}), "was written by another version"),
         ("{", "can't be read"),
         ("[" * 100_000, "can't be read"),
         ("\ud800", "can't be read"),

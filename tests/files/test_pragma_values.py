@@ -54,14 +54,14 @@ FAULTY = {
     "journal: WAL": "does not know this PRAGMA, and would ignore it. Did you mean `journal_mode`?",
     "journal_mode: WALL": "journal_mode must be WAL, DELETE, TRUNCATE or PERSIST, not WALL. Without a journal on disk, a "
     "migration that fails or is interrupted corrupts the database. Did you mean `WAL`?",
-    "synchronous: NORML": "set to NORML, SQLite reports 1. Did you mean `NORMAL`?",
-    "foreign_keys: ture": "set to ture, SQLite reports 0. Write one of `ON`, `OFF`.",
-    "locking_mode: EXCLUSIV": "set to EXCLUSIV, SQLite reports normal. Did you mean `EXCLUSIVE`?",
-    "page_size: 3000": "set to 3000, SQLite reports 4096. Correct or remove it.",
-    "encoding: UTF-9": "set to UTF-9, SQLite reports an error, unsupported encoding: UTF-9. Did you mean `UTF-8`?",
-    "cache_size: big": "set to big, SQLite reports 0. Correct or remove it.",
-    "optimize: 1": "SQLite reports no value for this PRAGMA, so it can't be verified on every open. Correct or remove it.",
-    "user_version: 99999999999": "set to 99999999999, SQLite reports 0. Correct or remove it.",
+    "synchronous: NORML": "after it was set to NORML, SQLite reports 1. Did you mean `NORMAL`?",
+    "foreign_keys: ture": "after it was set to ture, SQLite reports 0. Write one of `ON`, `OFF`.",
+    "locking_mode: EXCLUSIV": "after it was set to EXCLUSIV, SQLite reports normal. Did you mean `EXCLUSIVE`?",
+    "page_size: 3000": "after it was set to 3000, SQLite reports 4096. Correct or remove it.",
+    "encoding: UTF-9": "after it was set to UTF-9, SQLite reports an error, unsupported encoding: UTF-9. Did you mean `UTF-8`?",
+    "cache_size: big": "after it was set to big, SQLite reports 0. Correct or remove it.",
+    "optimize: 1": "SQLite reports no value for this PRAGMA, so it can't be verified when a database is opened. Correct or remove it.",
+    "user_version: 99999999999": "after it was set to 99999999999, SQLite reports 0. Correct or remove it.",
 }
 
 

@@ -17,9 +17,9 @@ from waiaas_migrate.files.project import Project
 from waiaas_migrate.files.schema_file.locate import locate_problems
 from waiaas_migrate.files.yaml_text.yaml_reader import append_key
 from waiaas_migrate.sqlite.database.connection import connect_file
-from waiaas_migrate.sqlite.database.pragmas import LAYOUT, OF_THE_PROCESS, WORDS, Pragma, apply_pragmas, read_pragma
+from waiaas_migrate.sqlite.database.pragmas import LAYOUT, PROCESS_WIDE, WORDS, Pragma, apply_pragmas, read_pragma
 
-#: The most allowed values that a message lists.
+#: The largest number of allowed values that a message lists.
 _MOST_LISTED = 8
 
 
@@ -32,7 +32,7 @@ def refuse_faulty_pragmas(project: Project, pragmas: tuple[Pragma, ...]) -> None
         SchemaFileError: lists the refused PRAGMAs, each with its place in schema.yaml.
         UsageError: no temporary database can be made.
     """
-    tried = [pragma for pragma in pragmas if pragma.name.lower() not in OF_THE_PROCESS]
+    tried = [pragma for pragma in pragmas if pragma.name.lower() not in PROCESS_WIDE]
     if not tried:
         return
     try:
@@ -62,13 +62,13 @@ def _problems(connection: sqlite3.Connection, pragmas: Sequence[Pragma]) -> Iter
 def _problem(connection: sqlite3.Connection, pragma: Pragma, found: str) -> Problem:
     names = tuple(name for (name,) in connection.execute("PRAGMA pragma_list"))
     word, known = str(pragma.value), WORDS.get(pragma.name.lower(), ())
-    what = f"set to {word}, SQLite reports {found}."
+    what = f"after it was set to {word}, SQLite reports {found}."
     if pragma.name.lower() not in names:
         word, known = pragma.name, names
         what = f"SQLite {sqlite3.sqlite_version} does not know this PRAGMA, and would ignore it."
     elif read_pragma(connection.cursor(), pragma.name) is None:
         word, known = "", ()
-        what = "SQLite reports no value for this PRAGMA, so it can't be verified on every open."
+        what = "SQLite reports no value for this PRAGMA, so it can't be verified when a database is opened."
     is_short = 0 < len(known) <= _MOST_LISTED
     otherwise = f"Write one of {listed(known)}." if is_short else "Correct or remove it."
     return Problem(file="", path=append_key("pragmas", pragma.name), what=what, fix=suggestion(word, known, otherwise))

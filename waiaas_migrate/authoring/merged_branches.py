@@ -49,7 +49,7 @@ def read_branches(project: Project, onto: str | None) -> Iterator[Branches]:
     """Yield both sides of the merge as they are in git; delete the temporary files after the ``with`` block.
 
     Raises:
-        UsageError: git has no merge, or neither side belongs to the main branch.
+        UsageError: git finds no merge, or neither side belongs to the main branch.
         MigrationsError: a side has no usable manifest, or your branch changed migrations that both sides had.
     """
     merge = read_merge(project.migrations, project.main_branch, onto)

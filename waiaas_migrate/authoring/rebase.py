@@ -58,7 +58,7 @@ def rebase(project: Project, *, onto: str | None = None, allow: Collection[str] 
         allow: codes of the hazards to allow, or ``all``.
 
     Raises:
-        UsageError: ``allow`` names an unknown hazard, git has no merge, or neither side is in the main branch.
+        UsageError: ``allow`` names an unknown hazard, git finds no merge, or neither side is in the main branch.
         InputError: a file cannot be used, or a hand-written migration doesn't work after those of the main branch.
         ProofError: the new migration fails its proof.
     """
@@ -155,7 +155,7 @@ def _new_order(project: Project, branches: Branches, allowed: frozenset[Code]) -
     name = slug_of(replaced[0]) if replaced else None
     request = Request(project=project, migrations=(), recorded=None, name=name, allowed=allowed)
     if by_hand:
-        # The hand-written migrations may need changes of the replaced migrations, so try the new migration first.
+        # The hand-written migrations may need what the replaced migrations changed, so try the new migration first.
         if found := _plan_before(by_hand, request, branches, order):
             return found[0], replaced, found[1]
         for migration in by_hand:
@@ -210,7 +210,7 @@ def _plan_next(request: Request, branches: Branches, order: _Order) -> Plan:
     """Plan the migration that schema.yaml needs after ``order``."""
     main, yours = branches.main.manifest, branches.yours.manifest
     hints = main.hints
-    if len(order.renumbered) == len(branches.added):  # the migrations that followed your branch's hints are placed
+    if len(order.renumbered) == len(branches.added):  # all migrations that your branch's hints led to are placed
         hints = tuple(dict.fromkeys((*main.hints, *yours.hints)))
     recorded = replace(main, migrations=(*main.migrations, *order.entries), hints=hints)
     plan = plan_to_declared(replace(request, migrations=order.migrations, recorded=recorded))

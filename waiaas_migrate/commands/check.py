@@ -217,7 +217,7 @@ def _rollback_findings(
 
 
 def _editor_findings(project: Project) -> Iterator[Finding]:
-    """Yield a finding if the JSON Schema that schema.yaml names is missing, unreadable, or of another release.
+    """Yield a finding if the JSON Schema that schema.yaml names is missing, unreadable, or outdated.
 
     A JSON Schema at a URL, or from another author, is ignored.
     """
@@ -243,4 +243,4 @@ def _json_schema_fault(path: Path) -> str:
     except (OSError, ValueError, RecursionError) as error:
         return f"schema.yaml names this JSON Schema for editors, but it can't be read: {error}."
     is_current = not is_json_schema(content) or content == json_schema()
-    return "" if is_current else "this JSON Schema for editors is of another release."
+    return "" if is_current else "this JSON Schema for editors was written by another version of waiaas-migrate."

@@ -111,7 +111,7 @@ def _start_over_hint(migration: str) -> str:
 
 
 def _edits(project: Project, declared: Declared, changed: Schema) -> tuple[SchemaEdit, ...]:
-    """Return the edits that make schema.yaml declare ``changed``, with lists of values as references to enums."""
+    """Return the edits that make schema.yaml declare ``changed``; lists of an enum's values become references to it."""
     loaded = load_enums(declared_sources(project.schema, root=project.root), root=project.root)
     wanted = schema_after(declared.schema, diff(declared.schema, changed))
     enums = link_enums(wanted, loaded).links

@@ -62,7 +62,7 @@ class MigrationFolder:
         return tuple(migration for migration in self.migrations if migration.id not in excluded)
 
     def has_text_hash(self, key: str, text_hash: str) -> bool:
-        """Return whether the migration whose id has yoyo's hash ``key`` has this text, now or before a squash."""
+        """Return whether the migration ``key`` (yoyo's hash of its id) has this text, now or before a squash."""
         if self.text_hashes.get(key) == text_hash:
             return True
         return any(one.text_hash == text_hash and migration_hash(one.id) == key for one in self.replaces)

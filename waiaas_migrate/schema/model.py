@@ -1,9 +1,9 @@
 """The model of a schema: tables, columns and other objects as frozen values.
 
 Both schema.yaml and SQLite databases are read into this model. Equality compares the fields that give an object its
-meaning. It ignores fields with ``compare=False``, which are for output only: the author's text of an expression, the
-place of a constraint, comments, and hints for ``generate``. :mod:`waiaas_migrate.schema.canonical` returns the form in
-which two schemas are compared.
+meaning. It ignores fields with ``compare=False``: the author's text of an expression, the place of a constraint,
+comments, hints for ``generate``, and values derived from other fields. :mod:`waiaas_migrate.schema.canonical` returns
+the form in which two schemas are compared.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ColumnHints:
     """The hints of a column, by which ``generate`` keeps or fills its values.
 
     ``renamed_values`` and ``removed_values`` are pairs of an old enum value and its replacement. A hint has no effect
-    after a migration has followed it.
+    after a migration has carried it out.
     """
 
     renamed_from: str | None = None

@@ -22,7 +22,7 @@ _SPECIAL_FLOAT = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 #: SQLite's integers have 64 bits (https://www.sqlite.org/datatype3.html).
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
-#: No 64-bit integer needs as many characters in any base, even with some leading zeros.
+#: Longer than any 64-bit integer in any base, even with some leading zeros.
 _LONGEST_INTEGER = 100
 
 _TAG = "tag:yaml.org,2002:"

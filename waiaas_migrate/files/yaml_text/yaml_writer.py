@@ -20,10 +20,12 @@ Data: TypeAlias = "Scalar | Sequence[Data] | Mapping[str, Data]"
 _LONGEST_LINE = 110
 _INDENT = 2
 _NO_LIMIT = 2**30
+#: The width of what can't be on one line.
+_TOO_WIDE = _LONGEST_LINE + 1
 
 #: Text that never needs quotes, and characters that need quotes only in a list or mapping on one line.
 _PLAIN = re.compile(r"[A-Za-z_][\w ./()<>=+*%-]*\Z", re.ASCII)
-_ENDS_IN_FLOW = re.compile(r"[][{},]")
+_QUOTED_IN_FLOW = re.compile(r"[][{},]")
 
 #: The line ends of YAML 1.1 (https://yaml.org/spec/1.1/#id871136) other than the line feed.
 _OTHER_LINE_ENDS = "\r\x85\u2028\u2029"
@@ -68,16 +70,16 @@ def _fits(data: Data, indent: int) -> bool:
 
 
 def _widths(data: Data) -> Iterator[int]:
-    """Yield the width of each part on one line; _NO_LIMIT for a part that needs several lines."""
+    """Yield the width of each part on one line; _TOO_WIDE for a part that needs several lines."""
     if isinstance(data, Lines) or (isinstance(data, Paragraph) and "\n" in data):
-        yield _NO_LIMIT
+        yield _TOO_WIDE
     elif isinstance(data, Mapping):
         for key, value in data.items():
             yield len(key) + 4
             yield from _widths(value)
     elif isinstance(data, str):
-        # On one line with others, this SQL would need doubled quotes, which are hard to read.
-        yield _NO_LIMIT if "'" in data and _ENDS_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
+        # In a list or mapping on one line, text with `'` and `[` would need doubled quotes, which are hard to read.
+        yield _TOO_WIDE if "'" in data and _QUOTED_IN_FLOW.search(data) else len(data) + 2 * (not _PLAIN.match(data))
     elif isinstance(data, Sequence):
         for item in data:
             yield 2

@@ -1,4 +1,4 @@
-"""Name the files that are written beside a database, such as backups: first as partial files, then by their final name.
+"""Name backups and other files beside a database. Each is written under a partial name, then renamed.
 
 The name of a partial file, such as ``app.db.backup-partial-4711-1f2e3d4c``, contains the id of the process that writes
 it. So two runs never write to the same file, and a later run can remove the partial files of a killed process. The
@@ -29,7 +29,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 _PARTIAL = r"\.(?:backup|restore)-partial-(?P<pid>[0-9]+)-[0-9a-f]{8}(?:-wal|-shm|-journal)?"
 
 
-class partial_file:  # noqa: N801 — a context manager; in a generator, Ctrl-C could leave the file at more points
+class partial_file:  # noqa: N801 — a context manager; with a generator, Ctrl-C could leave the file more often
     """Provide the path of a new partial file beside ``database``; at the end, remove the file unless it was renamed."""
 
     def __init__(self, database: Path, kind: Literal["backup", "restore"]) -> None:

@@ -154,9 +154,9 @@ class Monitor:
             self.attach()
 
     def _find_loop(self, statement: str) -> tuple[str | None, int]:
-        """Return the table that ``statement`` loops over, and the instructions that it runs for each row.
+        """Return the table that ``statement`` loops over, and the number of instructions per row.
 
-        These are the instructions of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
+        The number is the total length of the outermost loops. In the output of EXPLAIN, tables appear as root pages.
 
         EXPLAIN of a statement that writes resets ``changes()`` to 0. So return None and 0 if the statement may call
         ``changes()``.

@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 
 from waiaas_migrate.sqlite.database.catalog import CatalogRow, read_catalog
 from waiaas_migrate.sqlite.database.connection import PROGRESS_INTERVAL, require_sqlite, undone_on_error
-from waiaas_migrate.sqlite.database.pragmas import OF_THE_PROCESS
+from waiaas_migrate.sqlite.database.pragmas import PROCESS_WIDE
 from waiaas_migrate.sqlite.database.setup import set_up
 from waiaas_migrate.sqlite.database.url import MEMORY
 from waiaas_migrate.sqlite.quoting import quote_name
@@ -37,7 +37,7 @@ _NO_DDL = frozenset("ANALYZE DELETE DETACH INSERT PRAGMA REINDEX REPLACE SELECT 
 #: SQLite's errors for a name that doesn't exist, and for a name in a database that is not attached.
 _NAME_NOT_FOUND = re.compile(r"unknown database |unable to identify |no such (?:table|database|column|index): ")
 _IN_OTHER_DATABASE = re.compile(r"unknown database |no such \w+: (?!main\.|temp\.)[^.]+\.", re.IGNORECASE)
-_OF_THE_PROCESS = re.compile(_COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(OF_THE_PROCESS)})\b", re.DOTALL | re.IGNORECASE)
+_SETS_PROCESS_WIDE = re.compile(_COMMENTS + rf"PRAGMA\b.*\b(?:{'|'.join(PROCESS_WIDE)})\b", re.DOTALL | re.IGNORECASE)
 
 #: A function that returns whether to stop the current statement in memory. SQLite calls it regularly, which also lets
 #: Python handle Ctrl-C. Python does so only in the main thread, so other threads set their own function.
@@ -45,7 +45,7 @@ IS_STOPPED: ContextVar[Callable[[], bool]] = ContextVar("IS_STOPPED", default=la
 
 
 class _Cursor(sqlite3.Cursor):
-    """A cursor that skips statements about a file or the process, and lets Ctrl-C interrupt the others."""
+    """A cursor that skips ATTACH, VACUUM and process-wide PRAGMAs, and lets Ctrl-C interrupt other statements."""
 
     connection: _Memory
 
@@ -56,7 +56,7 @@ class _Cursor(sqlite3.Cursor):
         return self._run(super().executemany, sql, parameters)
 
     def _run(self, method: Callable[[str, Any], Self], sql: str, parameters: Any) -> Self:  # noqa: ANN401
-        if _OF_THE_PROCESS.match(sql):
+        if _SETS_PROCESS_WIDE.match(sql):
             return self
         try:
             return method(sql, parameters)
@@ -70,7 +70,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class _Memory(sqlite3.Connection):
-    """A connection that attaches no file, and records its stand-ins for a copy."""
+    """A connection that attaches no file, and records its stand-ins so that they can be copied."""
 
     stand_ins: frozenset[tuple[str, str]] = frozenset()
     #: The number of skipped ATTACH statements without a later DETACH.
@@ -126,7 +126,7 @@ def open_memory() -> sqlite3.Connection:
 
 
 def has_skipped_attach(connection: sqlite3.Connection) -> bool:
-    """Return whether a skipped ATTACH has had no DETACH, so that a statement may lack its database."""
+    """Return whether an ATTACH was skipped, without a DETACH since. Then a statement may lack that database."""
     return isinstance(connection, _Memory) and connection.missing_databases > 0
 
 

@@ -57,7 +57,7 @@ LAYOUT = frozenset({"auto_vacuum", "page_size", "encoding"})
 #: PRAGMAs without effect on a database in memory.
 _FILE_ONLY = frozenset({"journal_mode", "mmap_size"})
 #: PRAGMAs that apply to the whole process.
-OF_THE_PROCESS = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
+PROCESS_WIDE = frozenset({"temp_store_directory", "data_store_directory", "hard_heap_limit", "soft_heap_limit"})
 #: PRAGMAs that a schema can't set.
 REFUSED = frozenset({"schema_version"})
 UNSAFE_JOURNAL = "Without a journal on disk, a migration that fails or is interrupted corrupts the database."

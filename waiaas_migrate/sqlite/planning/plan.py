@@ -101,7 +101,7 @@ class _Planner:
         return not trigger.columns or not planned.updated_columns.isdisjoint(map(fold, trigger.columns))
 
     def _drop_indexes(self) -> Iterator[a.Step]:
-        """Drop old indexes, and those of old tables whose names new tables or indexes get."""
+        """Drop removed indexes, and those of removed tables whose name a new table or index takes."""
         new = self._transition.created(Table)
         taken = _names(new) | {fold(index.name) for table in new for index in table.indexes}
         for table in self._transition.dropped(Table):
@@ -127,7 +127,7 @@ class _Planner:
             yield from self._create_indexes_of(table, in_use=False)
 
     def _create_indexes_of(self, table: Table, *, in_use: bool) -> Iterator[a.Step]:
-        """Create the indexes of a new table whose names are ``in_use``, or all others."""
+        """Create a new table's indexes whose names indexes of rebuilt tables use; if not ``in_use``, the others."""
         used = {fold(index.name) for name in self._rebuilt for index in self._old[name].indexes}
         for index in table.indexes:
             if (fold(index.name) in used) is in_use:
@@ -174,7 +174,7 @@ def views_to_drop(transition: Transition) -> tuple[View, ...]:
 
 
 def with_readers(views: Sequence[View], names: frozenset[str]) -> frozenset[str]:
-    """Return ``names`` (folded) and all views that read one, also through views."""
+    """Return ``names`` (folded), and the names of all views that read any of them, directly or through views."""
     found = names
     while more := _names(v for v in views if fold(v.name) not in found and names_in(v.statement.sql) & found):
         found |= more

@@ -27,7 +27,8 @@ RENAME_COLUMN = "ALTER TABLE _waiaas_probe RENAME COLUMN a TO b"
 class BrokenObject:
     """A view, virtual table or trigger that doesn't work.
 
-    ``fails``: every use of the object is an error. It is False for a trigger that works, but never fires for a column.
+    ``fails``: every use of the object is an error. It is False for a trigger that never fires for a column in its
+    UPDATE OF.
     """
 
     kind: str
@@ -45,7 +46,7 @@ def broken_objects(
     """
     queries = {("view", view.name): f"EXPLAIN SELECT * FROM {quote_name(view.name)}" for view in schema.views}
     for virtual in schema.virtual_tables:
-        # The module looks for the tables that it needs only when the virtual table is read.
+        # Only reading the virtual table makes its module look for the tables that it needs.
         queries["virtual table", virtual.name] = f"SELECT 1 FROM {quote_name(virtual.name)} LIMIT 1"
     triggers = [trigger for trigger in schema.triggers if names is None or fold(trigger.name) in names]
     broken = [
