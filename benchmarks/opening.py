@@ -135,7 +135,7 @@ def measure_opening(report: Report, folder: Path, count: int, rounds: int) -> No
     time.sleep(1.1)  # a manifest that was written just now is read again each time
 
     def first() -> sqlite3.Connection:
-        head._read_once.cache_clear()
+        head._read_cached.cache_clear()
         return open_database(path, migrations=folder)
 
     seconds = in_turns(
