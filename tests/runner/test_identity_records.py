@@ -58,6 +58,19 @@ def test_the_table_keeps_its_definition(path: Path, folder: Path) -> None:
     assert " ".join(str(text).split()) == f"CREATE TABLE _yoyo_migration_text ( {columns}, {others} )"
 
 
+def test_tables_that_appear_during_a_read(path: Path, folder: Path) -> None:
+    """Tables that another connection creates between two statements are read, and not refused."""
+    waiting = [folder]
+
+    def create_tables(statement: str) -> None:
+        if "sqlite_master" in statement and waiting:
+            apply(str(path), waiting.pop())
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_trace_callback(create_tables)
+        assert len(read_identities(connection)) == len(FAMILY_IDS)
+
+
 def test_rolling_back_deletes_the_row(path: Path, folder: Path) -> None:
     """Rolling back deletes the row together with yoyo's record."""
     apply(str(path), folder)

@@ -188,7 +188,9 @@ def rows_of_texts(connection: sqlite3.Connection, query: str) -> list[tuple[Any,
     """
     rows = _read_rows(connection, query)
     if rows is None and has_object(connection, TEXT_TABLE) and read_applied(connection) is not None:
-        raise _impostor_error(connection, TEXT_TABLE)
+        rows = _read_rows(connection, query)  # another connection may have created the tables meanwhile
+        if rows is None:
+            raise _impostor_error(connection, TEXT_TABLE)
     return rows or []
 
 
